@@ -1,0 +1,43 @@
+"""Run a slow program once for each set of parameters, and stream its live progress to every client that asks.
+
+The way of one request, stage by stage; each module's first line begins with its stage:
+
+0. `work_queue`: `WorkQueue.ensure_run` walks the stages below
+1. `params`: the request is checked and named; `storage`: perhaps its result is there already
+2. `registry`: the one live job of that name, yours or somebody's
+3. `job`, `lifecycle`: its state, its events
+4. `engines`: where and when it runs, and who is ahead of it
+5. `program`: what it prints becomes `progress`; `storage`: what it built is published
+6. `streams`: the events, as a generator, an asynchronous iterator, or calls of a function
+7. the response is the web framework's
+
+::
+
+    queue = WorkQueue("./process-docset.py", storage_dir="databases")
+    job = queue.ensure_run(OverviewViewParams(server, document_set_id, api_token))
+    if job is not None:
+        for progress in to_generator(job.progress):
+            print(progress)
+
+What is named here and in `workqueue.streams`, `workqueue.engines`, `workqueue.storage`, `workqueue.testing` and
+`workqueue.errors` is public; the rest may change.
+"""
+
+from workqueue.errors import InvalidParams, QueueClosed, WorkQueueError
+from workqueue.job import Job
+from workqueue.lifecycle import State
+from workqueue.params import OverviewViewParams, Params
+from workqueue.progress import Progress
+from workqueue.work_queue import WorkQueue
+
+__all__ = (
+    "InvalidParams",
+    "Job",
+    "OverviewViewParams",
+    "Params",
+    "Progress",
+    "QueueClosed",
+    "State",
+    "WorkQueue",
+    "WorkQueueError",
+)

@@ -1,0 +1,67 @@
+"""4 engine: the seam between a job and the place where it runs.
+
+An engine knows nothing of jobs, keys' meanings or clients. It is given a `Task`, plain data that can travel, and a
+function to report to, and needs nothing else of the rest.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from workqueue.progress import Progress
+from workqueue.storage.base import Storage
+
+Report = Callable[[Progress], None]
+"""Takes what an engine has to say about one task, in order, one call at a time, from any thread.
+
+The first report says that the task has begun. Exactly one, the last, has a returncode; it comes after the result is
+published, or when there will be none.
+"""
+
+
+class Task(NamedTuple):
+    """One run to be made."""
+
+    key: str
+    """The name under which the result is published."""
+
+    program: Path
+    """The absolute path of the program."""
+
+    arguments: tuple[str, ...]
+    """What goes before the output file on its command line."""
+
+    storage: Storage
+    """Where the result goes."""
+
+    def __repr__(self) -> str:
+        # The arguments may hold a secret.
+        return f"Task(key={self.key!r}, program={str(self.program)!r})"
+
+
+class Ticket(Protocol):
+    """An engine's receipt for a task. Callable from any thread."""
+
+    def n_ahead(self) -> int:
+        """How many tasks, running or waiting, come before this one; 0 once it runs. Cheap: clients ask it."""
+        ...
+
+
+class Engine(Protocol):
+    """Where and when tasks run. Callable from any thread."""
+
+    def submit(self, task: Task, report: Report) -> Ticket:
+        """Take a task. It never raises: a task that cannot be taken is reported as failed, perhaps before this ends."""
+        ...
+
+    def call_when_moved(self, moved: Callable[[], None]) -> None:
+        """From now on call this whenever a place in the line may have changed; it returns at once and never raises."""
+        ...
+
+    def close(self, drain: float | None = None) -> None:
+        """Take no more tasks, fail those that wait, and return when those that run have ended.
+
+        Args:
+            drain: seconds that running tasks are given before they are stopped; None: as long as they take.
+        """
+        ...

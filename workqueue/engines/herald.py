@@ -1,0 +1,61 @@
+"""4 herald: the line moved -> the watched jobs that wait are told their new places.
+
+A thread of its own, there only while somebody watches a job that waits, asleep while nothing moves. The first move is
+told at once; the moves within GAP_SECONDS after it are told together. So 1,000 jobs with a client each, and a line that
+moves a thousand times a second, cost ten rounds a second, not a million events.
+"""
+
+import threading
+import time
+from typing import Final
+
+from workqueue.job import Job
+from workqueue.lifecycle import State
+
+#: A place in a queue of jobs that take minutes need not move more often before a person's eyes.
+GAP_SECONDS: Final = 0.1
+
+
+class Herald:
+    """Tells places. `watch` and `moved` are callable from any thread and return at once."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition(threading.Lock())  # guards all below
+        self._watched: set[Job] = set()
+        self._has_moved = False
+        self._thread: threading.Thread | None = None
+
+    def watch(self, job: Job) -> None:
+        """Somebody subscribed to this job: tell its place now, and from now on while it waits and is watched."""
+        if job.state is not State.PENDING:
+            return
+        with self._changed:
+            self._watched.add(job)
+            if self._thread is None:
+                # A daemon: what it tells is of no use to an interpreter that ends.
+                self._thread = threading.Thread(target=self._run, name="workqueue-herald", daemon=True)
+                self._thread.start()
+        job.refresh_place()
+
+    def moved(self) -> None:
+        """The line moved."""
+        with self._changed:
+            self._has_moved = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while jobs := self._wait_for_move():
+            for job in jobs:
+                job.refresh_place()
+            time.sleep(GAP_SECONDS)
+
+    def _wait_for_move(self) -> list[Job]:
+        """The jobs to tell after the next move; none when nobody is left to tell, and then the thread ends."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._has_moved)
+            self._has_moved = False
+            # A job is registered as watched before it is added, so who comes now is either seen here or added later.
+            self._watched = {job for job in self._watched if job.n_watchers and job.state is State.PENDING}
+            if not self._watched:
+                self._thread = None
+            return list(self._watched)

@@ -1,0 +1,51 @@
+"""4 run: a Task -> progress, then its outcome: the whole of one run, wherever an engine makes it.
+
+Run, publish, clean up, and only then say how it ended: who reads the last event finds the result in its place and no
+temporary file. Every way to fail is mapped here, once, to the last event's text.
+"""
+
+import logging
+from collections.abc import Callable
+
+from workqueue.engines.base import Report, Task
+from workqueue.errors import OutputError, ProgramError, StorageError
+from workqueue.program.process import Process
+from workqueue.program.run import run_program
+from workqueue.progress import NO_EXIT_STATUS, Progress, failed, failed_exit, succeeded
+
+logger = logging.getLogger("workqueue")
+
+
+def run_task(task: Task, report: Report, on_start: Callable[[Process], None]) -> Progress:
+    """Make one run on this thread; it never raises.
+
+    Args:
+        task: what to run.
+        report: told of progress, in this thread, but not of the outcome.
+        on_start: given the process, to signal it from another thread.
+
+    Returns:
+        The outcome: the last event of the job.
+    """
+    try:
+        return _run(task, report, on_start)
+    except OutputError as err:
+        # The words, and the log line, of 1.0.1.
+        logger.warning("%s", err)
+        return failed_exit(NO_EXIT_STATUS, str(err))
+    except (ProgramError, StorageError) as err:
+        logger.warning("%s", err)
+        return failed(str(err))
+    except Exception as err:
+        # A bug of ours, or of a storage. The job must end all the same.
+        logger.exception("exception in workqueue")
+        return failed(f"Internal error in workqueue: {type(err).__name__}; its log has the details")
+
+
+def _run(task: Task, report: Report, on_start: Callable[[Process], None]) -> Progress:
+    with task.storage.workspace(task.key) as workspace:
+        returncode, stderr = run_program(task.program, (*task.arguments, str(workspace.output)), report, on_start)
+        if returncode != 0:
+            return failed_exit(returncode, stderr)
+        workspace.publish()
+    return succeeded()

@@ -1,0 +1,43 @@
+"""What can go wrong, as a tree that branches by who has to act.
+
+::
+
+    WorkQueueError
+    +-- InvalidParams (ValueError)     the caller: these parameters can never run
+    +-- QueueClosed (RuntimeError)     the caller: the queue was closed before it was asked
+    +-- ProgramError                   the program's author: it cannot start
+    +-- StorageError                   the operator: the result cannot be kept
+    |   +-- OutputError                the program's author: what it left is no result
+    +-- IllegalMove (RuntimeError)     us, or the author of an engine: a bug
+
+Only the first two are raised at a caller of :class:`workqueue.WorkQueue`. The others end a job: their text becomes
+the ``error`` of its last event. All carry one string, so that they survive pickling between processes.
+"""
+
+
+class WorkQueueError(Exception):
+    """Base of every error this library raises; never raised itself."""
+
+
+class InvalidParams(WorkQueueError, ValueError):
+    """These parameters can never run; the text says which field and why, and never repeats a secret."""
+
+
+class QueueClosed(WorkQueueError, RuntimeError):
+    """The queue was closed, so it takes no new jobs."""
+
+
+class ProgramError(WorkQueueError):
+    """The program cannot be started; the text names it and the reason."""
+
+
+class StorageError(WorkQueueError):
+    """The storage cannot take the run or its result; the text says what to mend."""
+
+
+class OutputError(StorageError):
+    """The program exited with status 0 but left no result that can be published."""
+
+
+class IllegalMove(WorkQueueError, RuntimeError):
+    """A report that the job's state does not allow, such as progress after the end."""

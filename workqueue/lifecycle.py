@@ -1,0 +1,66 @@
+"""3 lifecycle: a job's states and the legal moves between them; pure.
+
+Every move is in MOVES; what is not there is refused and changes nothing. A job that was built meanwhile, or that
+cannot be started, ends without ever running, so PENDING has ways to both ends.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+from workqueue.errors import IllegalMove
+from workqueue.progress import Progress
+
+
+class State(Enum):
+    """Where a job is in its life."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can happen any more."""
+        return self in (State.SUCCEEDED, State.FAILED)
+
+
+class Event(Enum):
+    """What an engine can report."""
+
+    PROGRESS = "progress"
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+MOVES: Final[Mapping[tuple[State, Event], State]] = MappingProxyType(
+    {
+        (State.PENDING, Event.PROGRESS): State.RUNNING,
+        (State.PENDING, Event.SUCCESS): State.SUCCEEDED,
+        (State.PENDING, Event.FAILURE): State.FAILED,
+        (State.RUNNING, Event.PROGRESS): State.RUNNING,
+        (State.RUNNING, Event.SUCCESS): State.SUCCEEDED,
+        (State.RUNNING, Event.FAILURE): State.FAILED,
+    }
+)
+
+
+def event_of(progress: Progress) -> Event:
+    """Which event a report is, by its returncode."""
+    if progress.returncode is None:
+        return Event.PROGRESS
+    return Event.SUCCESS if progress.returncode == 0 else Event.FAILURE
+
+
+def next_state(state: State, event: Event) -> State:
+    """The state after this event.
+
+    Raises:
+        IllegalMove: when MOVES has no such move.
+    """
+    try:
+        return MOVES[state, event]
+    except KeyError:
+        raise IllegalMove(f"a job that is {state.value} cannot take a report of {event.value}") from None

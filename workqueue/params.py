@@ -1,0 +1,122 @@
+"""1 request: what is asked for -> a key and the program's arguments.
+
+Pure functions, callable from any thread. Parameters come from strangers: everything that can never run is refused
+here, before it takes a place in the queue, and no parameter is ever part of a file name; the key is.
+"""
+
+import hashlib
+from collections.abc import Collection
+from typing import Final, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from workqueue.errors import InvalidParams
+
+Params = tuple[str, ...]
+"""Any tuple of strings, named or not; its fields become the program's arguments."""
+
+#: The kernel refuses one argument of 128 KiB (Linux, MAX_ARG_STRLEN); browsers and servers stop at URLs of 2 to 8 KiB.
+MAX_FIELD_BYTES: Final = 8 * 1024
+
+#: Together with MAX_FIELD_BYTES, a quarter of Linux's usual 2 MiB for all arguments and the environment.
+MAX_FIELDS: Final = 64
+
+#: Separates this library's hashes from every other use of BLAKE2 on the same bytes (RFC 7693, "personalization").
+_PERSON: Final = b"workqueue-key-2"
+
+
+class OverviewViewParams(NamedTuple):
+    """What an Overview plugin builds a database for: one View of one document set."""
+
+    server: str
+    """URL of Overview's API as the plugin's server reaches it, such as ``https://www.overviewdocs.com``."""
+
+    document_set_id: str
+    """The document set's number, as a string."""
+
+    api_token: str
+    """The View's secret. It is hidden from the repr, so that it does not end up in a log."""
+
+    def __repr__(self) -> str:
+        return f"OverviewViewParams(server={self.server!r}, document_set_id={self.document_set_id!r}, api_token=...)"
+
+
+def key_for_params(params: Params) -> str:
+    """Name these parameters: 40 hexadecimal digits, the same in every process and for every tuple type.
+
+    Each field is hashed behind its length, so ``("a", "bc")`` and ``("ab", "c")`` differ.
+    """
+    digest = hashlib.blake2b(digest_size=20, person=_PERSON)
+    for field in params:
+        data = field.encode("utf-8")
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
+
+
+def check_params(params: Params, allowed_servers: Collection[str] | None = None) -> None:
+    """Refuse what can never run.
+
+    Args:
+        params: any tuple of strings; the three fields of an OverviewViewParams are checked for their meaning too.
+        allowed_servers: the only values of ``OverviewViewParams.server`` to accept, compared as URLs; None: any.
+
+    Raises:
+        InvalidParams: with the field and the reason.
+    """
+    # The types say it, but the values come from requests: this is where a None or an int is found out.
+    if not isinstance(params, tuple):
+        raise InvalidParams(f"parameters must be a tuple of strings; got {type(params).__name__}")
+    if len(params) > MAX_FIELDS:
+        raise InvalidParams(f"parameters must have at most {MAX_FIELDS} fields; got {len(params)}")
+    names: tuple[str, ...] = getattr(params, "_fields", ())
+    for i, value in enumerate(params):
+        _check_field(names[i] if i < len(names) else f"field {i}", value)
+    if isinstance(params, OverviewViewParams):
+        _check_overview(params, allowed_servers)
+
+
+def _check_field(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise InvalidParams(f"{name} must be a string; got {type(value).__name__}")
+    if "\0" in value:
+        raise InvalidParams(f"{name} must not contain a NUL character")
+    try:
+        size = len(value.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise InvalidParams(f"{name} must be valid Unicode; it contains a lone surrogate") from None
+    if size > MAX_FIELD_BYTES:
+        raise InvalidParams(f"{name} must be at most {MAX_FIELD_BYTES} bytes long; got {size}")
+
+
+def _check_overview(params: OverviewViewParams, allowed_servers: Collection[str] | None) -> None:
+    for name, value in zip(params._fields, params, strict=True):
+        if not value:
+            raise InvalidParams(f"{name} must not be empty")
+    server = _server_identity(params.server)
+    if allowed_servers is not None and server not in map(_server_identity, allowed_servers):
+        raise InvalidParams(f"server {params.server!r} is not one of those this plugin serves")
+
+
+def _server_identity(server: str) -> tuple[str, str, int, str]:
+    """(scheme, host, port, path), equal for two spellings of one server.
+
+    Refused besides the obvious: blanks, control characters and backslashes, which URL parsers disagree about, and
+    a user before the host, which makes ``https://good@evil`` look like good.
+    """
+    reason = "must be an http:// or https:// URL with a host and nothing behind its path"
+    if not server.isprintable() or any(c in server for c in ' \\@?#"<>'):
+        raise InvalidParams(f"server {reason}; got {server!r}")
+    try:
+        url = urlsplit(server)
+        port = url.port
+    except ValueError as err:
+        raise InvalidParams(f"server {reason}; got {server!r}: {err}") from None
+    if url.scheme not in _DEFAULT_PORTS or not url.hostname:
+        raise InvalidParams(f"server {reason}; got {server!r}")
+    return (url.scheme, url.hostname, _port(url, port), url.path.rstrip("/"))
+
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def _port(url: SplitResult, port: int | None) -> int:
+    return _DEFAULT_PORTS[url.scheme] if port is None else port

@@ -1,0 +1,106 @@
+r"""5 protocol: bytes printed -> Progress; pure.
+
+A program writes lines, ``0.25\n`` or ``0.25\tmessage\n``, in UTF-8, with a fraction in [0, 1]. It is never trusted: a
+line may be endless, the fraction NaN, the message binary. What is no progress is counted and otherwise passed over, so
+the last good progress stands. Nothing a program prints can say that it has finished.
+
+Theory of operation: progress is a state, so of all the lines in one read only the last good one matters. `feed` looks
+at a read's lines from the end and parses back to the first good one, but always the last LINES_LOOKED_AT, so that the
+bad lines of a program that prints at human speed are all counted. A program that prints a million lines at once costs
+little more than reading them. Not thread-safe: one owner.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from workqueue.progress import Progress
+
+#: What a pipe holds on Linux, and a hundred times what one would show a person.
+MAX_LINE_BYTES: Final = 64 * 1024
+
+#: More lines than a program prints in the time of one read, unless it prints as fast as it can.
+LINES_LOOKED_AT: Final = 32
+
+# Escape sequences of terminals (ECMA-48 control sequences) go as a whole; of the rest go the control characters, the
+# line and paragraph separators, and the marks that reverse the direction of what follows them on somebody's page.
+_ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def parse_line(line: bytes) -> Progress | None:
+    r"""Read one line, given without its ``\n``; None when it is no progress."""
+    head, tab, tail = line.partition(b"\t")
+    try:
+        fraction = float(head)
+    except ValueError:
+        return None
+    if not 0.0 <= fraction <= 1.0:  # refuses NaN as well
+        return None
+    # abs() makes a zero of a minus zero.
+    return Progress(fraction=abs(fraction), message=_clean(tail) if tab else None)
+
+
+def _clean(message: bytes) -> str:
+    text = _ESCAPES.sub("", message.decode("utf-8", errors="replace"))
+    return _CONTROLS.sub("", text.replace("\t", " "))
+
+
+class OutputParser:
+    """Turns a program's stdout, in pieces of any size, into Progress.
+
+    Args:
+        on_bad_line: told of each line looked at that is no progress, cut to MAX_LINE_BYTES.
+    """
+
+    def __init__(self, on_bad_line: Callable[[bytes], None]) -> None:
+        self._on_bad_line = on_bad_line
+        self._partial = bytearray()
+        self._is_skipping = False
+
+    @property
+    def unfinished(self) -> bytes:
+        """The line that has begun and not ended."""
+        return bytes(self._partial)
+
+    def feed(self, data: bytes) -> Progress | None:
+        """Take the next bytes; return the newest progress among the lines they end, if there is any."""
+        end = data.rfind(b"\n")
+        if end < 0:
+            self._append(data)
+            return None
+        newest = self._newest(self._complete_lines(data[:end]))
+        self._append(data[end + 1 :])
+        return newest
+
+    def _complete_lines(self, data: bytes) -> list[bytes]:
+        """The lines that `data`, up to its last newline, completes; the first began in earlier reads."""
+        first, *rest = data.split(b"\n")
+        if self._is_skipping:  # the rest of a line that was reported when it became too long
+            self._is_skipping = False
+            return rest
+        self._partial += first
+        lines = [bytes(self._partial), *rest]
+        self._partial.clear()
+        return lines
+
+    def _newest(self, lines: list[bytes]) -> Progress | None:
+        newest = None
+        for i, line in enumerate(reversed(lines)):
+            if newest is not None and i >= LINES_LOOKED_AT:
+                break
+            progress = parse_line(line) if len(line) <= MAX_LINE_BYTES else None
+            if progress is None:
+                self._on_bad_line(line[:MAX_LINE_BYTES])
+            newest = newest or progress
+        return newest
+
+    def _append(self, data: bytes) -> None:
+        """Keep the beginning of a line; a line that is too long is reported once and its rest skipped."""
+        if self._is_skipping:
+            return
+        self._partial += data
+        if len(self._partial) > MAX_LINE_BYTES:
+            self._on_bad_line(bytes(self._partial[:MAX_LINE_BYTES]))
+            self._partial.clear()
+            self._is_skipping = True

@@ -1,0 +1,96 @@
+"""5 run: a program and its arguments -> Progress while it runs, then how it ended.
+
+Conflated and paced in the reading thread: the first progress at once, then at most one per GAP_SECONDS, the last one
+before the end always. Called from the thread that an engine gives to one job; `on_progress` is called on it.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from workqueue.program.process import Process
+from workqueue.program.protocol import OutputParser
+from workqueue.program.start import start
+from workqueue.program.tail import Tail
+from workqueue.progress import Progress
+from workqueue.streams.conflate import Conflater
+
+#: Twenty pictures a second look alive; measured with 10,000 readers, this leaves a loop three quarters of its time.
+GAP_SECONDS: Final = 0.05
+
+#: How much of a bad line the log shows.
+_SHOWN_BYTES: Final = 200
+
+logger = logging.getLogger("workqueue")
+
+
+class Exit(NamedTuple):
+    """How a program ended."""
+
+    returncode: int
+    """Its exit status; negative when a signal ended it."""
+
+    stderr: str
+    """The end of what it wrote to stderr."""
+
+
+def run_program(
+    program: Path,
+    arguments: Sequence[str],
+    on_progress: Callable[[Progress], None],
+    on_start: Callable[[Process], None] = lambda _: None,
+) -> Exit:
+    """Run a program to its end.
+
+    Args:
+        program: its absolute path.
+        arguments: what follows the path on its command line.
+        on_progress: told where the program stands, paced.
+        on_start: given the process as soon as there is one, to signal it from another thread.
+
+    Raises:
+        ProgramError: it cannot start.
+    """
+    process = Process(start(program, arguments))
+    on_start(process)
+    sink = _ProgressSink(on_progress)
+    returncode = process.read_until_exit(sink)
+    sink.close()
+    return Exit(returncode, sink.stderr_tail.text())
+
+
+class _ProgressSink:
+    """Parses and paces stdout, keeps the end of stderr, and logs a program's bad lines once."""
+
+    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
+        self._on_progress = on_progress
+        self._parser = OutputParser(self._count_bad_line)
+        self._conflater: Conflater[Progress] = Conflater(GAP_SECONDS)
+        self._n_bad_lines = 0
+        self.stderr_tail = Tail()
+        self.stderr = self.stderr_tail.feed
+
+    def stdout(self, data: bytes) -> None:
+        progress = self._parser.feed(data)
+        if progress is not None:
+            self._conflater.put(progress)
+
+    def pace(self, now: float) -> float | None:
+        for progress in self._conflater.take(now):
+            self._on_progress(progress)
+        return self._conflater.timeout(now)
+
+    def close(self) -> None:
+        for progress in self._conflater.flush():
+            self._on_progress(progress)
+        if self._n_bad_lines > 1:
+            logger.warning("invalid program: %d lines of its stdout did not look like progress", self._n_bad_lines)
+
+    def _count_bad_line(self, line: bytes) -> None:
+        self._n_bad_lines += 1
+        if self._n_bad_lines == 1:
+            logger.warning(
+                "invalid program: stdout must look like '0.25\\tmessage'; got %r",
+                line[:_SHOWN_BYTES].decode("utf-8", errors="replace"),
+            )

@@ -1,0 +1,44 @@
+"""5 events: Progress, what a client is told about a job."""
+
+from typing import NamedTuple
+
+
+class Progress(NamedTuple):
+    """Where a job stands at one moment; an immutable value, free to pass between threads.
+
+    ``_asdict()`` is the wire form. The last event of a stream, and only the last, has a ``returncode``.
+    """
+
+    n_ahead_in_queue: int = 0
+    """How many jobs, running or waiting, come before this one; 0 once it runs."""
+
+    fraction: float = 0.0
+    """How far along the program says it is, in [0, 1]; 1.0 on the last event, also when it failed."""
+
+    message: str | None = None
+    """What the program printed beside the fraction, without control characters."""
+
+    returncode: int | None = None
+    """None while the job goes on; 0 when its result is stored; anything else when it failed."""
+
+    error: str | None = None
+    """Why it failed; None unless ``returncode`` is set and not 0."""
+
+
+NO_EXIT_STATUS = -999
+"""The ``returncode`` where no exit status explains the failure; clearly none that POSIX knows."""
+
+
+def succeeded() -> Progress:
+    """The last event of a job whose result is stored."""
+    return Progress(fraction=1.0, returncode=0)
+
+
+def failed(error: str, returncode: int = NO_EXIT_STATUS) -> Progress:
+    """The last event of a job that has no result, with the reason."""
+    return Progress(fraction=1.0, returncode=returncode, error=error)
+
+
+def failed_exit(returncode: int, stderr: str) -> Progress:
+    """The last event of a program that ran and failed, in the words that clients of 1.0.1 know."""
+    return failed(f"Exited with code {returncode}\nstderr:\n{stderr}", returncode)

@@ -1,0 +1,50 @@
+"""2 registry: key -> the one live Job of that key.
+
+Single flight by reservation: whoever finds no job under its key puts one there in the same step, does the work
+outside the lock, and takes out only its own. Where to put which check is the caller's business, told in
+`workqueue.work_queue`. Callable from any thread; no method calls out under the lock except `make`, which may
+only construct.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+J = TypeVar("J")
+
+
+class Registry(Generic[J]):
+    """The live jobs, at most one a key."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards _jobs
+        self._jobs: dict[str, J] = {}
+
+    def reserve(self, key: str, make: Callable[[], J]) -> tuple[J, bool]:
+        """Return the job of this key and whether it is new, made by this call.
+
+        Args:
+            key: the job's key.
+            make: constructs a job and does nothing else; called under the lock.
+        """
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None:
+                return job, False
+            job = self._jobs[key] = make()
+            return job, True
+
+    def get(self, key: str) -> J | None:
+        """The live job of this key, if there is one."""
+        with self._lock:
+            return self._jobs.get(key)
+
+    def forget(self, key: str, job: J) -> None:
+        """Take this very job out; a successor under the same key stays. Idempotent."""
+        with self._lock:
+            if self._jobs.get(key) is job:
+                del self._jobs[key]
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._jobs)

@@ -1,0 +1,18 @@
+"""The two options that every adapter takes, checked where they are given rather than at the first event."""
+
+from typing import Final
+
+#: Below the 30 to 60 s after which proxies and load balancers cut a silent stream, with room for two.
+DEFAULT_HEARTBEAT: Final = 10.0
+
+
+def check_options(heartbeat: float | None, buffer: int) -> None:
+    """Refuse options that cannot work.
+
+    Raises:
+        ValueError: with the option and what it must be.
+    """
+    if heartbeat is not None and not heartbeat > 0:
+        raise ValueError(f"heartbeat must be a number of seconds above 0, or None for none; got {heartbeat!r}")
+    if buffer < 1:
+        raise ValueError(f"buffer must be 1 or more unread values; got {buffer!r}")

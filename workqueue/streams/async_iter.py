@@ -1,0 +1,108 @@
+"""6 async_iter: an observable -> an asynchronous iterator, for ASGI."""
+
+import itertools
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import TypeVar
+
+from reactivex import Observable
+
+from workqueue.streams import hub as hubs
+from workqueue.streams._options import DEFAULT_HEARTBEAT, check_options
+from workqueue.streams.mailbox import Mailbox, Signal
+
+T = TypeVar("T")
+
+_ids = itertools.count()
+
+
+def to_async_iter(
+    source: Observable[T], heartbeat: float | None = DEFAULT_HEARTBEAT, buffer: int = 1
+) -> "AsyncReader[T]":
+    """Read a stream with `async for`, on the asyncio event loop that runs then.
+
+    Subscribes at the first value asked for, and unsubscribes when it ends, is closed (`aclose`, or as an asynchronous
+    context manager), is cancelled while it waits, or is garbage collected. It has no `__iter__`: frameworks that find
+    both take the wrong one. Readers of one source on one loop share a subscription, so thousands are cheap.
+
+    Args:
+        source: any observable, such as `job.progress`. One that has ended gives its last values, then the end.
+        heartbeat: seconds of silence after which the newest value comes once more; None: never.
+        buffer: how many unread values are kept for a reader that is slower than the source; the newest stay.
+
+    Raises:
+        ValueError: at once, for a heartbeat or buffer that cannot work.
+    """
+    check_options(heartbeat, buffer)
+    return AsyncReader(source, heartbeat, buffer)
+
+
+class AsyncReader(AsyncIterator[T]):
+    """What `to_async_iter` returns. Use it from one task at a time, on one loop."""
+
+    # A class, not an asynchronous generator: one that is dropped unfinished is closed by its loop some turns later, or
+    # never if the loop has ended. This lets go at once, wherever the last reference goes.
+
+    def __init__(self, source: Observable[T], heartbeat: float | None, buffer: int) -> None:
+        self._source = source
+        self._heartbeat = heartbeat
+        self._buffer = buffer
+        self._id = next(_ids)
+        self._place: tuple[hubs.Hub[T], Mailbox[T]] | None = None
+        self._is_closed = False
+        self._is_waiting = False
+
+    async def __anext__(self) -> T:
+        if self._is_waiting:
+            raise RuntimeError("another task is already waiting for this iterator; give each its own to_async_iter()")
+        if self._is_closed:
+            raise StopAsyncIteration
+        if self._place is None:
+            hub = hubs.acquire(self._source)
+            self._place = hub, hub.mailbox(self._buffer)
+        self._is_waiting = True
+        try:
+            item = await self._next(*self._place)
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            self._is_waiting = False
+        if isinstance(item, Signal):
+            self._close()
+            raise StopAsyncIteration
+        return item
+
+    async def _next(self, hub: hubs.Hub[T], mailbox: Mailbox[T]) -> T | Signal:
+        item = hub.take(mailbox)
+        while item is Signal.EMPTY:
+            has_news = await hub.wait(self._id, self._heartbeat)
+            if self._is_closed:
+                return Signal.END
+            item = hub.take(mailbox) if has_news else hub.latest(mailbox)
+        return item
+
+    async def aclose(self) -> None:
+        """Unsubscribe; the iterator has ended, also for a task that waits for it. Idempotent."""
+        self._close()
+
+    async def __aenter__(self) -> "AsyncReader[T]":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        self._is_closed = True
+        place, self._place = self._place, None
+        if place is not None:
+            place[0].wake(self._id)
+            hubs.release(place[0])
+
+    def __del__(self) -> None:
+        # Any thread may collect garbage, and a hub belongs to its loop's.
+        place = getattr(self, "_place", None)
+        if place is not None:
+            hubs.release_from_any_thread(place[0])

@@ -1,0 +1,181 @@
+"""6 hub: one subscription per event loop and observable -> all of that loop's readers.
+
+The writer's thread puts a value into the hub's ring and asks the loop once to wake the readers, however many they are
+and however many values come before the loop gets to it. The loop wakes WAKE_AT_ONCE of them per turn, so that 10,000
+readers do not stall everything else it serves. Each reader has a future of its own: when tasks share one, cancelling
+one of them cancels it for all.
+
+Thread contract: `acquire`, `release`, `wait` and what they touch belong to the loop's thread; `_put` and `_end` are
+the writer's; the lock guards what both touch.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from typing import Any, Final, Generic, TypeVar
+
+from reactivex import Observable
+from reactivex.disposable import SerialDisposable
+
+from workqueue.streams.mailbox import Mailbox, Ring, Signal
+
+T = TypeVar("T")
+
+logger = logging.getLogger("workqueue")
+
+#: Measured with 10,000 readers: a loop stall of 5 to 11 ms instead of 25 to 40, at the same time to the last one.
+WAKE_AT_ONCE: Final = 256
+
+
+class Hub(Generic[T]):
+    """All readers of one observable on one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, source: Observable[T]) -> None:
+        self.loop = loop
+        self.source = source
+        self._subscription = SerialDisposable()
+        self.n_readers = 0
+        # Loop's thread only.
+        self._waiting: dict[int, asyncio.Future[bool]] = {}
+        self._to_wake: deque[asyncio.Future[bool]] = deque()
+        # Guards _ring and _wake_is_due. Reentrant: a garbage collection in a guarded line may unsubscribe somebody.
+        self._lock = threading.RLock()
+        self._ring: Ring[T] = Ring()
+        self._wake_is_due = False
+
+    def open(self) -> None:
+        """Subscribe; the source's history is in the ring when this returns."""
+        self._subscription.disposable = self.source.subscribe(self._put, self._end, self._end)
+
+    def close(self) -> None:
+        """Unsubscribe. Idempotent, callable from any thread."""
+        self._subscription.dispose()
+
+    def mailbox(self, buffer: int) -> Mailbox[T]:
+        """A new reader's place in this hub's ring."""
+        with self._lock:
+            return Mailbox(self._ring, buffer)
+
+    def take(self, mailbox: Mailbox[T]) -> T | Signal:
+        """What this reader has not read yet; raises the source's error at its end."""
+        with self._lock:
+            item = mailbox.take()
+            error = self._ring.error
+        if item is Signal.END and error is not None:
+            raise error
+        return item
+
+    def latest(self, mailbox: Mailbox[T]) -> T | Signal:
+        """The newest value again, for a heartbeat."""
+        with self._lock:
+            return mailbox.latest()
+
+    async def wait(self, reader: int, patience: float | None) -> bool:
+        """Return True when there may be something to take, False after `patience` seconds of nothing.
+
+        No value is missed between a `take` that found nothing and this: both run in one turn of the loop, and a wake
+        that is due by then runs in a later one.
+        """
+        future: asyncio.Future[bool] = self.loop.create_future()
+        timer = None if patience is None else self.loop.call_later(patience, _wake, future, False)
+        self._waiting[reader] = future
+        try:
+            return await future
+        finally:
+            self._waiting.pop(reader, None)
+            if timer is not None:
+                timer.cancel()
+
+    def wake(self, reader: int) -> None:
+        """End this reader's `wait`, if it is in one."""
+        if future := self._waiting.get(reader):
+            _wake(future)
+
+    def _put(self, value: T) -> None:
+        with self._lock:
+            self._ring.put(value)
+        self._ask_for_wake()
+
+    def _end(self, error: Exception | None = None) -> None:
+        with self._lock:
+            self._ring.end(error)
+        _forget(self)
+        self._ask_for_wake()
+
+    def _ask_for_wake(self) -> None:
+        with self._lock:
+            if self._wake_is_due:
+                return
+            self._wake_is_due = True
+        try:
+            self.loop.call_soon_threadsafe(self._wake_all)
+        except RuntimeError:
+            # The loop was closed with readers on it. Nobody is left to wake; the job must not suffer for it.
+            self._subscription.dispose()
+            _forget(self)
+            logger.debug("an event loop was closed while it still read a stream of progress")
+
+    def _wake_all(self) -> None:
+        with self._lock:
+            self._wake_is_due = False
+        was_waking = bool(self._to_wake)
+        self._to_wake.extend(self._waiting.values())
+        self._waiting.clear()
+        if not was_waking:
+            self._wake_some()
+
+    def _wake_some(self) -> None:
+        for _ in range(min(WAKE_AT_ONCE, len(self._to_wake))):
+            _wake(self._to_wake.popleft())
+        if self._to_wake:
+            self.loop.call_soon(self._wake_some)
+
+
+def _wake(future: asyncio.Future[bool], has_news: bool = True) -> None:
+    if not future.done():
+        future.set_result(has_news)
+
+
+# A hub holds its loop and its source, so their ids are theirs for as long as the hub is in here. A hub whose source
+# has ended leaves; who comes later gets a new one, and the source's history.
+_hubs: dict[tuple[int, int], Hub[Any]] = {}
+
+
+def _key(loop: asyncio.AbstractEventLoop, source: Observable[Any]) -> tuple[int, int]:
+    return id(loop), id(source)
+
+
+def _forget(hub: Hub[Any]) -> None:
+    # The writer's thread may do this while the loop's puts a newer hub in this place. Taking that one out by mistake
+    # does no harm: its readers hold it, and the next reader makes another.
+    key = _key(hub.loop, hub.source)
+    if _hubs.get(key) is hub:
+        _hubs.pop(key, None)
+
+
+def acquire(source: Observable[T]) -> Hub[T]:
+    """The running loop's hub of this source, subscribed, for one more reader."""
+    loop = asyncio.get_running_loop()
+    hub: Hub[T] | None = _hubs.get(_key(loop, source))
+    if hub is None:
+        hub = _hubs[_key(loop, source)] = Hub(loop, source)
+        hub.open()
+    hub.n_readers += 1
+    return hub
+
+
+def release(hub: Hub[Any]) -> None:
+    """One reader fewer; the last one's leaving unsubscribes. Call it once for each `acquire`, on the loop's thread."""
+    hub.n_readers -= 1
+    if not hub.n_readers:
+        _forget(hub)
+        hub.close()
+
+
+def release_from_any_thread(hub: Hub[Any]) -> None:
+    """`release`, for a reader that was garbage collected."""
+    try:
+        hub.loop.call_soon_threadsafe(release, hub)
+    except RuntimeError:  # the loop is closed: nobody shares the hub with us any more
+        release(hub)
