@@ -7,7 +7,7 @@ the last good progress stands. Nothing a program prints can say that it has fini
 Theory of operation: progress is a state, so of all the lines in one read only the last good one matters. `feed` looks
 at a read's lines from the end and parses back to the first good one, but always the last LINES_LOOKED_AT, so that the
 bad lines of a program that prints at human speed are all counted. A program that prints a million lines at once costs
-little more than reading them. Not thread-safe: one owner.
+little more than reading them.
 """
 
 import re
@@ -29,7 +29,9 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\
 
 
 def parse_line(line: bytes) -> Progress | None:
-    r"""Read one line, given without its ``\n``; None when it is no progress."""
+    r"""Read one line, given without its ``\n``; None when it is no progress, or longer than MAX_LINE_BYTES."""
+    if len(line) > MAX_LINE_BYTES:
+        return None
     head, tab, tail = line.partition(b"\t")
     try:
         fraction = float(head)
@@ -46,15 +48,14 @@ def _clean(message: bytes) -> str:
     return _CONTROLS.sub("", text.replace("\t", " "))
 
 
-class OutputParser:
-    """Turns a program's stdout, in pieces of any size, into Progress.
+class LineSplitter:
+    """Cuts bytes, in pieces of any size, into lines. Not thread-safe: one owner.
 
-    Args:
-        on_bad_line: told of each line looked at that is no progress, cut to MAX_LINE_BYTES.
+    A line longer than MAX_LINE_BYTES comes cut to one byte more than that, as soon as it is so long; what follows it
+    up to its newline is skipped.
     """
 
-    def __init__(self, on_bad_line: Callable[[bytes], None]) -> None:
-        self._on_bad_line = on_bad_line
+    def __init__(self) -> None:
         self._partial = bytearray()
         self._is_skipping = False
 
@@ -63,44 +64,52 @@ class OutputParser:
         """The line that has begun and not ended."""
         return bytes(self._partial)
 
+    def feed(self, data: bytes) -> list[bytes]:
+        r"""Take the next bytes; return the lines they end, without their ``\n``."""
+        *lines, rest = data.split(b"\n")
+        if lines:
+            lines[:1] = self._finish(lines[0])
+        return lines + self._begin(rest)
+
+    def _finish(self, end: bytes) -> list[bytes]:
+        if self._is_skipping:
+            self._is_skipping = False
+            return []
+        line = bytes(self._partial + end)
+        self._partial.clear()
+        return [line[: MAX_LINE_BYTES + 1]]
+
+    def _begin(self, start: bytes) -> list[bytes]:
+        if self._is_skipping:
+            return []
+        self._partial += start
+        if len(self._partial) <= MAX_LINE_BYTES:
+            return []
+        line = bytes(self._partial[: MAX_LINE_BYTES + 1])
+        self._partial.clear()
+        self._is_skipping = True
+        return [line]
+
+
+class OutputParser:
+    """Turns a program's stdout, in pieces of any size, into Progress. Not thread-safe: one owner.
+
+    Args:
+        on_bad_line: told of each line looked at that is no progress.
+    """
+
+    def __init__(self, on_bad_line: Callable[[bytes], None]) -> None:
+        self._on_bad_line = on_bad_line
+        self._splitter = LineSplitter()
+
     def feed(self, data: bytes) -> Progress | None:
         """Take the next bytes; return the newest progress among the lines they end, if there is any."""
-        end = data.rfind(b"\n")
-        if end < 0:
-            self._append(data)
-            return None
-        newest = self._newest(self._complete_lines(data[:end]))
-        self._append(data[end + 1 :])
-        return newest
-
-    def _complete_lines(self, data: bytes) -> list[bytes]:
-        """The lines that `data`, up to its last newline, completes; the first began in earlier reads."""
-        first, *rest = data.split(b"\n")
-        if self._is_skipping:  # the rest of a line that was reported when it became too long
-            self._is_skipping = False
-            return rest
-        self._partial += first
-        lines = [bytes(self._partial), *rest]
-        self._partial.clear()
-        return lines
-
-    def _newest(self, lines: list[bytes]) -> Progress | None:
         newest = None
-        for i, line in enumerate(reversed(lines)):
+        for i, line in enumerate(reversed(self._splitter.feed(data))):
             if newest is not None and i >= LINES_LOOKED_AT:
                 break
-            progress = parse_line(line) if len(line) <= MAX_LINE_BYTES else None
+            progress = parse_line(line)
             if progress is None:
-                self._on_bad_line(line[:MAX_LINE_BYTES])
+                self._on_bad_line(line)
             newest = newest or progress
         return newest
-
-    def _append(self, data: bytes) -> None:
-        """Keep the beginning of a line; a line that is too long is reported once and its rest skipped."""
-        if self._is_skipping:
-            return
-        self._partial += data
-        if len(self._partial) > MAX_LINE_BYTES:
-            self._on_bad_line(bytes(self._partial[:MAX_LINE_BYTES]))
-            self._partial.clear()
-            self._is_skipping = True

@@ -1,0 +1,27 @@
+"""collect: a job -> the list of its events, once it has ended."""
+
+import threading
+
+from workqueue.job import Job
+from workqueue.progress import Progress
+
+
+def collect(job: Job, timeout: float = 10.0) -> list[Progress]:
+    """Wait for a job's end and return its events: its replayed history, then all that came.
+
+    Args:
+        job: what `WorkQueue.ensure_run` returned.
+        timeout: seconds to wait at most.
+
+    Raises:
+        TimeoutError: the job has not ended by then; the text shows the events so far.
+    """
+    events: list[Progress] = []
+    has_ended = threading.Event()
+    subscription = job.progress.subscribe(events.append, on_completed=has_ended.set)
+    try:
+        if not has_ended.wait(timeout):
+            raise TimeoutError(f"{job} has not ended after {timeout} seconds; its events so far: {events}")
+    finally:
+        subscription.dispose()
+    return events

@@ -1,0 +1,111 @@
+"""engine: a test's calls -> reports, in place of programs."""
+
+import threading
+from collections.abc import Callable
+
+from workqueue.engines.base import Report, Task
+from workqueue.engines.lineup import LineUp
+from workqueue.job import Job
+from workqueue.progress import Progress, failed, failed_exit, succeeded
+
+
+class ManualEngine:
+    """An engine that runs nothing: a test says what happens to each job, and when.
+
+    ::
+
+        engine = ManualEngine()
+        queue = WorkQueue("unused", storage_dir=tmp_path, engine=engine)
+        job = queue.ensure_run(("a", "b"))
+        engine.start(job)
+        engine.progress(job, 0.5, "half")
+        engine.succeed(job, b"the result")
+
+    Callable from any thread; what a call reports has reached the job's observers when it returns.
+    """
+
+    def __init__(self) -> None:
+        self._line = LineUp()
+        self._moved: Callable[[], None] = lambda: None
+        self._lock = threading.Lock()  # guards both below
+        self._entries: dict[str, _Entry] = {}
+        self._is_closed = False
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks that have not ended, in the order in which they came."""
+        with self._lock:
+            return [entry.task for entry in self._entries.values()]
+
+    def start(self, job: Job) -> None:
+        """The job runs from now on."""
+        entry = self._entry(job)
+        self._line.start(entry.number)
+        self._moved()
+        entry.report(Progress())
+
+    def progress(self, job: Job, fraction: float, message: str | None = None) -> None:
+        """The program says where it stands."""
+        self._entry(job).report(Progress(fraction=fraction, message=message))
+
+    def succeed(self, job: Job, output: bytes = b"built") -> None:
+        """The program wrote `output` and exited with 0; the result is published."""
+        task = self._entry(job).task
+        with task.storage.workspace(task.key) as workspace:
+            workspace.output.write_bytes(output)
+            workspace.publish()
+        self._end(job.key, succeeded())
+
+    def fail(self, job: Job, returncode: int = 1, stderr: str = "") -> None:
+        """The program exited with a status other than 0."""
+        self._entry(job)
+        self._end(job.key, failed_exit(returncode, stderr))
+
+    def submit(self, task: Task, report: Report) -> "_Entry":
+        """See `workqueue.engines.Engine`."""
+        entry = _Entry(task, report, self._line)
+        with self._lock:
+            self._entries[task.key] = entry
+            is_closed = self._is_closed
+        if is_closed:
+            self._end(task.key, failed("The work queue was closed."))
+        return entry
+
+    def call_when_moved(self, moved: Callable[[], None]) -> None:
+        """See `workqueue.engines.Engine`."""
+        self._moved = moved
+
+    def close(self, drain: float | None = None) -> None:  # noqa: ARG002 - nothing runs that could be waited for
+        """End all jobs with an error."""
+        with self._lock:
+            self._is_closed = True
+            keys = list(self._entries)
+        for key in keys:
+            self._end(key, failed("The work queue was closed."))
+
+    def _entry(self, job: Job) -> "_Entry":
+        with self._lock:
+            try:
+                return self._entries[job.key]
+            except KeyError:
+                raise LookupError(f"{job} is not in this engine: it has ended, or was never submitted") from None
+
+    def _end(self, key: str, outcome: Progress) -> None:
+        with self._lock:
+            entry = self._entries.pop(key)
+        self._line.leave(entry.number)
+        self._moved()
+        entry.report(outcome)
+
+
+class _Entry:
+    """One task in this engine; its ticket too."""
+
+    def __init__(self, task: Task, report: Report, line: LineUp) -> None:
+        self.task = task
+        self.report = report
+        self.number = line.enter()
+        self._line = line
+
+    def n_ahead(self) -> int:
+        return self._line.n_ahead(self.number)
