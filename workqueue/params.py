@@ -91,12 +91,12 @@ def _check_overview(params: OverviewViewParams, allowed_servers: Collection[str]
     for name, value in zip(params._fields, params, strict=True):
         if not value:
             raise InvalidParams(f"{name} must not be empty")
-    server = _server_identity(params.server)
-    if allowed_servers is not None and server not in map(_server_identity, allowed_servers):
+    server = server_identity(params.server)
+    if allowed_servers is not None and server not in map(server_identity, allowed_servers):
         raise InvalidParams(f"server {params.server!r} is not one of those this plugin serves")
 
 
-def _server_identity(server: str) -> tuple[str, str, int, str]:
+def server_identity(server: str) -> tuple[str, str, int, str]:
     """(scheme, host, port, path), equal for two spellings of one server.
 
     Refused besides the obvious: blanks, control characters and backslashes, which URL parsers disagree about, and

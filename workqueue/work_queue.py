@@ -11,7 +11,7 @@ from workqueue.engines.herald import Herald
 from workqueue.engines.local import DEFAULT_MAX_RUNNING, LocalEngine
 from workqueue.errors import QueueClosed
 from workqueue.job import Job
-from workqueue.params import Params, check_params, key_for_params
+from workqueue.params import Params, check_params, key_for_params, server_identity
 from workqueue.progress import Progress, failed, succeeded
 from workqueue.registry import Registry
 from workqueue.storage.disk import DiskStorage
@@ -36,7 +36,7 @@ class WorkQueue:
 
     Raises:
         TypeError: for options that contradict each other, or without a `storage_dir`.
-        ValueError: for a `max_running` below 1.
+        ValueError: for a `max_running` below 1, or one of `allowed_servers` that is no http(s) URL.
     """
 
     def __init__(
@@ -59,6 +59,10 @@ class WorkQueue:
             raise ValueError(f"max_running must be 1 or more; got {max_running!r}")
         self.program_path = Path(program_path).absolute()
         self.storage_dir = Path(storage_dir).absolute()
+        if isinstance(allowed_servers, str):
+            raise TypeError("allowed_servers must be a collection of URLs, not one URL")
+        for server in allowed_servers or ():
+            server_identity(server)
         self._allowed_servers = None if allowed_servers is None else tuple(allowed_servers)
         self._storage = DiskStorage(self.storage_dir)
         self._storage.sweep()

@@ -39,8 +39,8 @@ class LocalEngine:
     """
 
     def __init__(self, executor: Executor | None = None, max_running: int = DEFAULT_MAX_RUNNING) -> None:
-        self._own_executor = None if executor else ThreadPoolExecutor(max_running, thread_name_prefix="workqueue")
-        self.executor: Executor = executor or self._own_executor  # type: ignore[assignment] # one of them is there
+        self._owns_executor = executor is None
+        self.executor = ThreadPoolExecutor(max_running, "workqueue") if executor is None else executor
         self._line = LineUp()
         self._moved: Callable[[], None] = lambda: None
         self._changed = threading.Condition(threading.Lock())  # guards all below
@@ -79,8 +79,8 @@ class LocalEngine:
             if not self._wait_idle(TERMINATE_SECONDS):
                 self._stop(signal.SIGKILL)
                 self._wait_idle(None)
-        if self._own_executor is not None:
-            self._own_executor.shutdown()
+        if self._owns_executor:
+            self.executor.shutdown()
 
     def _settle(self, run: "_Run", reason: str) -> None:
         """The last thing done for a run, however its future ended."""
@@ -133,7 +133,7 @@ class _Run:
         self._report(Progress())
         outcome = run_task(self._task, self._report, self._on_start)
         if outcome.returncode != 0 and self._stopped_by is not None:
-            outcome = failed(_CLOSED_RUNNING, outcome.returncode or 0)
+            outcome = outcome._replace(error=_CLOSED_RUNNING)
         self._end(outcome)
 
     def settle(self, reason: str) -> None:

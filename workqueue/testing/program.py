@@ -11,6 +11,7 @@ import shlex
 import sys
 import weakref
 from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 from workqueue.testing.steps import Step
@@ -77,6 +78,19 @@ class ScriptedProgram:
             if step.action == "wait":
                 self._make_pipe(f"{step.value}.reached")
                 self._make_pipe(f"{step.value}.release")
+        self._close = weakref.finalize(self, _close_all, self._pipes)
+
+    def close(self) -> None:
+        """Close the pipes; a run that waits goes on. Also done by `with`, and when nobody uses the program any more."""
+        self._close()
+
+    def __enter__(self) -> "ScriptedProgram":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def runs(self) -> list[list[str]]:
@@ -110,11 +124,15 @@ class ScriptedProgram:
         if name not in self._pipes:
             path = self._directory / name
             os.mkfifo(path)
-            self._pipes[name] = fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-            weakref.finalize(self, os.close, fd)
+            self._pipes[name] = os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
     def _pipe(self, name: str) -> int:
         try:
             return self._pipes[name]
         except KeyError:
             raise LookupError(f"no step of this program makes the pipe {name}") from None
+
+
+def _close_all(pipes: dict[str, int]) -> None:
+    while pipes:
+        os.close(pipes.popitem()[1])

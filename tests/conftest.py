@@ -1,0 +1,92 @@
+"""For every test: nothing is left behind; for many: a queue, and programs made of a few lines of shell."""
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import settings
+
+from workqueue import WorkQueue
+
+#: How long threads, descriptors and processes may take to go once a test has ended. None of them needs it.
+PATIENCE_SECONDS = 5.0
+
+# The same examples in every run, and no verdict on how fast a shared machine is.
+settings.register_profile("workqueue", derandomize=True, database=None, deadline=None)
+settings.load_profile("workqueue")
+
+
+class Holdings(NamedTuple):
+    """What this process holds of the system, and what a test's storages hold of the disk."""
+
+    threads: frozenset[threading.Thread]
+    descriptors: int
+    children: frozenset[int]
+    runs: frozenset[Path]
+
+    @classmethod
+    def now(cls, directory: Path | None) -> "Holdings":
+        return cls(
+            frozenset(threading.enumerate()),
+            len(os.listdir("/dev/fd")),
+            frozenset(child_pids()),
+            frozenset() if directory is None else frozenset(directory.glob("**/.tmp/*")),
+        )
+
+    def beyond(self, before: "Holdings") -> list[object]:
+        """What is here and was not there before."""
+        n_new = self.descriptors - before.descriptors
+        return [
+            *(self.threads - before.threads),
+            *([f"{n_new} descriptors more"] if n_new > 0 else []),
+            *(f"child process {pid}" for pid in self.children - before.children),
+            *(self.runs - before.runs),
+        ]
+
+
+def child_pids() -> set[int]:
+    """This process's children, those that ended and were not reaped too; none where there is no /proc."""
+    return {int(pid) for file in Path("/proc/self/task").glob("*/children") for pid in file.read_text().split()}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    directory = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    before = Holdings.now(directory)
+    yield
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (left := Holdings.now(directory).beyond(before)) and time.monotonic() < deadline:
+        gc.collect()
+        for thread in (item for item in left if isinstance(item, threading.Thread)):
+            thread.join(max(0.0, deadline - time.monotonic()))
+        time.sleep(0.005)
+    assert left == []
+
+
+@pytest.fixture
+def make_queue(tmp_path: Path) -> Iterator[Callable[..., WorkQueue]]:
+    """Makes WorkQueues that keep their results below the test's directory, and are closed after the test."""
+    queues: list[WorkQueue] = []
+
+    def make(program_path: str | os.PathLike[str], **options: object) -> WorkQueue:
+        queue = WorkQueue(program_path, **{"storage_dir": tmp_path / "storage", **options})  # type: ignore[arg-type]
+        queues.append(queue)
+        return queue
+
+    yield make
+    for queue in queues:
+        queue.close(drain=0.0)
+
+
+def write_program(path: Path, text: str) -> Path:
+    """Make a program of some lines of shell, with the name of its output file in $output; return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'#!/bin/sh\nfor output; do :; done\n{text}\n')
+    path.chmod(0o755)
+    return path
+

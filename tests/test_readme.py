@@ -1,0 +1,100 @@
+"""The README's other examples: each is run as it stands."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosedOK
+from websockets.sync.client import connect
+
+from tests.readme import README, block
+from tests.servers.server import Client, serving
+from workqueue import WorkQueue
+from workqueue.testing import ManualEngine, ScriptedProgram, collect, output, say, wait
+
+_ASGI = """
+import asyncio, json
+from starlette.applications import Starlette
+from starlette.responses import StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from workqueue import WorkQueue
+from workqueue.streams import to_async_iter, to_callback
+
+queue = WorkQueue("program/program", storage_dir="databases")
+{block}
+app = Starlette(routes=[{route}])
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[ScriptedProgram]:
+    steps = say(0.25, "one"), wait("one"), output(b"the database")
+    with ScriptedProgram(tmp_path / "program", *steps) as program:
+        yield program
+
+
+def write_app(directory: Path, name: str, route: str) -> list[str]:
+    (directory / "app.py").write_text(_ASGI.format(block=block(name), route=route))
+    return ["uvicorn", "--port", "0", "app:app"]
+
+
+def test_the_program_keeps_its_contract(tmp_path: Path) -> None:
+    program = tmp_path / "process-docset.py"
+    program.write_text(block("process-docset.py"))
+    program.chmod(0o755)
+    environment = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    check = subprocess.run(
+        [sys.executable, "-m", "workqueue", "check", program, "http://localhost", "1", "token"],
+        capture_output=True, text=True, check=False, env=environment,
+    )  # fmt: skip
+    assert "It keeps the contract." in check.stdout, check
+    assert check.returncode == 0
+
+
+def test_the_asgi_example_streams(tmp_path: Path, program: ScriptedProgram) -> None:
+    command = write_app(tmp_path, "asgi.py", 'Route("/", generate, methods=["POST"])')
+    with serving(command, tmp_path) as port, closing(Client(port, "/")) as client:
+        assert client.response.getheader("Content-Type") == "application/x-ndjson"
+        while client.event()["fraction"] != 0.25:
+            pass
+        program.release("one")
+        assert json.loads(client.rest().splitlines()[-1])["returncode"] == 0
+
+
+def test_the_websocket_example_sends(tmp_path: Path, program: ScriptedProgram) -> None:
+    command = write_app(tmp_path, "websocket.py", 'WebSocketRoute("/", watch)')
+    with serving(command, tmp_path) as port, connect(f"ws://127.0.0.1:{port}/") as socket:
+        while json.loads(socket.recv(timeout=20))["fraction"] != 0.25:
+            pass
+        program.release("one")
+        while (last := json.loads(socket.recv(timeout=20)))["returncode"] is None:
+            pass
+        assert last["returncode"] == 0
+        with pytest.raises(ConnectionClosedOK):
+            socket.recv(timeout=20)
+
+
+def test_the_composed_stream_prints_each_message_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = ManualEngine()
+    with WorkQueue("unused", storage_dir=tmp_path, engine=engine) as queue:
+        job = queue.ensure_run(("a",))
+        assert job is not None
+        exec(block("compose.py"), {"job": job})
+        engine.start(job)
+        engine.progress(job, 0.1, "reading")
+        engine.progress(job, 0.2, "reading")
+        engine.progress(job, 0.3, "writing")
+        engine.succeed(job)
+        collect(job)
+    assert capsys.readouterr().out == "None\nreading\nwriting\nNone\n"
+
+
+@pytest.mark.parametrize("command", ["/workqueue demo", "/tox"])
+def test_one_command_each_runs_the_demo_and_the_tests(command: str) -> None:
+    lines = [line.strip() for line in README.read_text().splitlines() if line.startswith("    python3 -m venv")]
+    assert sum(line.endswith(command) for line in lines) == 1

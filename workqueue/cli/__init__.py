@@ -1,0 +1,46 @@
+"""The command line: ``workqueue run``, ``workqueue check`` and ``workqueue demo``.
+
+Exit statuses: 0, it went well; 1, the program failed, or broke its contract; 2, the command was used wrongly;
+130, interrupted.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from workqueue.cli import check, demo, run
+
+_COMMANDS = {"run": run, "check": check, "demo": demo}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status.
+
+    Args:
+        arguments: what follows ``workqueue`` on the command line; None: the process's own.
+    """
+    # Warnings are about the program, and say what the commands say themselves.
+    logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="workqueue", description="Run a slow program once for each set of parameters, and watch its progress."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command in _COMMANDS.items():
+        summary, _, details = (command.__doc__ or "").partition("\n\n")
+        subparser = commands.add_parser(
+            name, help=summary, description=details, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
