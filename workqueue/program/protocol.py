@@ -30,17 +30,22 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\
 
 def parse_line(line: bytes) -> Progress | None:
     r"""Read one line, given without its ``\n``; None when it is no progress, or longer than MAX_LINE_BYTES."""
+    fraction = _fraction(line)
+    if fraction is None:
+        return None
+    _, tab, message = line.partition(b"\t")
+    return Progress(fraction=fraction, message=_clean(message) if tab else None)
+
+
+def _fraction(line: bytes) -> float | None:
     if len(line) > MAX_LINE_BYTES:
         return None
-    head, tab, tail = line.partition(b"\t")
     try:
-        fraction = float(head)
+        fraction = float(line.partition(b"\t")[0])
     except ValueError:
         return None
-    if not 0.0 <= fraction <= 1.0:  # refuses NaN as well
-        return None
-    # abs() makes a zero of a minus zero.
-    return Progress(fraction=abs(fraction), message=_clean(tail) if tab else None)
+    # NaN fails the comparison; abs() makes a zero of a minus zero.
+    return abs(fraction) if 0.0 <= fraction <= 1.0 else None
 
 
 def _clean(message: bytes) -> str:
@@ -69,7 +74,14 @@ class LineSplitter:
         *lines, rest = data.split(b"\n")
         if lines:
             lines[:1] = self._finish(lines[0])
+        if len(data) > MAX_LINE_BYTES:  # else none of the lines between the first and the last can be longer
+            lines = [line[: MAX_LINE_BYTES + 1] for line in lines]
         return lines + self._begin(rest)
+
+    def skip_line(self) -> None:
+        """Forget the line that has begun; what is fed next begins a new one."""
+        self._partial.clear()
+        self._is_skipping = False
 
     def _finish(self, end: bytes) -> list[bytes]:
         if self._is_skipping:
@@ -105,11 +117,20 @@ class OutputParser:
     def feed(self, data: bytes) -> Progress | None:
         """Take the next bytes; return the newest progress among the lines they end, if there is any."""
         newest = None
-        for i, line in enumerate(reversed(self._splitter.feed(data))):
+        for i, line in enumerate(reversed(self._splitter.feed(self._worth_splitting(data)))):
             if newest is not None and i >= LINES_LOOKED_AT:
                 break
-            progress = parse_line(line)
-            if progress is None:
+            if _fraction(line) is None:
                 self._on_bad_line(line)
-            newest = newest or progress
+            elif newest is None:
+                newest = parse_line(line)
         return newest
+
+    def _worth_splitting(self, data: bytes) -> bytes:
+        """The last LINES_LOOKED_AT lines, when there are more and one of these is good; else all."""
+        head, *tail = data.rsplit(b"\n", LINES_LOOKED_AT + 1)
+        *lines, _ = tail or [b""]
+        if len(lines) < LINES_LOOKED_AT or all(_fraction(line) is None for line in reversed(lines)):
+            return data
+        self._splitter.skip_line()
+        return data[len(head) + 1 :]
