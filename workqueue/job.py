@@ -151,7 +151,12 @@ class Job:
             return None
 
     def _tell(self, progress: Progress) -> None:
-        self._subject.on_next(progress)
-        if progress.returncode is not None:
-            self._subject.on_completed()
-            self._announced.set()
+        try:
+            self._subject.on_next(progress)
+        finally:
+            # An observer may raise an interrupt here too, and nobody comes again to say that the job has ended.
+            if progress.returncode is not None:
+                try:
+                    self._subject.on_completed()
+                finally:
+                    self._announced.set()

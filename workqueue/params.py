@@ -93,7 +93,7 @@ def _check_overview(params: OverviewViewParams, allowed_servers: Collection[str]
             raise InvalidParams(f"{name} must not be empty")
     server = server_identity(params.server)
     if allowed_servers is not None and server not in map(server_identity, allowed_servers):
-        raise InvalidParams(f"server {params.server!r} is not one of those this plugin serves")
+        raise InvalidParams(f"server {_shown(params.server)} is not one of those this plugin serves")
 
 
 def server_identity(server: str) -> tuple[str, str, int, str]:
@@ -102,16 +102,17 @@ def server_identity(server: str) -> tuple[str, str, int, str]:
     Refused besides the obvious: blanks, control characters and backslashes, which URL parsers disagree about, and
     a user before the host, which makes ``https://good@evil`` look like good.
     """
-    reason = "must be an http:// or https:// URL with a host and nothing behind its path"
+    # Not all of it is repeated: it may hold a password.
+    refusal = f"server must be an http:// or https:// URL with a host and nothing behind its path; got {_shown(server)}"
     if not server.isprintable() or any(c in server for c in ' \\@?#"<>'):
-        raise InvalidParams(f"server {reason}; got {server!r}")
+        raise InvalidParams(refusal)
     try:
         url = urlsplit(server)
         port = url.port
-    except ValueError as err:
-        raise InvalidParams(f"server {reason}; got {server!r}: {err}") from None
+    except ValueError:
+        raise InvalidParams(refusal) from None
     if url.scheme not in _DEFAULT_PORTS or not url.hostname:
-        raise InvalidParams(f"server {reason}; got {server!r}")
+        raise InvalidParams(refusal)
     return (url.scheme, url.hostname, _port(url, port), url.path.rstrip("/"))
 
 
@@ -120,3 +121,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 def _port(url: SplitResult, port: int | None) -> int:
     return _DEFAULT_PORTS[url.scheme] if port is None else port
+
+
+def _shown(server: str) -> str:
+    return repr(server.rpartition("@")[2][:200])

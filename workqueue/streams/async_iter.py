@@ -58,7 +58,7 @@ class AsyncReader(AsyncIterator[T]):
         if self._is_closed:
             raise StopAsyncIteration
         if self._place is None:
-            hub = hubs.acquire(self._source)
+            hub = hubs.acquire(self._source, self._buffer)
             self._place = hub, hub.mailbox(self._buffer)
         self._is_waiting = True
         try:
@@ -79,7 +79,10 @@ class AsyncReader(AsyncIterator[T]):
             has_news = await hub.wait(self._id, self._heartbeat)
             if self._is_closed:
                 return Signal.END
-            item = hub.take(mailbox) if has_news else hub.latest(mailbox)
+            item = hub.take(mailbox)
+            if item is Signal.EMPTY and not has_news:
+                # Only now: news may have come since the time-out, and are not to be told twice or out of order.
+                item = hub.latest(mailbox)
         return item
 
     async def aclose(self) -> None:

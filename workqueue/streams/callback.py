@@ -64,7 +64,7 @@ def to_callback(
 
 
 class _Target:
-    """Where values go, and who hears of the end."""
+    """Where values go, and who hears of the end; once disposed, nobody."""
 
     def __init__(
         self,
@@ -73,17 +73,20 @@ class _Target:
         on_completed: Callable[[], object] | None,
     ) -> None:
         self.send = send
+        self.is_disposed = False  # set by any thread, once
         self._on_error = on_error
         self._on_completed = on_completed
 
     def fail(self, error: Exception) -> None:
+        if self.is_disposed:
+            return
         if self._on_error is None:
             logger.warning("a progress callback failed, and is not called again", exc_info=error)
         else:
             self._call(self._on_error, error)
 
     def complete(self) -> None:
-        if self._on_completed is not None:
+        if self._on_completed is not None and not self.is_disposed:
             self._call(self._on_completed)
 
     def _call(self, function: Callable[..., object], *arguments: object) -> None:
@@ -114,6 +117,9 @@ def _push_on_loop(loop: asyncio.AbstractEventLoop, reader: AsyncReader[T], targe
         try:
             async with reader:
                 async for value in reader:
+                    # Cancelling is not enough: while there are values to take, and a plain send, nothing is awaited.
+                    if target.is_disposed:
+                        return
                     result = target.send(value)
                     if inspect.isawaitable(result):
                         await result
@@ -127,6 +133,7 @@ def _push_on_loop(loop: asyncio.AbstractEventLoop, reader: AsyncReader[T], targe
     task.add_done_callback(_tasks.discard)
 
     def dispose() -> None:
+        target.is_disposed = True
         try:
             loop.call_soon_threadsafe(task.cancel)
         except RuntimeError:  # the loop is closed, and so the task's calls have ended
@@ -136,23 +143,19 @@ def _push_on_loop(loop: asyncio.AbstractEventLoop, reader: AsyncReader[T], targe
 
 
 def _push_from_thread(reader: BlockingReader[T], target: _Target) -> DisposableBase:
-    is_disposed = threading.Event()
-
     def push() -> None:
         try:
             while not isinstance(item := reader.read(), Signal):
                 target.send(item)
         except Exception as err:  # noqa: BLE001 - as above
-            if not is_disposed.is_set():
-                target.fail(err)
+            target.fail(err)
         else:
-            if not is_disposed.is_set():
-                target.complete()
+            target.complete()
         finally:
             reader.close()
 
     def dispose() -> None:
-        is_disposed.set()
+        target.is_disposed = True
         reader.close()
 
     # A daemon: a client that blocks for ever must not keep the interpreter from ending.

@@ -29,9 +29,9 @@ WAKE_AT_ONCE: Final = 256
 
 
 class Hub(Generic[T]):
-    """All readers of one observable on one event loop."""
+    """All readers of one observable on one event loop; its ring holds at first as much as the first reader's buffer."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, source: Observable[T]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, source: Observable[T], buffer: int = 1) -> None:
         self.loop = loop
         self.source = source
         self._subscription = SerialDisposable()
@@ -41,7 +41,7 @@ class Hub(Generic[T]):
         self._to_wake: deque[asyncio.Future[bool]] = deque()
         # Guards _ring and _wake_is_due. Reentrant: a garbage collection in a guarded line may unsubscribe somebody.
         self._lock = threading.RLock()
-        self._ring: Ring[T] = Ring()
+        self._ring: Ring[T] = Ring(buffer)
         self._wake_is_due = False
 
     def open(self) -> None:
@@ -154,13 +154,18 @@ def _forget(hub: Hub[Any]) -> None:
         _hubs.pop(key, None)
 
 
-def acquire(source: Observable[T]) -> Hub[T]:
+def acquire(source: Observable[T], buffer: int = 1) -> Hub[T]:
     """The running loop's hub of this source, subscribed, for one more reader."""
     loop = asyncio.get_running_loop()
     hub: Hub[T] | None = _hubs.get(_key(loop, source))
     if hub is None:
-        hub = _hubs[_key(loop, source)] = Hub(loop, source)
-        hub.open()
+        hub = _hubs[_key(loop, source)] = Hub(loop, source, buffer)
+        try:
+            hub.open()
+        except BaseException:
+            # An interrupt: a hub that is not subscribed must not be found by the next reader.
+            _forget(hub)
+            raise
     hub.n_readers += 1
     return hub
 

@@ -4,7 +4,8 @@
 replaced. Departures from the stock class, each for a measured reason:
 
 1. An observer costs a dictionary entry and a call, not a scheduler: 0.1 us an event instead of 14, dispose in O(1).
-2. An observer that raises is logged and dropped. It harms neither its siblings nor the writer.
+2. An observer that raises is logged and dropped. It harms neither its siblings nor the writer. An interrupt, such as
+   KeyboardInterrupt, goes on to the writer once the siblings were told.
 3. The terminal state is set under the lock, together with who is to be told. The stock class marks itself stopped
    first, and who subscribes in between is told "completed" of a stream that failed.
 4. The history is always bounded.
@@ -79,9 +80,14 @@ class ProgressSubject(ReplaySubject[T]):
             # Bounded like the history: while a slow observer is told of the past, it loses the oldest, not memory.
             replaying = _Replaying(observer, deque(self._history, maxlen=self._history.maxlen))
             self._replaying[id_] = replaying
-        if self._on_subscribe is not None and not self.is_stopped:
-            self._on_subscribe()
-        self._replay(id_, replaying)
+        try:
+            if self._on_subscribe is not None and not self.is_stopped:
+                self._on_subscribe()
+            self._replay(id_, replaying)
+        except BaseException:
+            # The hook failed, or an interrupt struck: the caller gets no handle to dispose.
+            self._drop(id_)
+            raise
         return Disposable(lambda: self._drop(id_))
 
     def _replay(self, id_: int, replaying: _Replaying[T]) -> None:
@@ -115,8 +121,14 @@ class ProgressSubject(ReplaySubject[T]):
                 replaying.backlog.append(value)
             # list() of a view allocates nothing that could start a garbage collection half-way.
             observers = list(self._live.items())
+        interrupt: BaseException | None = None
         for id_, observer in observers:
-            self._tell(id_, observer, value)
+            try:
+                self._tell(id_, observer, value)
+            except BaseException as err:  # noqa: BLE001 - raised below, once the siblings have their event
+                interrupt = err
+        if interrupt is not None:
+            raise interrupt
 
     def on_completed(self) -> None:
         """Tell every observer that nothing more comes; ignored after the end."""
@@ -135,8 +147,14 @@ class ProgressSubject(ReplaySubject[T]):
             self.exception = error
             observers = list(self._live.values())
             self._live.clear()
+        interrupt: BaseException | None = None
         for observer in observers:
-            self._tell_end(observer, error)
+            try:
+                self._tell_end(observer, error)
+            except BaseException as err:  # noqa: BLE001 - as in on_next
+                interrupt = err
+        if interrupt is not None:
+            raise interrupt
 
     def dispose(self) -> None:
         """Drop every observer without a word. The library never does this: a client that waits would wait for ever."""

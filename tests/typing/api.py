@@ -1,0 +1,125 @@
+"""The public interface as a type checker sees it; this file is only checked, never run."""
+
+from collections.abc import AsyncIterator, Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, assert_type
+
+from reactivex import Observable
+from reactivex import operators as ops
+from reactivex.abc import DisposableBase
+from reactivex.subject import ReplaySubject
+
+from workqueue import InvalidParams, Job, OverviewViewParams, Params, Progress, QueueClosed, State, WorkQueue
+from workqueue.streams import AsyncReader, ProgressSubject, to_async_iter, to_callback, to_generator
+
+
+class OtherParams(NamedTuple):
+    """Any tuple of strings is asked for in the same way."""
+
+    first: str
+    second: str
+
+
+def a_queue_is_made_in_each_documented_way() -> None:
+    WorkQueue("./program", ThreadPoolExecutor(2), "databases")
+    WorkQueue(program_path=Path("program"), executor=ThreadPoolExecutor(2), storage_dir=Path("databases"))
+    WorkQueue("./program", storage_dir="databases", max_running=4, allowed_servers=["https://host"])
+    with WorkQueue("./program", storage_dir="databases") as queue:
+        assert_type(queue, WorkQueue)
+        assert_type(queue.program_path, Path)
+        assert_type(queue.storage_dir, Path)
+        queue.close()
+        queue.close(drain=5.0)
+
+
+def a_queue_is_asked(queue: WorkQueue) -> None:
+    params: Params = OverviewViewParams("https://host", "1", "token")
+    assert_type(queue.ensure_run(params), Job | None)
+    assert_type(queue.ensure_run(OtherParams("a", "b")), Job | None)
+    assert_type(queue.ensure_run(("a", "b", "c")), Job | None)
+    assert_type(queue.destination_path_for_params(params), Path)
+    try:
+        job = queue.ensure_run(params)
+    except (InvalidParams, QueueClosed) as error:
+        assert_type(error, InvalidParams | QueueClosed)
+    else:
+        if job is not None:
+            assert_type(queue.report_job_progress_until_completed(job), Generator[Progress, None, None])
+
+
+def a_job_is_looked_at(job: Job) -> None:
+    assert_type(job.params, tuple[str, ...])
+    assert_type(job.key, str)
+    assert_type(job.state, State)
+    assert_type(job.progress, ReplaySubject[Progress])
+    assert_type(job.current_progress, Progress)
+    assert_type(job.wait(), Progress)
+    assert_type(job.wait(timeout=1.5), Progress)
+
+
+def progress_has_fields(progress: Progress) -> None:
+    assert_type(progress.n_ahead_in_queue, int)
+    assert_type(progress.fraction, float)
+    assert_type(progress.message, str | None)
+    assert_type(progress.returncode, int | None)
+    assert_type(progress.error, str | None)
+    assert_type(progress._asdict(), dict[str, Any])
+
+
+def a_stream_is_read_in_a_thread(job: Job) -> None:
+    assert_type(to_generator(job.progress), Generator[Progress, None, None])
+    assert_type(to_generator(job.progress, heartbeat=None, buffer=2), Generator[Progress, None, None])
+    for progress in to_generator(job.progress):
+        assert_type(progress, Progress)
+
+
+async def a_stream_is_read_on_a_loop(job: Job) -> None:
+    reader = to_async_iter(job.progress, heartbeat=2.5, buffer=2)
+    assert_type(reader, AsyncReader[Progress])
+    iterator: AsyncIterator[Progress] = reader
+    assert_type(await anext(iterator), Progress)
+    async with reader as entered:
+        assert_type(entered, AsyncReader[Progress])
+        async for progress in entered:
+            assert_type(progress, Progress)
+    await reader.aclose()
+
+
+def a_stream_is_pushed(job: Job) -> None:
+    def send(progress: Progress) -> None: ...
+
+    async def send_async(progress: Progress) -> bool:
+        return progress.returncode is None
+
+    def on_error(error: Exception) -> None: ...
+
+    def on_completed() -> None: ...
+
+    assert_type(to_callback(job.progress, send), DisposableBase)
+    assert_type(to_callback(job.progress, send_async, on_error, on_completed), DisposableBase)
+    assert_type(to_callback(job.progress, lambda p: p.fraction, heartbeat=None, buffer=2), DisposableBase)
+    to_callback(job.progress, send, on_error=on_error, on_completed=on_completed).dispose()
+
+
+def a_stream_composes(job: Job) -> None:
+    def is_end(progress: Progress) -> bool:
+        return progress.returncode is not None
+
+    def fraction(progress: Progress) -> float:
+        return progress.fraction
+
+    assert_type(job.progress.map(fraction), Observable[float])
+    assert_type(job.progress.pipe(ops.filter(is_end)), Observable[Progress])
+    assert_type(job.progress.pipe(ops.map(fraction)), Observable[float])
+    assert_type(to_generator(job.progress.map(fraction)), Generator[float, None, None])
+    assert_type(to_async_iter(job.progress.map(fraction)), AsyncReader[float])
+    assert_type(job.progress.subscribe(lambda progress: None), DisposableBase)
+
+
+def a_writer_of_a_stream_makes_its_own() -> None:
+    subject: ProgressSubject[int] = ProgressSubject(history=10, on_subscribe=lambda: None)
+    subject.on_next(1)
+    subject.on_completed()
+    assert_type(subject.n_observers, int)
+    assert_type(to_generator(subject), Generator[int, None, None])
