@@ -33,7 +33,7 @@ class Holdings(NamedTuple):
     def now(cls, directory: Path | None) -> "Holdings":
         return cls(
             frozenset(threading.enumerate()),
-            len(os.listdir("/dev/fd")),
+            sum(1 for _ in Path("/dev/fd").iterdir()),
             frozenset(child_pids()),
             frozenset() if directory is None else frozenset(directory.glob("**/.tmp/*")),
         )
@@ -59,6 +59,7 @@ def _nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     directory = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
     before = Holdings.now(directory)
     yield
+    request.node.funcargs.clear()  # else what other fixtures returned would still be held
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (left := Holdings.now(directory).beyond(before)) and time.monotonic() < deadline:
         gc.collect()
@@ -86,7 +87,6 @@ def make_queue(tmp_path: Path) -> Iterator[Callable[..., WorkQueue]]:
 def write_program(path: Path, text: str) -> Path:
     """Make a program of some lines of shell, with the name of its output file in $output; return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'#!/bin/sh\nfor output; do :; done\n{text}\n')
+    path.write_text(f"#!/bin/sh\nfor output; do :; done\n{text}\n")
     path.chmod(0o755)
     return path
-

@@ -121,6 +121,9 @@ class WorkQueue:
 
     def _forget(self, job: Job) -> None:
         self._registry.forget(job.key, job)
+        # The engine said that the line moved before it reported the end. A herald that looked in between found the job
+        # still waiting, and would wait with it for a move that may never come.
+        self._herald.moved()
 
     def report_job_progress_until_completed(self, job: Job) -> Generator[Progress, None, None]:
         """The job's progress as a blocking generator: ``to_generator(job.progress)``."""

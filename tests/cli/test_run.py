@@ -94,7 +94,7 @@ def test_without_rich_a_terminal_gets_lines_and_a_hint(
 ) -> None:
     monkeypatch.setitem(sys.modules, "rich.progress", None)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    assert draw([Progress(fraction=0.5), succeeded()], "label") == succeeded()
+    assert draw([Progress(fraction=0.5), succeeded()], "label", sys.stderr) == succeeded()
     assert capsys.readouterr().err.splitlines() == [
         "For a progress bar: pip install 'overview-plugin-workqueue[cli]'",
         "label:  50%  running",
@@ -103,7 +103,7 @@ def test_without_rich_a_terminal_gets_lines_and_a_hint(
 
 
 def test_a_heartbeat_is_not_printed_again(capsys: pytest.CaptureFixture[str]) -> None:
-    draw([Progress(fraction=0.5)] * 3, "label")
+    draw([Progress(fraction=0.5)] * 3, "label", sys.stderr)
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
@@ -126,9 +126,15 @@ def test_the_bar_is_drawn_in_this_process_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    last = draw([Progress(n_ahead_in_queue=1), Progress(fraction=0.5, message="[half]"), failed("why")], "label")
+    last = draw(
+        [Progress(n_ahead_in_queue=1), Progress(fraction=0.5, message="[half]"), failed("why")], "label", sys.stderr
+    )
     assert last == failed("why")
     assert "failed" in capsys.readouterr().err
+
+
+def test_a_stream_without_events_has_no_last_one() -> None:
+    assert draw([], "label", sys.stderr) is None
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

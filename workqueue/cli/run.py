@@ -31,8 +31,8 @@ def run(options: argparse.Namespace) -> int:
             print(f"workqueue: {err}", file=sys.stderr)
             return 2
         if job is not None:
-            last = draw(to_generator(job.progress), options.program.name)
-            if last.error is not None:
+            last = draw(to_generator(job.progress), options.program.name, sys.stderr)
+            if last is not None and last.error is not None:
                 print(last.error, file=sys.stderr)
                 return 1
         print(queue.destination_path_for_params(params))

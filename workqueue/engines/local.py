@@ -1,16 +1,17 @@
 """4 local: tasks -> threads of an executor on this host, one for each program that runs and none for each client.
 
 The executor may be the caller's, who may shut it down at any moment or share it with other work. Whatever becomes of
-its futures, each task ends with exactly one outcome: the run's own, or, from the future's callback, the reason why it
-never ran.
+its futures, each task ends with exactly one outcome, given by whoever claims the task first: the thread that runs it;
+or who refuses it, with the reason why it never runs: `submit`, `close`, or the future's callback.
 """
 
 import logging
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Final
+from typing import Final, NoReturn
 
 from workqueue.engines.base import Report, Task
 from workqueue.engines.lineup import LineUp
@@ -46,6 +47,8 @@ class LocalEngine:
         self._changed = threading.Condition(threading.Lock())  # guards all below
         self._runs: set[_Run] = set()
         self._is_closed = False
+        self._refused: deque[tuple[_Run, str]] = deque()
+        self._is_telling = False
 
     def call_when_moved(self, moved: Callable[[], None]) -> None:
         """See `Engine.call_when_moved`. One listener at a time."""
@@ -55,15 +58,18 @@ class LocalEngine:
         """See `Engine.submit`."""
         run = _Run(task, report, self._line, self._moved)
         with self._changed:
+            is_closed = self._is_closed
             self._runs.add(run)
-        try:
-            run.future = self.executor.submit(run)
-        except RuntimeError as err:  # what executors raise once they are shut down or broken
-            self._settle(run, f"The executor takes no more jobs: {err}")
+        if is_closed:  # since the check that the caller made
+            self._refuse(run, _CLOSED_PENDING)
             return run
-        run.future.add_done_callback(lambda future: self._settle(run, self._why_it_never_ran(future)))
-        if self._is_closed:  # since the check that the caller made
-            run.future.cancel()
+        try:
+            run.future = self.executor.submit(self._perform, run)
+        except Exception as err:  # noqa: BLE001 - RuntimeError, once it is shut down or broken; an executor may have others
+            # It may have kept the task all the same: ThreadPoolExecutor does, when it cannot start one more thread.
+            self._refuse(run, f"The executor takes no more jobs: {err}")
+            return run
+        run.future.add_done_callback(lambda future: self._done(run, future))
         return run
 
     def close(self, drain: float | None = None) -> None:
@@ -72,8 +78,7 @@ class LocalEngine:
             self._is_closed = True
             runs = list(self._runs)
         for run in runs:
-            if run.future is not None:
-                run.future.cancel()  # does nothing to one that runs
+            self._refuse(run, _CLOSED_PENDING)  # does nothing to one that runs
         if not self._wait_idle(drain):
             self._stop(signal.SIGTERM)
             if not self._wait_idle(TERMINATE_SECONDS):
@@ -82,19 +87,65 @@ class LocalEngine:
         if self._owns_executor:
             self.executor.shutdown()
 
-    def _settle(self, run: "_Run", reason: str) -> None:
-        """The last thing done for a run, however its future ended."""
+    def __reduce__(self) -> NoReturn:
+        # What an executor of processes would do. Without this, pickling goes on until it meets a lock, and starts
+        # threads of multiprocessing's on its way.
+        raise TypeError("a job needs an executor of threads")
+
+    def _perform(self, run: "_Run") -> None:
+        """Run a task, unless it was refused; called by a thread of the executor."""
+        if not run.claim():
+            return
+        outcome = failed("Internal error in workqueue; its log has the details")
         try:
-            run.settle(reason)
+            outcome = run.run()
+        except Exception:
+            logger.exception("exception in workqueue")
+        finally:
+            self._end(run, outcome)
+
+    def _refuse(self, run: "_Run", reason: str) -> None:
+        """End a task that nobody has begun to run."""
+        if run.claim():
+            if run.future is not None:
+                run.future.cancel()
+            self._end(run, failed(reason))
+
+    def _end(self, run: "_Run", outcome: Progress) -> None:
+        """The last thing done for a task, by who claimed it."""
+        try:
+            run.end(outcome)
+        except Exception:
+            logger.exception("exception in workqueue")
         finally:
             with self._changed:
                 self._runs.discard(run)
                 self._changed.notify_all()
 
-    def _why_it_never_ran(self, future: "Future[None]") -> str:
-        if future.cancelled():
-            return _CLOSED_PENDING if self._is_closed else "The executor cancelled this job before it began."
-        return f"The executor could not run this job: {future.exception()!r}"
+    def _done(self, run: "_Run", future: "Future[None]") -> None:
+        """A future has ended; if its task was never begun, that is its end too."""
+        if not run.claim():
+            return
+        # ThreadPoolExecutor ends futures with its lock held, when it is shut down or breaks. Who is told of the end may
+        # ask for the job again, which needs that lock: so tell it on a thread of our own, one for however many.
+        with self._changed:
+            self._refused.append((run, _why_it_never_ran(future)))
+            if self._is_telling:
+                return
+            self._is_telling = True
+        try:
+            threading.Thread(target=self._tell_refused, name="workqueue-refusals", daemon=True).start()
+        except RuntimeError:  # the system has no thread to spare, or the interpreter ends
+            self._tell_refused()
+
+    def _tell_refused(self) -> None:
+        while True:
+            with self._changed:
+                if not self._refused:
+                    self._is_telling = False
+                    return
+                run, reason = self._refused.popleft()
+            self._end(run, failed(reason))
 
     def _wait_idle(self, timeout: float | None) -> bool:
         with self._changed:
@@ -107,8 +158,14 @@ class LocalEngine:
             run.stop(signum)
 
 
+def _why_it_never_ran(future: "Future[None]") -> str:
+    if future.cancelled():
+        return "The executor cancelled this job before it began."
+    return f"The executor could not run this job: {future.exception()!r}"
+
+
 class _Run:
-    """One task in this engine: called by the executor, watched through its future, asked for its place by clients."""
+    """One task in this engine: claimed once, run or refused by who claimed it; asked for its place by clients."""
 
     def __init__(self, task: Task, report: Report, line: LineUp, moved: Callable[[], None]) -> None:
         self._task = task
@@ -116,9 +173,9 @@ class _Run:
         self._line = line
         self._moved = moved
         self._number = line.enter()
-        self._has_ended = False
         self.future: Future[None] | None = None
-        self._lock = threading.Lock()  # guards both below
+        self._lock = threading.Lock()  # guards all below
+        self._is_claimed = False
         self._process: Process | None = None
         self._stopped_by: signal.Signals | None = None
 
@@ -126,20 +183,28 @@ class _Run:
         """See `Ticket.n_ahead`."""
         return self._line.n_ahead(self._number)
 
-    def __call__(self) -> None:
-        """Run the program; called by a thread of the executor."""
+    def claim(self) -> bool:
+        """Whether the caller is the first to say what becomes of this task; then it must `end` it."""
+        with self._lock:
+            is_first = not self._is_claimed
+            self._is_claimed = True
+            return is_first
+
+    def run(self) -> Progress:
+        """Run the program; return how that ended."""
         self._line.start(self._number)
         self._moved()
         self._report(Progress())
         outcome = run_task(self._task, self._report, self._on_start)
         if outcome.returncode != 0 and self._stopped_by is not None:
             outcome = outcome._replace(error=_CLOSED_RUNNING)
-        self._end(outcome)
+        return outcome
 
-    def settle(self, reason: str) -> None:
-        """End the task if it has not ended by itself."""
-        if not self._has_ended:
-            self._end(failed(reason))
+    def end(self, outcome: Progress) -> None:
+        """Leave the line and report the outcome."""
+        self._line.leave(self._number)
+        self._moved()
+        self._report(outcome)
 
     def stop(self, signum: signal.Signals) -> None:
         """Signal the program, at once or as soon as it has started. The running thread reports its end."""
@@ -155,9 +220,3 @@ class _Run:
             signum = self._stopped_by
         if signum is not None:
             process.send_signal(signum)
-
-    def _end(self, outcome: Progress) -> None:
-        self._has_ended = True
-        self._line.leave(self._number)
-        self._moved()
-        self._report(outcome)

@@ -34,13 +34,15 @@ def start(program: Path, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
 
 def _reason(program: Path, err: OSError) -> str:
     """What the kernel meant: exec reports most causes with the same few numbers."""
-    if program.is_dir():
+    # os.path, since these methods of Path raise where a name is too long, or a directory on the way is closed to us.
+    if os.path.isdir(program):  # noqa: PTH112
         return "it is a directory"
-    if not program.exists():
+    exists = os.path.exists(program)  # noqa: PTH110
+    if err.errno in (errno.ENOENT, errno.ENOTDIR) and not exists:
         return "there is no such file"
     if err.errno == errno.ENOEXEC:
         return "it neither begins with '#!' and an interpreter nor is it a binary of this machine"
-    if err.errno == errno.EACCES and not os.access(program, os.X_OK):
+    if err.errno == errno.EACCES and exists and not os.access(program, os.X_OK):
         return "it is not executable; chmod +x it"
     interpreter = _interpreter(program)
     if interpreter and err.errno in (errno.ENOENT, errno.EACCES):

@@ -80,7 +80,11 @@ class DiskStorage:
         return self.directory / ".tmp"
 
     def _sweep(self, pattern: str) -> None:
-        for directory in self._runs.glob(pattern):
+        try:
+            directories = list(self._runs.glob(pattern))
+        except OSError:  # the storage is out of reach, or its name too long; the run will say so
+            return
+        for directory in directories:
             with contextlib.suppress(OSError), _locked(directory):
                 logger.info("removing %s, which a dead run left behind", directory.name)
                 _remove(directory)
@@ -154,7 +158,9 @@ def _private_directory(parent: Path, key: str) -> Iterator[Path]:
                 if err.errno in (errno.EWOULDBLOCK, errno.ENOENT):
                     # A sweeper came between mkdir and flock, and is removing it. Take another name.
                     continue
-                _remove(directory)
+                # Not _remove, which needs a descriptor: it may be for want of one that we are here.
+                with contextlib.suppress(OSError):
+                    directory.rmdir()
                 raise StorageError(f"Cannot use the run's private directory {directory}: {_text(err)}") from err
             try:
                 yield directory
@@ -195,13 +201,24 @@ def _remove(directory: Path) -> None:
         shutil.rmtree(directory)
         return
     except OSError:
-        for path, _, _ in os.walk(directory):
-            with contextlib.suppress(OSError):
-                Path(path).chmod(0o700)
+        if not os.path.lexists(directory):
+            return  # its program did it
+        _allow_removal(directory)
     try:
         shutil.rmtree(directory)
     except OSError:
         logger.exception("cannot remove %s", directory)
+
+
+def _allow_removal(directory: Path) -> None:
+    """Take back the permissions of all directories in here; each before it is walked, which needs them."""
+    with contextlib.suppress(OSError):
+        directory.chmod(0o700)
+    for path, names, _ in os.walk(directory):
+        for child in (Path(path, name) for name in names):
+            with contextlib.suppress(OSError):
+                if not child.is_symlink():  # chmod would follow it out of here
+                    child.chmod(0o700)
 
 
 def _fsync_directory(directory: Path) -> None:

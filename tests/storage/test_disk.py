@@ -1,0 +1,576 @@
+"""Results are published whole or not at all, and what runs leave behind is removed."""
+
+import errno
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from pytest_mock import MockerFixture
+
+from tests.conftest import write_program
+from tests.program.ordeal import Ordeal
+from workqueue import Progress, State, WorkQueue
+from workqueue.errors import OutputError, StorageError
+from workqueue.storage import DiskStorage, disk
+from workqueue.testing import ManualEngine, ScriptedProgram, collect, output, wait
+
+MakeQueue = Callable[..., WorkQueue]
+
+JOURNAL = (
+    "invalid program: it left an SQLite journal beside its output file;"
+    " it must commit and close the database before it exits"
+)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> DiskStorage:
+    return DiskStorage(tmp_path / "results")
+
+
+def publish(storage: DiskStorage, key: str, data: bytes = b"built") -> None:
+    with storage.workspace(key) as workspace:
+        workspace.output.write_bytes(data)
+        workspace.publish()
+
+
+def error_of(queue: WorkQueue, *arguments: str) -> str:
+    """The error of a job that cannot be stored, which leaves nothing behind."""
+    job = queue.ensure_run(arguments)
+    assert job is not None
+    last = job.wait(10)
+    assert (job.state, last.returncode, job.n_watchers) == (State.FAILED, -999, 0)
+    assert last.error is not None
+    return last.error
+
+
+def mend_and_run(queue: WorkQueue, *arguments: str) -> None:
+    """The same parameters run again, in a new job, and are built."""
+    job = queue.ensure_run(arguments)
+    assert job is not None
+    assert job.wait(10) == Progress(fraction=1.0, returncode=0)
+    assert queue.ensure_run(arguments) is None
+
+
+# Publishing
+
+
+def test_a_result_is_read_only_for_its_owner_whatever_the_umask(storage: DiskStorage) -> None:
+    umask = os.umask(0)
+    try:
+        publish(storage, "key")
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(storage.path("key").stat().st_mode) == 0o400
+    assert stat.S_IMODE((storage.directory / ".tmp").stat().st_mode) == 0o700
+
+
+def test_a_storage_can_have_results_that_a_group_may_read(tmp_path: Path) -> None:
+    storage = DiskStorage(tmp_path, mode=0o440)
+    publish(storage, "key")
+    assert stat.S_IMODE(storage.path("key").stat().st_mode) == 0o440
+
+
+def test_a_workspace_is_private_and_empty_and_gone_afterwards(storage: DiskStorage) -> None:
+    with storage.workspace("key") as workspace:
+        status = workspace.output.lstat()
+        assert (stat.S_IMODE(status.st_mode), status.st_size) == (0o600, 0)
+        assert stat.S_IMODE(workspace.output.parent.stat().st_mode) == 0o700
+        assert not storage.has("key")
+    assert not workspace.output.parent.exists()
+    assert not storage.has("key")
+
+
+def test_an_existing_result_is_replaced_and_whole_at_every_moment(storage: DiskStorage) -> None:
+    """Who has the old one open reads it to its end."""
+    publish(storage, "key", b"old")
+    with storage.path("key").open("rb") as old:
+        publish(storage, "key", b"new")
+        assert old.read() == b"old"
+    assert storage.path("key").read_bytes() == b"new"
+
+
+def test_what_was_not_published_does_not_touch_an_existing_result(storage: DiskStorage) -> None:
+    publish(storage, "key", b"old")
+    with storage.workspace("key") as workspace:
+        workspace.output.write_bytes(b"half of the n")
+        assert storage.path("key").read_bytes() == b"old"
+    assert storage.path("key").read_bytes() == b"old"
+
+
+def test_a_program_may_put_another_file_in_place_of_the_one_it_was_given(make_queue: MakeQueue, tmp_path: Path) -> None:
+    text = 'echo built > "$output.new"; chmod 666 "$output.new"; mv "$output.new" "$output"'
+    queue = make_queue(write_program(tmp_path / "program", text))
+    mend_and_run(queue, "a")
+    result = queue.destination_path_for_params(("a",))
+    assert (result.read_text(), stat.S_IMODE(result.stat().st_mode)) == ("built\n", 0o400)
+
+
+def test_a_file_is_synced_before_it_gets_its_name_and_the_directory_after(
+    storage: DiskStorage, mocker: MockerFixture
+) -> None:
+    calls = mocker.Mock()
+    for name in ("fchmod", "fsync", "replace"):
+        calls.attach_mock(mocker.patch(f"os.{name}", wraps=getattr(os, name)), name)
+    publish(storage, "key")
+    assert [call[0] for call in calls.mock_calls] == ["fchmod", "fsync", "replace", "fsync"]
+
+
+def test_a_link_or_a_directory_in_place_of_a_result_is_none(storage: DiskStorage, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file of somebody else")
+    (storage.directory / "directory").mkdir(parents=True)
+    (storage.directory / "link").symlink_to(tmp_path / "file")
+    assert not storage.has("directory")
+    assert not storage.has("link")
+    assert not storage.has("x" * 300)
+    publish(storage, "link")
+    assert storage.has("link")
+    assert (tmp_path / "file").read_text() == "a file of somebody else"
+
+
+# What a program leaves that is no result
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        ("exit 0", "invalid program: it should have written to its output file"),
+        ('echo x > "$output"; : > "$output"', "invalid program: it should have written to its output file"),
+        ('rm "$output"', "Failed to stat output file: [Errno 2] No such file or directory: '*'"),
+        ('rm -r "$(dirname "$output")"', "Failed to stat output file: [Errno 2] No such file or directory: '*'"),
+        (
+            'rm "$output"; mkdir "$output"',
+            "invalid program: its output file must be a regular file; it left a directory",
+        ),
+        (
+            'rm "$output"; ln -s /etc/hostname "$output"',
+            "invalid program: its output file must be a regular file; it left a link, pipe or device",
+        ),
+        (
+            'rm "$output"; ln -s nothing "$output"',
+            "invalid program: its output file must be a regular file; it left a link, pipe or device",
+        ),
+        (
+            'rm "$output"; mkfifo "$output"',
+            "invalid program: its output file must be a regular file; it left a link, pipe or device",
+        ),
+        ('echo x > "$output"; echo x > "$output-wal"', JOURNAL),
+        ('echo x > "$output"; echo x > "$output-journal"', JOURNAL),
+        ('chmod 000 "$(dirname "$output")"', "invalid program: it should have written to its output file"),
+    ],
+)
+def test_an_exit_with_0_and_no_result_fails_with_the_reason(
+    make_queue: MakeQueue, tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: str, error: str
+) -> None:
+    ordeal = Ordeal(make_queue, tmp_path, bad)
+    text = ordeal.fail("a")[-1].error
+    assert text is not None
+    # The words of 1.0.1: as if the program had exited with the status that none exits with.
+    reason = text.removeprefix("Exited with code -999\nstderr:\n")
+    assert reason != text
+    before, star, after = error.partition("*")
+    assert reason == error if not star else reason.startswith(before) and reason.endswith(after)
+    assert [(record.name, record.levelno, record.getMessage()) for record in caplog.records] == [
+        ("workqueue", logging.WARNING, reason),
+        ("workqueue", logging.WARNING, caplog.records[1].getMessage()),
+    ]
+
+
+def test_an_empty_journal_beside_the_output_is_no_harm(make_queue: MakeQueue, tmp_path: Path) -> None:
+    queue = make_queue(write_program(tmp_path / "program", 'echo x > "$output"; : > "$output-wal"'))
+    mend_and_run(queue, "a")
+
+
+@pytest.mark.parametrize("mode", ["wal", "persist"])
+def test_a_database_that_a_program_did_not_close_is_no_result(make_queue: MakeQueue, tmp_path: Path, mode: str) -> None:
+    """A real SQLite database, its writer killed in the middle; its program then claims success."""
+    code = (
+        "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        f"db.execute('PRAGMA journal_mode={mode}'); db.execute('PRAGMA cache_size=1');"
+        "db.execute('CREATE TABLE t (x)'); db.execute('BEGIN');"
+        "db.executemany('INSERT INTO t VALUES (?)', [('x' * 1000,)] * 1000); os.kill(os.getpid(), 9)"
+    )
+    ordeal = Ordeal(make_queue, tmp_path, f'{sys.executable} -c "{code}" "$output" 2>&-; exit 0')
+    assert ordeal.fail("a")[-1].error == f"Exited with code -999\nstderr:\n{JOURNAL}"
+
+
+def test_a_database_that_was_closed_is_a_result(make_queue: MakeQueue, tmp_path: Path) -> None:
+    code = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA journal_mode=wal');"
+        "db.execute('CREATE TABLE t (x)'); db.commit(); db.close()"
+    )
+    queue = make_queue(write_program(tmp_path / "program", f'{sys.executable} -c "{code}" "$output"'))
+    mend_and_run(queue, "a")
+
+
+def test_an_output_that_becomes_a_link_after_it_was_checked_is_not_followed(
+    storage: DiskStorage, tmp_path: Path, mocker: MockerFixture
+) -> None:
+    (tmp_path / "victim").write_text("private")
+    with storage.workspace("key") as workspace:
+        workspace.output.write_bytes(b"x")
+
+        def swap(self: disk.DiskWorkspace) -> None:
+            workspace.output.unlink()
+            workspace.output.symlink_to(tmp_path / "victim")
+
+        mocker.patch.object(disk.DiskWorkspace, "_check_output", swap)
+        with pytest.raises(OutputError, match="Cannot open the output file: "):
+            workspace.publish()
+    assert stat.S_IMODE((tmp_path / "victim").stat().st_mode) != 0o400
+    assert not storage.has("key")
+
+
+# A storage that cannot be used
+
+
+def test_a_missing_storage_is_made_with_its_parents(make_queue: MakeQueue, tmp_path: Path) -> None:
+    program = ScriptedProgram(tmp_path / "program", output(b"built"))
+    queue = make_queue(program.path, storage_dir=tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()
+    mend_and_run(queue, "a")
+    shutil.rmtree(tmp_path / "a")
+    mend_and_run(queue, "a")
+
+
+def test_a_storage_that_cannot_be_made(make_queue: MakeQueue, tmp_path: Path) -> None:
+    """A file is in the place of its parent; once that is gone, the same parameters run."""
+    program = ScriptedProgram(tmp_path / "program", output(b"built"))
+    (tmp_path / "file").touch()
+    queue = make_queue(program.path, storage_dir=tmp_path / "file" / "storage")
+    assert error_of(queue, "a") == f"Cannot make the directory {tmp_path}/file/storage/.tmp: Not a directory"
+    assert program.runs == []
+    (tmp_path / "file").unlink()
+    mend_and_run(queue, "a")
+
+
+def test_a_storage_where_nothing_can_be_made(make_queue: MakeQueue, tmp_path: Path) -> None:
+    program = ScriptedProgram(tmp_path / "program", output(b"built"))
+    queue = make_queue(program.path, storage_dir="/proc/self/results")
+    assert error_of(queue, "a").startswith("Cannot make the directory /proc/self/results/.tmp: ")
+
+
+def test_a_storage_with_a_name_that_is_too_long(make_queue: MakeQueue, tmp_path: Path) -> None:
+    """The queue can be made; the job says what is wrong."""
+    program = ScriptedProgram(tmp_path / "program", output(b"built"))
+    queue = make_queue(program.path, storage_dir=tmp_path / ("x" * 300))
+    assert error_of(queue, "a").endswith("/.tmp: File name too long")
+
+
+def test_a_file_in_place_of_the_directory_of_runs(make_queue: MakeQueue, tmp_path: Path) -> None:
+    program = ScriptedProgram(tmp_path / "program", output(b"built"))
+    queue = make_queue(program.path)
+    queue.storage_dir.mkdir()
+    (queue.storage_dir / ".tmp").touch()
+    assert error_of(queue, "a") == f"Cannot make the directory {queue.storage_dir}/.tmp: File exists"
+    (queue.storage_dir / ".tmp").unlink()
+    mend_and_run(queue, "a")
+
+
+def refuse(
+    error: int, *, only_if: Callable[[object], bool] = lambda _: True
+) -> Callable[[Callable[..., object]], object]:
+    """A system call that fails with this error for those first arguments, and else does what it did."""
+
+    def wrap(original: Callable[..., object]) -> Callable[..., object]:
+        def call(first: object, *rest: object, **options: object) -> object:
+            if only_if(first):
+                raise OSError(error, os.strerror(error))
+            return original(first, *rest, **options)
+
+        return call
+
+    return wrap
+
+
+def is_private(path: object) -> bool:
+    return isinstance(path, Path) and path.parent.name == ".tmp"
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ("pathlib.Path.mkdir", errno.ENOSPC, "Cannot make a private directory for the run in {storage}/.tmp: "),
+        ("pathlib.Path.mkdir", errno.EROFS, "Cannot make a private directory for the run in {storage}/.tmp: "),
+        ("os.open", errno.EMFILE, "Cannot use the run's private directory {storage}/.tmp/"),
+        ("pathlib.Path.touch", errno.ENOSPC, "Cannot make the output file in {storage}/.tmp/"),
+        ("os.fsync", errno.ENOSPC, "Cannot store the result in {destination}: "),
+        ("os.fsync", errno.EIO, "Cannot store the result in {destination}: "),
+        ("os.replace", errno.EDQUOT, "Cannot store the result in {destination}: "),
+        ("os.fchmod", errno.EPERM, "Cannot store the result in {destination}: "),
+    ],
+)
+def test_a_disk_that_refuses_ends_the_job_with_the_reason(
+    make_queue: MakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: tuple[str, int, str]
+) -> None:
+    """And once it is mended the same parameters run."""
+    function, error, text = refusal
+    program = ScriptedProgram(tmp_path / "program", output(b"built"))
+    queue = make_queue(program.path)
+    owner: object = Path if "Path" in function else os
+    name = function.rpartition(".")[2]
+    only_if = is_private if name in ("mkdir", "open") else (lambda _: True)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, refuse(error, only_if=only_if)(getattr(owner, name)))
+        told = error_of(queue, "a")
+    destination = queue.destination_path_for_params(("a",))
+    assert told.startswith(text.format(storage=queue.storage_dir, destination=destination))
+    assert told.endswith(f": {os.strerror(error)}")
+    assert list(queue.storage_dir.glob(".tmp/*")) == []
+    assert not destination.exists()
+    mend_and_run(queue, "a")
+
+
+def test_a_directory_in_place_of_the_result(make_queue: MakeQueue, tmp_path: Path) -> None:
+    program = ScriptedProgram(tmp_path / "program", output(b"built"))
+    queue = make_queue(program.path)
+    destination = queue.destination_path_for_params(("a",))
+    destination.mkdir(parents=True)
+    assert error_of(queue, "a") == f"Cannot store the result in {destination}: Is a directory"
+    destination.rmdir()
+    mend_and_run(queue, "a")
+
+
+@pytest.mark.parametrize(("error", "is_failure"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
+def test_a_directory_that_cannot_be_synced(
+    storage: DiskStorage, monkeypatch: pytest.MonkeyPatch, error: int, is_failure: bool
+) -> None:
+    """Some file systems have no such thing, and that is no failure; one that fails at it is."""
+    is_directory = lambda fd: stat.S_ISDIR(os.fstat(fd).st_mode)  # noqa: E731
+    monkeypatch.setattr(os, "fsync", refuse(error, only_if=is_directory)(os.fsync))
+    with ExitStack() as stack:
+        if is_failure:
+            stack.enter_context(pytest.raises(StorageError, match=os.strerror(error)))
+        publish(storage, "key")
+
+
+def test_a_file_system_without_locks_is_used_without_and_never_swept(
+    storage: DiskStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", refuse(errno.ENOLCK)(fcntl.flock))
+    with storage.workspace("key") as workspace:
+        storage.sweep()
+        assert workspace.output.exists()
+        workspace.output.write_bytes(b"x")
+        workspace.publish()
+    assert storage.has("key")
+    dead = storage.directory / ".tmp" / "key.dead"
+    dead.mkdir()
+    storage.sweep()
+    assert dead.exists()
+    dead.rmdir()
+
+
+# What is left behind
+
+HOLDER = """
+import sys
+from pathlib import Path
+from workqueue.storage import DiskStorage
+
+with DiskStorage(Path(sys.argv[1])).workspace(sys.argv[2]) as workspace:
+    (workspace.output.parent / "beside").mkdir()
+    print(workspace.output.parent, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(storage: DiskStorage) -> Iterator[Callable[[str], tuple["subprocess.Popen[str]", Path]]]:
+    """Starts another process that makes a workspace and stays in it."""
+    with ExitStack() as stack:
+
+        def start(key: str) -> tuple["subprocess.Popen[str]", Path]:
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", HOLDER, str(storage.directory), key],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                )
+            )
+            assert process.stdout is not None
+            return process, Path(process.stdout.readline().strip())
+
+        yield start
+
+
+def test_a_sweep_removes_what_a_killed_process_left_and_nothing_of_a_live_one(
+    storage: DiskStorage, holder: Callable[[str], tuple["subprocess.Popen[str]", Path]]
+) -> None:
+    killed, dead = holder("a")
+    _, live = holder("b")
+    with storage.workspace("c") as here:
+        storage.sweep()
+        assert dead.is_dir()
+        killed.send_signal(signal.SIGKILL)
+        killed.wait(10)
+        storage.sweep()
+        assert not dead.exists()
+        assert (live / "beside").is_dir()
+        assert here.output.is_file()
+
+
+def test_a_queue_sweeps_when_it_is_made(
+    make_queue: MakeQueue, storage: DiskStorage, holder: Callable[[str], tuple["subprocess.Popen[str]", Path]]
+) -> None:
+    killed, dead = holder("a")
+    killed.kill()
+    killed.wait(10)
+    make_queue("program", storage_dir=storage.directory, engine=ManualEngine())
+    assert not dead.exists()
+
+
+def test_a_run_removes_what_dead_runs_of_its_key_left_and_no_others(
+    storage: DiskStorage, holder: Callable[[str], tuple["subprocess.Popen[str]", Path]]
+) -> None:
+    killed, dead = holder("a")
+    other, others = holder("b")
+    for process in (killed, other):
+        process.kill()
+        process.wait(10)
+    publish(storage, "a")
+    assert (dead.exists(), others.exists()) == (False, True)
+    storage.sweep()
+
+
+def test_a_sweep_leaves_alone_what_is_no_directory_of_a_run(storage: DiskStorage, tmp_path: Path) -> None:
+    runs = storage.directory / ".tmp"
+    runs.mkdir(parents=True)
+    (runs / "file").touch()
+    (tmp_path / "elsewhere").mkdir()
+    (runs / "link").symlink_to(tmp_path / "elsewhere")
+    storage.sweep()
+    assert (tmp_path / "elsewhere").is_dir()
+    (runs / "file").unlink()
+    (runs / "link").unlink()
+
+
+def test_a_storage_that_is_not_there_or_is_no_directory_is_swept_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for directory in (tmp_path / "missing", tmp_path / "file", tmp_path / ("x" * 300)):
+        DiskStorage(directory).sweep()
+
+
+@pytest.mark.parametrize("window", ["before the lock is tried", "before it is got", "while it is held"])
+def test_a_sweeper_that_comes_between_making_and_locking_costs_a_new_name(
+    storage: DiskStorage, monkeypatch: pytest.MonkeyPatch, window: str
+) -> None:
+    """A sweeper takes a directory that nobody has locked yet for a dead run's; the run takes another."""
+    locked, n_windows = disk._locked, []
+    held = ExitStack()
+
+    def sweep_first(directory: Path, *, must_lock: bool = True) -> object:
+        if must_lock or n_windows:
+            return locked(directory, must_lock=must_lock)
+        n_windows.append(directory)
+        if window == "before the lock is tried":
+            storage.sweep()
+        elif window == "while it is held":
+            held.enter_context(locked(directory))
+        else:
+            flock = fcntl.flock
+
+            def sweep_then_lock(fd: int, operation: int) -> None:
+                monkeypatch.setattr(fcntl, "flock", flock)
+                storage.sweep()
+                flock(fd, operation)
+
+            monkeypatch.setattr(fcntl, "flock", sweep_then_lock)
+        return locked(directory, must_lock=must_lock)
+
+    monkeypatch.setattr(disk, "_locked", sweep_first)
+    with held:
+        publish(storage, "key")
+    assert storage.has("key")
+    assert len(n_windows) == 1
+    storage.sweep()
+    assert list(storage.directory.glob(".tmp/*")) == []
+
+
+WITHOUT_PRIVILEGE = """
+import ctypes, os, sys
+if os.geteuid() == 0:  # give up root's right to pass over permissions; it takes effect at exec
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0  # PR_CAPBSET_DROP
+os.execv(sys.executable, [sys.executable, "-c", *sys.argv[1:]])
+"""
+
+CLOSE_EVERYTHING = """
+import sys
+from pathlib import Path
+from workqueue.storage import DiskStorage
+
+with DiskStorage(Path(sys.argv[1])).workspace("key") as workspace:
+    inner = workspace.output.parent / "a" / "b"
+    inner.mkdir(parents=True)
+    (inner.parent / "link").symlink_to(sys.argv[2])
+    for directory in (inner, inner.parent, workspace.output.parent):
+        directory.chmod(0)
+"""
+
+
+def test_a_program_that_closes_its_directory_to_everybody_leaves_nothing_behind(
+    storage: DiskStorage, tmp_path: Path
+) -> None:
+    """As an unprivileged user, to whom permissions matter; where a link in it leads to is not touched."""
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o750)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PRIVILEGE, CLOSE_EVERYTHING, str(storage.directory), str(outside)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o750
+    assert list(storage.directory.glob(".tmp/*")) == []
+
+
+def test_what_cannot_be_removed_is_logged_and_the_result_stands(
+    make_queue: MakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = ScriptedProgram(tmp_path / "program", output(b"built"))
+    queue = make_queue(program.path)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", refuse(errno.EBUSY)(shutil.rmtree))
+        mend_and_run(queue, "a")
+    assert [record.getMessage().partition("/")[0] for record in caplog.records] == ["cannot remove "]
+    DiskStorage(queue.storage_dir).sweep()
+
+
+# Names
+
+
+@pytest.mark.parametrize("field", ["../../x", "/etc/passwd", "..", ".tmp", "*", "a\nb", "é" * 4000])
+def test_no_parameter_names_a_file(make_queue: MakeQueue, tmp_path: Path, field: str) -> None:
+    engine = ManualEngine()
+    queue = make_queue("program", engine=engine)
+    assert queue.destination_path_for_params((field,)).parent == queue.storage_dir
+    job = queue.ensure_run((field,))
+    assert job is not None
+    engine.succeed(job)
+    files = [path.relative_to(tmp_path) for path in tmp_path.rglob("*")]
+    assert sorted(map(str, files)) == ["storage", "storage/.tmp", f"storage/{job.key}"]
+    assert set(job.key) <= set("0123456789abcdef")
+
+
+def test_a_live_run_of_this_process_survives_the_sweeps_of_new_queues(make_queue: MakeQueue, tmp_path: Path) -> None:
+    program = ScriptedProgram(tmp_path / "program", wait("swept"), output(b"built"))
+    job = make_queue(program.path).ensure_run(("a",))
+    assert job is not None
+    program.wait_reached("swept")
+    make_queue(program.path)
+    program.release("swept")
+    assert collect(job)[-1].returncode == 0

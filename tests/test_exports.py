@@ -1,0 +1,94 @@
+"""What is public is named in `__all__`, documented, and nothing else is there."""
+
+import ast
+import importlib
+import inspect
+import itertools
+import re
+import types
+from pathlib import Path
+
+import pytest
+
+import workqueue
+
+PUBLIC = ("workqueue", "workqueue.streams", "workqueue.engines", "workqueue.storage", "workqueue.testing")
+
+#: Modules that a request passes through; the others serve them, or use them.
+STAGES = {
+    "work_queue": "0",
+    "params": "1",
+    "storage": "1 and 5",
+    "registry": "2",
+    "job": "3",
+    "lifecycle": "3",
+    "engines": "4",
+    "program": "5",
+    "progress": "5",
+    "streams": "5|6|5 and 6",
+}
+
+ROOT = Path(workqueue.__file__).parent
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_there_and_documented(name: str) -> None:
+    module = importlib.import_module(name)
+    names = module.__all__
+    assert isinstance(names, tuple)
+    assert len(set(names)) == len(names)
+    for public in names:
+        thing = getattr(module, public)
+        # An alias of a type has no docstring of its own; the string below it is for readers and for the docs.
+        if inspect.isclass(thing) or inspect.isroutine(thing):
+            assert inspect.getdoc(thing), f"{name}.{public} has no docstring"
+        else:
+            assert public in documented_names(), f"{name}.{public} is not documented"
+
+
+def documented_names() -> set[str]:
+    """Names that some source of the library assigns, with a string below that says what they are."""
+    found = set()
+    for path in ROOT.rglob("*.py"):
+        body = ast.parse(path.read_text()).body
+        for statement, below in itertools.pairwise(body):
+            if (
+                isinstance(statement, ast.Assign)
+                and isinstance(statement.targets[0], ast.Name)
+                and isinstance(below, ast.Expr)
+                and isinstance(below.value, ast.Constant)
+                and isinstance(below.value.value, str)
+            ):
+                found.add(statement.targets[0].id)
+    return found
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_name_without_an_underscore_is_public(name: str) -> None:
+    """Imported modules aside: importing a submodule makes it an attribute."""
+    module = importlib.import_module(name)
+    there = {
+        attribute
+        for attribute, value in vars(module).items()
+        if not attribute.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+    assert there == set(module.__all__)
+
+
+def test_errors_are_public_by_their_class() -> None:
+    errors = importlib.import_module("workqueue.errors")
+    for name, value in vars(errors).items():
+        if inspect.isclass(value):
+            assert issubclass(value, workqueue.WorkQueueError)
+            assert name in (errors.__doc__ or "")
+            assert inspect.getdoc(value)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_says_what_it_is_and_those_of_the_flow_where_they_stand(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text()))
+    assert docstring
+    stage = STAGES.get(path.relative_to(ROOT).parts[0].removesuffix(".py"))
+    if stage is None or (path.name.startswith("_") and path.name != "__init__.py"):
+        return
+    assert re.match(rf"({stage}) [a-z_]+: ", docstring), docstring.splitlines()[0]

@@ -1,0 +1,140 @@
+"""Imports point down: a module imports nothing of a higher level, and foreign packages where they belong."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import workqueue
+
+ROOT = Path(workqueue.__file__).parent
+
+#: The levels, lowest first; a module may import from its own level and from those before it.
+LEVELS = (
+    ("workqueue.errors", "workqueue.progress", "workqueue.params"),
+    ("workqueue.lifecycle",),
+    ("workqueue.program", "workqueue.streams", "workqueue.encodings"),
+    ("workqueue.job", "workqueue.registry", "workqueue.storage"),
+    ("workqueue.engines",),
+    ("workqueue.work_queue",),
+    ("workqueue",),
+    ("workqueue.web", "workqueue.cli", "workqueue.testing", "workqueue.demo", "workqueue.__main__"),
+)
+
+#: Foreign packages that only some modules may import.
+ONLY_IN = {
+    "reactivex": ("workqueue.streams", "workqueue.job"),
+    "subprocess": ("workqueue.program",),
+    "multiprocessing": (),
+    "asyncio": ("workqueue.streams", "workqueue.web"),
+    "rich": ("workqueue.cli", "workqueue.demo"),
+    "flask": ("workqueue.demo",),
+    "werkzeug": ("workqueue.demo",),
+    "ijson": ("workqueue.demo",),
+    "starlette": ("workqueue.web",),
+    "obstore": ("workqueue.storage.objects",),
+}
+
+#: What a package must not know of at all, on whatever level.
+KNOWS_ONLY = {"workqueue.streams": ("workqueue.streams",)}
+
+
+def is_in(module: str, package: str) -> bool:
+    return module == package or (module.startswith(f"{package}.") and package != "workqueue")
+
+
+def level_of(module: str) -> int:
+    [level] = [i for i, packages in enumerate(LEVELS) if any(is_in(module, package) for package in packages)]
+    return level
+
+
+def imports_of(source: str) -> list[str]:
+    """The modules that a source imports, wherever in it."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module is not None
+            # `from package import module` imports the module.
+            found += [
+                f"{node.module}.{alias.name}" if is_module(node.module, alias.name) else node.module
+                for alias in node.names
+            ]
+    return found
+
+
+def is_module(package: str, name: str) -> bool:
+    path = ROOT.parent.joinpath(*package.split("."), name)
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def violations(module: str, source: str) -> list[str]:
+    """What is wrong with the imports of this source, were it the source of this module."""
+    found = []
+    for name in imports_of(source):
+        if name.split(".")[0] == "workqueue":
+            if level_of(name) > level_of(module):
+                found.append(f"{module} imports {name}, which is above it")
+            for package, known in KNOWS_ONLY.items():
+                if is_in(module, package) and not any(is_in(name, other) for other in known):
+                    found.append(f"{module} imports {name}, which {package} must not know")
+        for package, places in ONLY_IN.items():
+            if is_in(name, package) and not any(is_in(module, place) for place in places):
+                found.append(f"{module} imports {name}, which belongs in {' and '.join(places) or 'no module'}")
+    return found
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = {module_of(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_imports_point_down(module: str) -> None:
+    assert violations(module, SOURCES[module].read_text()) == []
+
+
+def test_every_module_is_looked_at() -> None:
+    assert {"workqueue", "workqueue.job", "workqueue.streams.hub", "workqueue.program.run"} <= set(SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "complaint"),
+    [
+        ("workqueue.errors", "from workqueue.lifecycle import State", "imports workqueue.lifecycle, which is above it"),
+        ("workqueue.params", "import workqueue.job", "imports workqueue.job, which is above it"),
+        ("workqueue.storage.disk", "from workqueue import engines", "imports workqueue.engines, which is above it"),
+        ("workqueue.job", "from workqueue import Progress", "imports workqueue, which is above it"),
+        ("workqueue.engines.run", "def f():\n    from workqueue.work_queue import WorkQueue", "which is above it"),
+        ("workqueue.work_queue", "if True:\n    import workqueue.testing.engine", "which is above it"),
+        ("workqueue.streams.hub", "from workqueue.progress import Progress", "which workqueue.streams must not know"),
+        ("workqueue.engines.local", "from reactivex import Subject", "belongs in workqueue.streams and workqueue.job"),
+        ("workqueue.engines.local", "import subprocess", "imports subprocess, which belongs in workqueue.program"),
+        ("workqueue.job", "import asyncio.events as e", "imports asyncio.events, which belongs in"),
+        ("workqueue.storage.disk", "import obstore", "imports obstore, which belongs in workqueue.storage.objects"),
+        ("workqueue.cli.run", "from flask import Flask", "imports flask, which belongs in workqueue.demo"),
+        ("workqueue.program.start", "from multiprocessing import Process", "which belongs in no module"),
+    ],
+)
+def test_a_violation_is_found(module: str, source: str, complaint: str) -> None:
+    [found] = violations(module, source)
+    assert found.startswith(f"{module} imports ")
+    assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("workqueue.engines.run", "from workqueue.program.run import run_program\nimport threading"),
+        ("workqueue.demo.plugin", "from workqueue import WorkQueue\nfrom flask import Flask"),
+        ("workqueue.streams.hub", "import asyncio\nfrom workqueue.streams.mailbox import Mailbox\nimport reactivex"),
+        ("workqueue.job", "import asyncio_like, reactivexed"),
+    ],
+)
+def test_what_is_allowed_is_not_complained_of(module: str, source: str) -> None:
+    assert violations(module, source) == []

@@ -1,0 +1,301 @@
+"""The way of one request: who gets which job, and when."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.program.ordeal import wait_for
+from workqueue import InvalidParams, Job, OverviewViewParams, Progress, QueueClosed, State, WorkQueue
+from workqueue.engines import Report, Task, Ticket
+from workqueue.storage import DiskStorage
+from workqueue.testing import ManualEngine, ScriptedProgram, collect, output, say, wait
+
+MakeQueue = Callable[..., WorkQueue]
+PARAMS = OverviewViewParams("https://overview.example", "123", "secret")
+
+
+@pytest.fixture
+def engine() -> ManualEngine:
+    return ManualEngine()
+
+
+@pytest.fixture
+def queue(make_queue: MakeQueue, engine: ManualEngine) -> WorkQueue:
+    return make_queue("program", engine=engine)
+
+
+def ensure(queue: WorkQueue, *arguments: str) -> Job:
+    job = queue.ensure_run(arguments)
+    assert job is not None
+    return job
+
+
+# Making one
+
+
+def test_a_queue_needs_a_place_for_its_results() -> None:
+    with pytest.raises(TypeError, match="WorkQueue needs a storage_dir, the directory where results are kept"):
+        WorkQueue("program")
+
+
+@pytest.mark.parametrize("names", [("executor", "max_running"), ("executor", "engine"), ("max_running", "engine")])
+def test_only_one_may_say_how_many_run(tmp_path: Path, names: tuple[str, str]) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        options = {"executor": executor, "max_running": 1, "engine": ManualEngine()}
+        with pytest.raises(TypeError, match="one of executor, max_running and engine"):
+            WorkQueue("program", storage_dir=tmp_path, **{name: options[name] for name in names})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("max_running", [0, -1])
+def test_something_must_be_allowed_to_run(tmp_path: Path, max_running: int) -> None:
+    with pytest.raises(ValueError, match=f"max_running must be 1 or more; got {max_running}"):
+        WorkQueue("program", storage_dir=tmp_path, max_running=max_running)
+
+
+def test_a_queue_that_is_made_touches_nothing(tmp_path: Path) -> None:
+    """No directory, no thread, until there is a job; the program need not be there yet."""
+    with WorkQueue("program", storage_dir=tmp_path / "storage") as queue:
+        assert threading.active_count() >= 1
+        assert not (tmp_path / "storage").exists()
+        assert isinstance(queue.executor, ThreadPoolExecutor)
+
+
+def test_an_engine_of_ones_own_has_no_executor(queue: WorkQueue) -> None:
+    assert queue.executor is None
+
+
+# Who gets what
+
+
+def test_who_asks_while_a_job_waits_or_runs_gets_that_job(queue: WorkQueue, engine: ManualEngine) -> None:
+    job = ensure(queue, "a", "b")
+    assert ensure(queue, "a", "b") is job
+    engine.start(job)
+    assert ensure(queue, "a", "b") is job
+    assert ensure(queue, "ab") is not job
+    assert len(engine.tasks) == 2
+
+
+def test_equal_parameters_are_one_job_whatever_their_type(queue: WorkQueue) -> None:
+    job = queue.ensure_run(PARAMS)
+    assert job is not None
+    assert job.params == PARAMS
+    assert queue.ensure_run(tuple(PARAMS)) is job
+    assert "secret" not in repr(job)
+
+
+def test_who_asks_when_it_is_built_gets_none(queue: WorkQueue, engine: ManualEngine) -> None:
+    job = ensure(queue, "a")
+    path = queue.destination_path_for_params(("a",))
+    assert path == queue.storage_dir / job.key
+    assert not path.exists()
+    engine.succeed(job, b"result")
+    assert queue.ensure_run(("a",)) is None
+    assert path.read_bytes() == b"result"
+
+
+def test_the_result_is_there_before_the_end_is_announced(queue: WorkQueue, engine: ManualEngine) -> None:
+    job = ensure(queue, "a")
+    answers: list[Job | None] = []
+    job.progress.subscribe(on_completed=lambda: answers.append(queue.ensure_run(("a",))))
+    engine.succeed(job)
+    assert answers == [None]
+
+
+def test_a_job_that_failed_is_forgotten_before_it_is_announced(queue: WorkQueue, engine: ManualEngine) -> None:
+    """Who is told of the failure and asks again at once gets a new job."""
+    job = ensure(queue, "a")
+    successors: list[Job | None] = []
+
+    def retry(progress: Progress) -> None:
+        if progress.returncode is not None:
+            successors.append(queue.ensure_run(("a",)))
+
+    job.progress.subscribe(retry)
+    engine.start(job)
+    engine.fail(job)
+    [successor] = successors
+    assert successor is not None
+    assert successor is not job
+    assert ensure(queue, "a") is successor
+    assert successor.state is State.PENDING
+
+
+def test_a_result_that_is_taken_away_is_built_again(queue: WorkQueue, engine: ManualEngine) -> None:
+    engine.succeed(ensure(queue, "a"), b"first")
+    queue.destination_path_for_params(("a",)).unlink()
+    engine.succeed(ensure(queue, "a"), b"second")
+    assert queue.destination_path_for_params(("a",)).read_bytes() == b"second"
+
+
+class Looks:
+    """Does something before a look in storage, by its number from 1 on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, hooks: dict[int, Callable[[], object]]) -> None:
+        has = DiskStorage.has
+        self.n = 0
+
+        def look(storage: DiskStorage, key: str) -> bool:
+            self.n += 1
+            hooks.pop(self.n, lambda: None)()
+            return has(storage, key)
+
+        monkeypatch.setattr(DiskStorage, "has", look)
+
+
+def publish(queue: WorkQueue, key: str) -> None:
+    with DiskStorage(queue.storage_dir).workspace(key) as workspace:
+        workspace.output.write_bytes(b"result")
+        workspace.publish()
+
+
+def test_a_result_that_comes_between_the_looks_is_found_and_nothing_runs(
+    queue: WorkQueue, engine: ManualEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who joined in that window is told that it is built."""
+    key = queue.destination_path_for_params(("a",)).name
+    joined: list[Job] = []
+    told: list[Progress] = []
+
+    def join_and_publish() -> None:
+        joined.append(ensure(queue, "a"))
+        joined[0].progress.subscribe(told.append)
+        publish(queue, key)
+
+    looks = Looks(monkeypatch, {2: join_and_publish})
+    assert queue.ensure_run(("a",)) is None
+    assert looks.n == 3
+    assert engine.tasks == []
+    assert told == [Progress(fraction=1.0, returncode=0)]
+    assert joined[0].wait(0).returncode == 0
+    assert joined[0].n_watchers == 0
+    assert queue.ensure_run(("a",)) is None
+
+
+def test_an_interrupt_at_the_second_look_ends_the_job_of_those_who_joined(
+    queue: WorkQueue, engine: ManualEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined: list[Job] = []
+
+    def join_and_interrupt() -> None:
+        joined.append(ensure(queue, "a"))
+        raise KeyboardInterrupt
+
+    Looks(monkeypatch, {2: join_and_interrupt})
+    with pytest.raises(KeyboardInterrupt):
+        queue.ensure_run(("a",))
+    assert joined[0].wait(0) == Progress(fraction=1.0, returncode=-999, error="The job could not be queued.")
+    assert ensure(queue, "a") is not joined[0]
+
+
+def test_an_engine_that_raises_ends_the_job_of_those_who_joined(make_queue: MakeQueue) -> None:
+    class Broken(ManualEngine):
+        def submit(self, task: Task, report: Report) -> Ticket:  # type: ignore[override]
+            joined.append(ensure(queue, "a"))
+            raise LookupError("engine")
+
+    joined: list[Job] = []
+    queue = make_queue("program", engine=Broken())
+    with pytest.raises(LookupError, match="engine"):
+        queue.ensure_run(("a",))
+    assert collect(joined[0], timeout=0.0)[-1].error == "The job could not be queued."
+
+
+def test_an_engine_that_ends_a_job_at_once(make_queue: MakeQueue) -> None:
+    """The caller gets the job all the same, with its end in it."""
+
+    class Hasty(ManualEngine):
+        def submit(self, task: Task, report: Report) -> Ticket:  # type: ignore[override]
+            report(Progress(fraction=1.0, returncode=4, error="no"))
+            return super().submit(task, lambda _: None)
+
+    queue = make_queue("program", engine=Hasty())
+    assert collect(ensure(queue, "a"), timeout=0.0) == [Progress(fraction=1.0, returncode=4, error="no")]
+
+
+# The line
+
+
+def test_five_jobs_that_wait_are_told_their_places_as_the_line_moves(make_queue: MakeQueue, tmp_path: Path) -> None:
+    """By real programs: each watcher sees its own place go down to 0, never up, then its job run and end."""
+    program = ScriptedProgram(tmp_path / "program", say(0.5), wait("gate"), output(b"built"))
+    queue = make_queue(program.path, max_running=1)
+    jobs = [ensure(queue, str(i)) for i in range(6)]
+    program.wait_reached("gate")
+    seen: list[list[Progress]] = [[] for _ in jobs]
+    for job, events in zip(jobs, seen, strict=True):
+        job.progress.subscribe(events.append)
+    # The first job may have been seen waiting by itself; now each has all before it ahead.
+    assert [job.current_progress.n_ahead_in_queue for job in jobs[1:]] == [1, 2, 3, 4, 5]
+    for i, job in enumerate(jobs):
+        for follower, place in zip(jobs[i + 1 :], range(1, 6), strict=False):
+            wait_for(follower, lambda progress, place=place: progress.n_ahead_in_queue == place)
+        program.release("gate")
+        assert job.wait(10).returncode == 0
+    for i, events in enumerate(seen[1:], start=1):
+        places = [event.n_ahead_in_queue for event in events]
+        assert places == sorted(places, reverse=True)
+        assert set(places) == set(range(i + 1))
+        assert [event.returncode for event in events] == [None] * (len(events) - 1) + [0]
+    assert [job.n_watchers for job in jobs] == [0] * 6
+
+
+# The other methods
+
+
+@pytest.mark.parametrize("params", [["a"], ("a", 1), ("a\0",), ("\ud800",), ("x" * 9000,), PARAMS._replace(server="x")])
+def test_what_can_never_run_is_refused_and_leaves_nothing(
+    queue: WorkQueue, engine: ManualEngine, params: tuple[str, ...]
+) -> None:
+    for ask in (queue.ensure_run, queue.destination_path_for_params):
+        with pytest.raises(InvalidParams):
+            ask(params)
+    assert engine.tasks == []
+    assert not queue.storage_dir.exists()
+
+
+def test_only_allowed_servers_are_served(make_queue: MakeQueue, engine: ManualEngine) -> None:
+    queue = make_queue("program", engine=engine, allowed_servers=[PARAMS.server])
+    for _ in range(2):
+        assert queue.ensure_run(PARAMS) is not None
+        with pytest.raises(InvalidParams, match="is not one of those this plugin serves"):
+            queue.ensure_run(PARAMS._replace(server="https://other.example"))
+
+
+def test_progress_can_be_read_by_a_generator(queue: WorkQueue, engine: ManualEngine) -> None:
+    job = ensure(queue, "a")
+    progress = queue.report_job_progress_until_completed(job)
+    assert next(progress) == Progress()
+    engine.start(job)
+    engine.progress(job, 0.5, "half")
+    assert next(progress) == Progress(fraction=0.5, message="half")
+    engine.succeed(job)
+    assert list(progress) == [Progress(fraction=1.0, returncode=0)]
+    assert job.n_watchers == 0
+
+
+def test_a_closed_queue_still_tells_of_what_is_there_and_what_ends(queue: WorkQueue, engine: ManualEngine) -> None:
+    engine.succeed(ensure(queue, "a"))
+    queue.close()
+    queue.close()
+    assert queue.ensure_run(("a",)) is None
+    with pytest.raises(QueueClosed):
+        queue.ensure_run(("b",))
+
+
+def test_a_job_that_still_runs_in_a_closed_queue_can_be_joined(make_queue: MakeQueue, tmp_path: Path) -> None:
+    program = ScriptedProgram(tmp_path / "program", wait("gate"), output(b"built"))
+    queue = make_queue(program.path)
+    job = ensure(queue, "a")
+    program.wait_reached("gate")
+    closing = threading.Thread(target=queue.close)
+    closing.start()
+    while not queue._is_closed:
+        closing.join(0.001)
+    assert ensure(queue, "a") is job
+    program.release("gate")
+    closing.join(10)
+    assert job.wait(0).returncode == 0

@@ -1,0 +1,20 @@
+"""An Overview plugin made real: full-text search over a document set, and everything it takes to see it work.
+
+::
+
+    texts            real texts: the standard library's documentation, or a directory
+    documents        texts -> a document set with Overview's ids
+    selections       which documents one query found, for stable paging
+    overview_api     a document set -> a stand-in for Overview's HTTP API
+    process-docset   the program: API -> an SQLite full-text index, run by the queue
+    search_index     a finished index + what a person typed -> hits
+    plugin           the queue + the index -> /metadata, /show, /generate, /search
+    server           a WSGI app -> an HTTP server on a thread
+    stage            all of the above, started together and cleared away at the end
+    client           the plugin's answers, as a program reads them
+    tour             `--once`: the whole way, without a person
+    start            the options -> a stage, for a person or for the tour
+    run              `workqueue demo`: its options, and what ends it
+
+Only ``run`` may be imported without the extra ``demo``.
+"""

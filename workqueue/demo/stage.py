@@ -1,0 +1,113 @@
+"""Everything the demo needs, started together and cleared away at the end."""
+
+import os
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+from workqueue import OverviewViewParams, WorkQueue
+from workqueue.demo.documents import DocumentSet
+from workqueue.demo.overview_api import STREAM_BATCH, create_overview_api
+from workqueue.demo.plugin import create_plugin
+from workqueue.demo.server import listen, serving
+from workqueue.demo.texts import Text
+
+PROGRAM: Final = Path(__file__).with_name("process-docset.py")
+
+#: The stand-in's document set. Overview numbers its own from 1; this one is easy to recognize.
+_SET_ID: Final = 42
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A demo that runs."""
+
+    plugin_url: str
+    params: OverviewViewParams
+
+    def show_url(self) -> str:
+        """What Overview would put into its frame."""
+        query = {
+            "server": self.params.server,
+            "origin": self.params.server,
+            "documentSetId": self.params.document_set_id,
+            "apiToken": self.params.api_token,
+        }
+        return f"{self.plugin_url}/show?{urlencode(query)}"
+
+
+@contextmanager
+def open_stage(
+    overview: Callable[[ExitStack], OverviewViewParams], listener: socket.socket, storage_dir: Path | None
+) -> Iterator[Stage]:
+    """Start the plugin, and Overview if need be; stop them, and remove what is temporary, at the end.
+
+    Args:
+        overview: `real_overview()` or `stand_in()`.
+        listener: where the plugin listens.
+        storage_dir: where finished indexes are kept; None: in a private directory, removed at the end.
+    """
+    with ExitStack() as stack:
+        stack.callback(listener.close)
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workqueue-demo-")))
+        stack.enter_context(_our_python_first())
+        params = overview(stack)
+        queue = WorkQueue(runnable(PROGRAM, scratch), storage_dir=storage_dir or scratch / "databases")
+        # Unwound from the last to the first: the server stops taking requests, then the queue ends every stream.
+        stack.enter_context(queue)
+        plugin_url = stack.enter_context(serving(create_plugin(queue), listener))
+        yield Stage(plugin_url, params)
+
+
+def real_overview(params: OverviewViewParams) -> Callable[[ExitStack], OverviewViewParams]:
+    """Overview itself, wherever it is."""
+    return lambda _: params
+
+
+def stand_in(texts: list[Text], delay: float | None, seconds: float) -> Callable[[ExitStack], OverviewViewParams]:
+    """The stand-in for Overview, on a free port of this machine, with a token of its own.
+
+    Args:
+        texts: its documents.
+        delay: seconds before each batch of documents; None: so many that the whole stream takes `seconds`.
+        seconds: see `delay`.
+    """
+
+    def start(stack: ExitStack) -> OverviewViewParams:
+        token = secrets.token_hex(12)
+        batches = max(1, len(texts) // STREAM_BATCH)
+        pace = seconds / batches if delay is None else delay
+        app = create_overview_api(DocumentSet.from_texts(_SET_ID, texts), token, delay=pace)
+        server = stack.enter_context(serving(app, listen("127.0.0.1", 0)))
+        return OverviewViewParams(server, str(_SET_ID), token)
+
+    return start
+
+
+def runnable(program: Path, scratch: Path) -> Path:
+    """The program itself, or a copy that may be executed: some ways to install a package drop the mode."""
+    if os.access(program, os.X_OK):
+        return program
+    copy = scratch / program.name
+    shutil.copyfile(program, copy)
+    copy.chmod(0o700)
+    return copy
+
+
+@contextmanager
+def _our_python_first() -> Iterator[None]:
+    """Let `env python3`, in the program's first line, find the Python that has ijson: this one."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before

@@ -1,0 +1,92 @@
+"""The options of `workqueue demo` -> a demo that runs, for a person or for `--once`."""
+
+import argparse
+import errno
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from threading import Event
+from typing import Final
+
+from workqueue import OverviewViewParams
+from workqueue.demo.client import ClientError
+from workqueue.demo.server import listen
+from workqueue.demo.stage import Stage, open_stage, real_overview, stand_in
+from workqueue.demo.texts import NoTextsError, texts_from_directory, texts_from_standard_library
+from workqueue.demo.tour import tour
+
+#: The port one would expect; any free one if it is taken.
+DEFAULT_PORT: Final = 8765
+
+#: Seconds that the stand-in takes to send its documents: long enough to watch, short enough to wait for.
+_SECONDS_WITH_A_PERSON: Final = 6.0
+_SECONDS_ONCE: Final = 1.0
+
+#: A word that the standard library's documentation has much to say about.
+_WORD: Final = "queue"
+
+
+class CannotStartError(Exception):
+    """The demo cannot start as it was asked to; the text says why."""
+
+
+def start(arguments: argparse.Namespace) -> int:
+    """Start the demo, and see it through.
+
+    Args:
+        arguments: what `run.add_arguments()` declared.
+
+    Returns:
+        The exit status, of `--once` alone: without a person nobody interrupts it.
+
+    Raises:
+        CannotStartError: the options, the texts or the port will not do.
+        KeyboardInterrupt: the person is done with it; everything has been cleared away.
+    """
+    overview = _overview(arguments)
+    listener = _listen(arguments)
+    try:
+        with open_stage(overview, listener, arguments.storage) as stage:
+            return _tour(stage, arguments) if arguments.once else _wait(stage)
+    except ClientError as err:
+        print(f"workqueue demo: {err}", file=sys.stderr)
+        return 1
+
+
+def _wait(stage: Stage) -> int:
+    print(f"The plugin is at {stage.plugin_url}\n\nOpen this page, as Overview does in its frame:\n")
+    print(f"  {stage.show_url()}\n\nPress Ctrl-C to stop.", flush=True)
+    Event().wait()  # nobody sets it: only KeyboardInterrupt ends this
+    return 0
+
+
+def _tour(stage: Stage, arguments: argparse.Namespace) -> int:
+    own_texts = arguments.documents is None and arguments.server is None
+    tour(stage.plugin_url, stage.params, arguments.search or (_WORD if own_texts else None))
+    return 0
+
+
+def _overview(arguments: argparse.Namespace) -> Callable[[ExitStack], OverviewViewParams]:
+    real = (arguments.server, arguments.document_set_id, arguments.api_token)
+    if all(real):
+        return real_overview(OverviewViewParams(*real))
+    if any(real):
+        raise CannotStartError("--server, --document-set-id and --api-token go together: give all three, or none")
+    try:
+        documents = arguments.documents
+        texts = texts_from_standard_library() if documents is None else texts_from_directory(documents)
+    except NoTextsError as err:
+        raise CannotStartError(err) from err
+    return stand_in(texts, arguments.delay, _SECONDS_ONCE if arguments.once else _SECONDS_WITH_A_PERSON)
+
+
+def _listen(arguments: argparse.Namespace) -> socket.socket:
+    host, port = arguments.host, arguments.port
+    fallback = port is None and not arguments.once
+    try:
+        return listen(host, DEFAULT_PORT if fallback else port or 0)
+    except OSError as err:
+        if fallback and err.errno == errno.EADDRINUSE:
+            return listen(host, 0)
+        raise CannotStartError(f"cannot listen on {host}, port {port}: {err.strerror}") from err
