@@ -1,5 +1,6 @@
 """For every test: nothing is left behind; for many: a queue, and programs made of a few lines of shell."""
 
+import contextlib
 import gc
 import os
 import threading
@@ -51,7 +52,12 @@ class Holdings(NamedTuple):
 
 def child_pids() -> set[int]:
     """This process's children, those that ended and were not reaped too; none where there is no /proc."""
-    return {int(pid) for file in Path("/proc/self/task").glob("*/children") for pid in file.read_text().split()}
+    pids: set[int] = set()
+    for file in Path("/proc/self/task").glob("*/children"):
+        # A thread may end between the look and the read; its children are another thread's by then.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            pids.update(map(int, file.read_text().split()))
+    return pids
 
 
 @pytest.fixture(autouse=True)

@@ -156,6 +156,15 @@ def test_an_interrupt_in_a_command_has_the_usual_status(
     assert capsys.readouterr().err == "Interrupted.\n"
 
 
+def test_a_reader_who_has_left_is_no_traceback(tmp_path: Path) -> None:
+    program = ScriptedProgram(tmp_path / "program", say(0.5), output(b"built"))
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command("check", program.path), stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_the_console_script_is_the_same_command() -> None:
     script = Path(sys.executable).with_name("workqueue")
     printed = subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout

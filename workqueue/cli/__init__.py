@@ -1,11 +1,12 @@
 """The command line: ``workqueue run``, ``workqueue check`` and ``workqueue demo``.
 
-Exit statuses: 0, it went well; 1, the program failed, or broke its contract; 2, the command was used wrongly;
-130, interrupted.
+Exit statuses: 0, it went well; 1, the program failed or broke its contract, or nobody reads the output; 2, the command
+was used wrongly; 130, interrupted.
 """
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has left, as `head` does; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130

@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -33,8 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments: what `add_arguments()` declared.
 
     Returns:
-        The exit status: 0; 1 if a step failed, or nobody reads what it prints; 2 if it cannot start; 130 if
-        `--once` was interrupted.
+        The exit status: 0; 1 if a step failed; 2 if it cannot start; 130 if `--once` was interrupted.
     """
     if missing := _missing_library():
         print(f"workqueue demo needs {missing}: pip install 'overview-plugin-workqueue[demo]'", file=sys.stderr)
@@ -47,10 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
     except CannotStartError as err:
         print(f"workqueue demo: {err}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
-        # Whoever read our output has left, as `head` does; Python would complain once more when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except KeyboardInterrupt:
         print("Stopped")
         return 130 if arguments.once else 0

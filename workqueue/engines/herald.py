@@ -33,8 +33,9 @@ class Herald:
             self._watched.add(job)
             if self._thread is None:
                 # A daemon: what it tells is of no use to an interpreter that ends.
-                self._thread = threading.Thread(target=self._run, name="workqueue-herald", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="workqueue-herald", daemon=True)
+                thread.start()  # raises when the system has no thread to spare; then the next watcher tries again
+                self._thread = thread
         job.refresh_place()
 
     def moved(self) -> None:
