@@ -1,5 +1,6 @@
 """0 work_queue: a request's way through the stages; it owns no logic of its own."""
 
+import contextlib
 import os
 from collections.abc import Collection, Generator
 from concurrent.futures import Executor
@@ -9,7 +10,7 @@ from types import TracebackType
 from workqueue.engines.base import Engine, Task
 from workqueue.engines.herald import Herald
 from workqueue.engines.local import DEFAULT_MAX_RUNNING, LocalEngine
-from workqueue.errors import QueueClosed
+from workqueue.errors import IllegalMove, QueueClosed
 from workqueue.job import Job
 from workqueue.params import Params, check_params, key_for_params, server_identity
 from workqueue.progress import Progress, failed, succeeded
@@ -113,8 +114,9 @@ class WorkQueue:
             task = Task(job.key, self.program_path, tuple(job.params), self._storage)
             ticket = self._engine.submit(task, job.report)
         except BaseException:
-            # An interrupt, or an engine's bug. Others may have got this job meanwhile, and wait.
-            job.report(failed("The job could not be queued."))
+            # An interrupt, or an engine's bug. Others may have got this job meanwhile, and wait; unless it has ended.
+            with contextlib.suppress(IllegalMove):
+                job.report(failed("The job could not be queued."))
             raise
         job.attach(ticket.n_ahead)
         return job
