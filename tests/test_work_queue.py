@@ -265,6 +265,13 @@ def test_only_allowed_servers_are_served(make_queue: MakeQueue, engine: ManualEn
             queue.ensure_run(PARAMS._replace(server="https://other.example"))
 
 
+def test_servers_that_can_never_be_asked_for_are_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="allowed_servers must be a collection of URLs, not one URL"):
+        WorkQueue("program", storage_dir=tmp_path, allowed_servers=PARAMS.server)
+    with pytest.raises(InvalidParams):
+        WorkQueue("program", storage_dir=tmp_path, allowed_servers=["not a URL"])
+
+
 def test_progress_can_be_read_by_a_generator(queue: WorkQueue, engine: ManualEngine) -> None:
     job = ensure(queue, "a")
     progress = queue.report_job_progress_until_completed(job)

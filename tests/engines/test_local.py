@@ -327,6 +327,28 @@ def test_many_that_are_cancelled_at_once_are_all_told(
     assert running.wait(10).returncode == 0
 
 
+def test_a_job_that_is_cancelled_while_others_are_told_is_told_too(
+    make_queue: MakeQueue, program: ScriptedProgram
+) -> None:
+    """By the same thread: an observer that is slow at the first job's end holds up the second's, not the executor."""
+    executor = HandExecutor()
+    queue = make_queue(program.path, executor=executor)
+    first, second = ensure(queue, "a"), ensure(queue, "b")
+    told, go_on = threading.Event(), threading.Event()
+
+    def be_slow() -> None:
+        told.set()
+        assert go_on.wait(10)
+
+    first.progress.subscribe(on_completed=be_slow)
+    executor.futures[0].cancel()
+    assert told.wait(10)
+    executor.futures[1].cancel()
+    assert second.state is State.PENDING
+    go_on.set()
+    assert second.wait(10).error == "The executor cancelled this job before it began."
+
+
 # Closing
 
 
@@ -488,11 +510,17 @@ def test_a_task_that_is_being_submitted_while_the_engine_closes_is_ended(
 def test_leaving_the_block_by_an_error_stops_what_runs(
     program: ScriptedProgram, tmp_path: Path, error: type[BaseException]
 ) -> None:
-    with pytest.raises(error), WorkQueue(program.path, storage_dir=tmp_path / "storage") as queue:  # noqa: PT012
-        job = ensure(queue, "a")
-        program.wait_reached("gate")
-        raise error
-    assert job.wait(0).error == CLOSED_RUNNING
+    jobs: list[Job] = []
+
+    def leave() -> None:
+        with WorkQueue(program.path, storage_dir=tmp_path / "storage") as queue:
+            jobs.append(ensure(queue, "a"))
+            program.wait_reached("gate")
+            raise error
+
+    with pytest.raises(error):
+        leave()
+    assert jobs[0].wait(0).error == CLOSED_RUNNING
 
 
 def test_leaving_the_block_waits_for_what_runs(program: ScriptedProgram, tmp_path: Path) -> None:

@@ -497,6 +497,52 @@ def test_a_sweeper_that_comes_between_making_and_locking_costs_a_new_name(
     assert list(storage.directory.glob(".tmp/*")) == []
 
 
+def test_a_lock_on_a_directory_that_lost_its_name_is_none(
+    storage: DiskStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another directory has the name by then; the run takes a new one."""
+    flock = fcntl.flock
+
+    def swap_and_lock(fd: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        [directory] = storage.directory.glob(".tmp/*")
+        directory.rename(tmp_path / "renamed")
+        directory.mkdir()
+        flock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", swap_and_lock)
+    publish(storage, "key")
+    assert storage.has("key")
+    storage.sweep()
+    assert list(storage.directory.glob(".tmp/*")) == []
+
+
+def test_permissions_are_taken_back_of_directories_and_not_through_links(
+    storage: DiskStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a removal that was refused once, for root whom no permission stops."""
+    (tmp_path / "outside").mkdir(mode=0o750)
+    rmtree, modes = shutil.rmtree, []
+
+    def refuse_once(directory: Path) -> None:
+        monkeypatch.setattr(shutil, "rmtree", look_and_remove)
+        raise PermissionError(errno.EACCES, "no")
+
+    def look_and_remove(directory: Path) -> None:
+        modes.extend(stat.S_IMODE(path.stat().st_mode) for path in (directory, directory / "a", directory / "a" / "b"))
+        rmtree(directory)
+
+    with storage.workspace("key") as workspace:
+        inner = workspace.output.parent / "a" / "b"
+        inner.mkdir(parents=True)
+        (inner.parent / "link").symlink_to(tmp_path / "outside")
+        for directory in (inner, inner.parent, workspace.output.parent):
+            directory.chmod(0)
+        monkeypatch.setattr(shutil, "rmtree", refuse_once)
+    assert modes == [0o700] * 3
+    assert stat.S_IMODE((tmp_path / "outside").stat().st_mode) == 0o750
+
+
 WITHOUT_PRIVILEGE = """
 import ctypes, os, sys
 if os.geteuid() == 0:  # give up root's right to pass over permissions; it takes effect at exec

@@ -85,3 +85,12 @@ def test_a_wait_that_no_step_makes_is_an_error(tmp_path: Path) -> None:
         program.wait_reached("b")
     with pytest.raises(LookupError, match=r"no step of this program makes the pipe b\.release"):
         program.release("b")
+
+
+def test_a_run_that_waits_goes_on_when_the_program_is_closed(make_queue: MakeQueue, tmp_path: Path) -> None:
+    with ScriptedProgram(tmp_path / "program", wait("a"), output(b"x")) as program:
+        job = make_queue(program.path).ensure_run(("a",))
+        assert job is not None
+        program.wait_reached("a")
+    program.close()
+    assert job.wait(10).returncode == 0
