@@ -12,7 +12,8 @@ from typing import NamedTuple
 import pytest
 from hypothesis import settings
 
-from workqueue import WorkQueue
+from workqueue import Job, WorkQueue
+from workqueue.testing import ManualEngine
 
 #: How long threads, descriptors and processes may take to go once a test has ended. None of them needs it.
 PATIENCE_SECONDS = 5.0
@@ -96,3 +97,22 @@ def write_program(path: Path, text: str) -> Path:
     path.write_text(f"#!/bin/sh\nfor output; do :; done\n{text}\n")
     path.chmod(0o755)
     return path
+
+
+@pytest.fixture
+def engine() -> ManualEngine:
+    """An engine that runs nothing until it is told to."""
+    return ManualEngine()
+
+
+@pytest.fixture
+def queue(make_queue: Callable[..., WorkQueue], engine: ManualEngine) -> WorkQueue:
+    """A queue over `engine`."""
+    return make_queue("program", engine=engine)
+
+
+def ensure(queue: WorkQueue, *arguments: str) -> Job:
+    """A job that is new or under way."""
+    job = queue.ensure_run(arguments)
+    assert job is not None
+    return job

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ensure
 from tests.program.ordeal import wait_for
 from workqueue import InvalidParams, Job, OverviewViewParams, Progress, QueueClosed, State, WorkQueue
 from workqueue.engines import Report, Task, Ticket
@@ -15,22 +16,6 @@ from workqueue.testing import ManualEngine, ScriptedProgram, collect, output, sa
 
 MakeQueue = Callable[..., WorkQueue]
 PARAMS = OverviewViewParams("https://overview.example", "123", "secret")
-
-
-@pytest.fixture
-def engine() -> ManualEngine:
-    return ManualEngine()
-
-
-@pytest.fixture
-def queue(make_queue: MakeQueue, engine: ManualEngine) -> WorkQueue:
-    return make_queue("program", engine=engine)
-
-
-def ensure(queue: WorkQueue, *arguments: str) -> Job:
-    job = queue.ensure_run(arguments)
-    assert job is not None
-    return job
 
 
 # Making one

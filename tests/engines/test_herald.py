@@ -23,16 +23,6 @@ def jobs_of(queue: WorkQueue, n: int) -> list[Job]:
     return [job for job in jobs if job is not None]
 
 
-@pytest.fixture
-def engine() -> ManualEngine:
-    return ManualEngine()
-
-
-@pytest.fixture
-def queue(make_queue: MakeQueue, engine: ManualEngine) -> WorkQueue:
-    return make_queue("program", engine=engine)
-
-
 def join_heralds() -> None:
     for thread in heralds():
         thread.join(10)

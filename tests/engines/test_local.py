@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import write_program
+from tests.conftest import ensure, write_program
 from tests.program.ordeal import wait_for
 from workqueue import Job, Progress, QueueClosed, State, WorkQueue
 from workqueue.engines import LocalEngine, Task, local
@@ -30,12 +30,6 @@ def program(tmp_path: Path) -> ScriptedProgram:
 def executor() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(1) as pool:
         yield pool
-
-
-def ensure(queue: WorkQueue, *arguments: str) -> Job:
-    job = queue.ensure_run(arguments)
-    assert job is not None
-    return job
 
 
 def join(*threads: threading.Thread) -> None:

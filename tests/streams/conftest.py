@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from reactivex import abc
 
-from workqueue.streams import callback, hub
+from workqueue.streams import ProgressSubject, callback, hub
 
 #: Only a test that hangs ever waits so long.
 PATIENCE = 30.0
@@ -97,3 +97,16 @@ def nothing_is_left() -> Iterator[None]:
     hub._hubs.clear()
     callback._tasks.clear()
     assert left == []
+
+
+def subject_of(*values: int) -> ProgressSubject[int]:
+    subject = ProgressSubject[int]()
+    for value in values:
+        subject.on_next(value)
+    return subject
+
+
+def finished(*values: int) -> ProgressSubject[int]:
+    subject = subject_of(*values)
+    subject.on_completed()
+    return subject

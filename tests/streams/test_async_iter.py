@@ -13,7 +13,7 @@ import reactivex
 from reactivex import operators as ops
 from reactivex.internal import DisposedException
 
-from tests.streams.conftest import PATIENCE, in_thread, join, run_together, turns
+from tests.streams.conftest import PATIENCE, finished, in_thread, join, run_together, subject_of, turns
 from workqueue.streams import AsyncReader, ProgressSubject, hub, to_async_iter
 
 
@@ -26,19 +26,6 @@ def on_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Non
 
     del run.__wrapped__  # type: ignore[attr-defined]
     return run
-
-
-def subject_of(*values: int) -> ProgressSubject[int]:
-    subject = ProgressSubject[int]()
-    for value in values:
-        subject.on_next(value)
-    return subject
-
-
-def finished(*values: int) -> ProgressSubject[int]:
-    subject = subject_of(*values)
-    subject.on_completed()
-    return subject
 
 
 async def collect(reader: AsyncIterator[int]) -> list[int]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import reactivex
 
-from tests.streams.conftest import PATIENCE, Gate, in_thread, join, run_together, turns
-from workqueue.streams import ProgressSubject, callback, to_callback
+from tests.streams.conftest import PATIENCE, Gate, finished, in_thread, join, run_together, subject_of, turns
+from workqueue.streams import callback, to_callback
 
 
 class Target:
@@ -42,19 +42,6 @@ class Target:
 
     def wait_for_end(self) -> None:
         assert self.has_ended.wait(PATIENCE)
-
-
-def subject_of(*values: int) -> ProgressSubject[int]:
-    subject = ProgressSubject[int]()
-    for value in values:
-        subject.on_next(value)
-    return subject
-
-
-def finished(*values: int) -> ProgressSubject[int]:
-    subject = subject_of(*values)
-    subject.on_completed()
-    return subject
 
 
 def join_pushers() -> None:

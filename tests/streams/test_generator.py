@@ -6,21 +6,8 @@ import pytest
 import reactivex
 from reactivex import operators as ops
 
-from tests.streams.conftest import PATIENCE, in_thread, join, run_together
-from workqueue.streams import ProgressSubject, to_generator
-
-
-def subject_of(*values: int) -> ProgressSubject[int]:
-    subject = ProgressSubject[int]()
-    for value in values:
-        subject.on_next(value)
-    return subject
-
-
-def finished(*values: int) -> ProgressSubject[int]:
-    subject = subject_of(*values)
-    subject.on_completed()
-    return subject
+from tests.streams.conftest import PATIENCE, finished, in_thread, join, run_together, subject_of
+from workqueue.streams import to_generator
 
 
 def test_it_subscribes_at_the_first_next_and_not_before() -> None:

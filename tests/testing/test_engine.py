@@ -5,29 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from workqueue import Job, Progress, QueueClosed, State, WorkQueue
+from tests.conftest import ensure
+from workqueue import Progress, QueueClosed, State, WorkQueue
 from workqueue.engines import Task
 from workqueue.errors import OutputError
 from workqueue.storage import DiskStorage
 from workqueue.testing import ManualEngine, collect
 
 MakeQueue = Callable[..., WorkQueue]
-
-
-@pytest.fixture
-def engine() -> ManualEngine:
-    return ManualEngine()
-
-
-@pytest.fixture
-def queue(make_queue: MakeQueue, engine: ManualEngine) -> WorkQueue:
-    return make_queue("unused", engine=engine)
-
-
-def ensure(queue: WorkQueue, *arguments: str) -> Job:
-    job = queue.ensure_run(arguments)
-    assert job is not None
-    return job
 
 
 def test_a_job_that_is_built(queue: WorkQueue, engine: ManualEngine) -> None:

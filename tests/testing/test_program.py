@@ -94,3 +94,13 @@ def test_a_run_that_waits_goes_on_when_the_program_is_closed(make_queue: MakeQue
         program.wait_reached("a")
     program.close()
     assert job.wait(10).returncode == 0
+
+
+def test_a_run_that_comes_to_a_wait_after_the_program_was_closed_passes_it(
+    make_queue: MakeQueue, tmp_path: Path
+) -> None:
+    with ScriptedProgram(tmp_path / "program", wait("a"), output(b"x")) as program:
+        queue = make_queue(program.path)
+    job = queue.ensure_run(("a",))
+    assert job is not None
+    assert job.wait(10).returncode == 0

@@ -38,10 +38,17 @@ for action, value in steps:
         with open(sys.argv[-1], "wb") as file:
             file.write(data)
     elif action == "wait":
-        with open(path(value + ".reached"), "wb", buffering=0) as file:
-            file.write(b".")
-        with open(path(value + ".release"), "rb", buffering=0) as file:
-            file.read(1)
+        # Opened before the test is told, and without waiting: the test may close its ends at any moment.
+        fd = os.open(path(value + ".release"), os.O_RDONLY | os.O_NONBLOCK)
+        os.set_blocking(fd, True)
+        try:
+            reached = os.open(path(value + ".reached"), os.O_WRONLY | os.O_NONBLOCK)
+            os.write(reached, b".")
+            os.close(reached)
+        except OSError:
+            pass
+        os.read(fd, 1)
+        os.close(fd)
     elif action == "exit":
         os._exit(int(value))
 """
