@@ -9,7 +9,7 @@ The way of one request, stage by stage; each module's first line begins with its
 4. `engines`: where and when it runs, and who is ahead of it
 5. `program`: what it prints becomes `progress`; `storage`: what it built is published
 6. `streams`: the events, as a generator, an asynchronous iterator, or calls of a function
-7. the response is the web framework's
+7. `encodings`, `web`: the bytes of a response, and applications that send it; a module for the browser
 
 ::
 
@@ -19,11 +19,11 @@ The way of one request, stage by stage; each module's first line begins with its
         for progress in to_generator(job.progress):
             print(progress)
 
-What is named here and in `workqueue.streams`, `workqueue.engines`, `workqueue.storage`, `workqueue.testing` and
-`workqueue.errors` is public; the rest may change.
+What is named here and in `workqueue.streams`, `workqueue.engines`, `workqueue.storage`, `workqueue.web`,
+`workqueue.testing` and `workqueue.errors` is public; the rest may change.
 """
 
-from workqueue.errors import InvalidParams, QueueClosed, WorkQueueError
+from workqueue.errors import InvalidParams, QueueClosed, QueueFull, WorkQueueError
 from workqueue.job import Job
 from workqueue.lifecycle import State
 from workqueue.params import OverviewViewParams, Params
@@ -37,6 +37,7 @@ __all__ = (
     "Params",
     "Progress",
     "QueueClosed",
+    "QueueFull",
     "State",
     "WorkQueue",
     "WorkQueueError",

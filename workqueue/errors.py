@@ -4,13 +4,14 @@
 
     WorkQueueError
     +-- InvalidParams (ValueError)     the caller: these parameters can never run
+    +-- QueueFull (RuntimeError)       the caller: as many wait as may; later there is room
     +-- QueueClosed (RuntimeError)     the caller: the queue was closed before it was asked
     +-- ProgramError                   the program's author: it cannot start
     +-- StorageError                   the operator: the result cannot be kept
     |   +-- OutputError                the program's author: what it left is no result
     +-- IllegalMove (RuntimeError)     us, or the author of an engine: a bug
 
-Only the first two are raised at a caller of :class:`workqueue.WorkQueue`. The others end a job: their text becomes
+Only the first three are raised at a caller of :class:`workqueue.WorkQueue`. The others end a job: their text becomes
 the ``error`` of its last event. All carry one string, so that they survive pickling between processes.
 """
 
@@ -21,6 +22,10 @@ class WorkQueueError(Exception):
 
 class InvalidParams(WorkQueueError, ValueError):
     """These parameters can never run; the text says which field and why, and never repeats a secret."""
+
+
+class QueueFull(WorkQueueError, RuntimeError):
+    """As many jobs wait as `max_pending` allows, so the queue takes no new one until one of them starts."""
 
 
 class QueueClosed(WorkQueueError, RuntimeError):

@@ -10,13 +10,20 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from workqueue.errors import QueueFull
+
 J = TypeVar("J")
 
 
 class Registry(Generic[J]):
-    """The live jobs, at most one a key."""
+    """The live jobs, at most one a key.
 
-    def __init__(self) -> None:
+    Args:
+        max_live: how many there may be at once; None: any number.
+    """
+
+    def __init__(self, max_live: int | None = None) -> None:
+        self._max_live = max_live
         self._lock = threading.Lock()  # guards _jobs
         self._jobs: dict[str, J] = {}
 
@@ -26,11 +33,17 @@ class Registry(Generic[J]):
         Args:
             key: the job's key.
             make: constructs a job and does nothing else; called under the lock.
+
+        Raises:
+            QueueFull: it would be a new one, and there are as many as there may be.
         """
         with self._lock:
             job = self._jobs.get(key)
             if job is not None:
                 return job, False
+            # Counted in the same step as it is put in: callers who looked first would all see the last free place.
+            if self._max_live is not None and len(self._jobs) >= self._max_live:
+                raise QueueFull("the queue is full; try again later")
             job = self._jobs[key] = make()
             return job, True
 

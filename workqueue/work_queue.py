@@ -34,10 +34,13 @@ class WorkQueue:
         max_running: how many programs run at once, when there is no `executor` or `engine`; 2 by default.
         allowed_servers: the only Overview servers to accept in an OverviewViewParams; None: any.
         engine: where jobs run, in place of an executor on this host.
+        max_pending: how many jobs may wait while as many run as can; None: any number. An executor that does not say
+            how many threads it has counts as having none: then it is how many jobs there may be, waiting or running.
 
     Raises:
         TypeError: for options that contradict each other, or without a `storage_dir`.
-        ValueError: for a `max_running` below 1, or one of `allowed_servers` that is no http(s) URL.
+        ValueError: for a `max_running` below 1, a `max_pending` below 0, or one of `allowed_servers` that is no
+            http(s) URL.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class WorkQueue:
         max_running: int | None = None,
         allowed_servers: Collection[str] | None = None,
         engine: Engine | None = None,
+        max_pending: int | None = None,
     ) -> None:
         if storage_dir is None:
             raise TypeError("WorkQueue needs a storage_dir, the directory where results are kept")
@@ -58,6 +62,8 @@ class WorkQueue:
             )
         if max_running is not None and max_running < 1:
             raise ValueError(f"max_running must be 1 or more; got {max_running!r}")
+        if max_pending is not None and max_pending < 0:
+            raise ValueError(f"max_pending must be 0 or more; got {max_pending!r}")
         self.program_path = Path(program_path).absolute()
         self.storage_dir = Path(storage_dir).absolute()
         if isinstance(allowed_servers, str):
@@ -70,7 +76,8 @@ class WorkQueue:
         self._engine: Engine = engine or LocalEngine(executor, max_running or DEFAULT_MAX_RUNNING)
         self._herald = Herald()
         self._engine.call_when_moved(self._herald.moved)
-        self._registry: Registry[Job] = Registry()
+        n_running = getattr(self._engine, "max_running", None) or 0
+        self._registry: Registry[Job] = Registry(None if max_pending is None else n_running + max_pending)
         self._is_closed = False
 
     @property
@@ -92,9 +99,10 @@ class WorkQueue:
 
         Raises:
             InvalidParams: these can never run.
+            QueueFull: as many jobs wait as may, and none of them is for these parameters.
             QueueClosed: the queue was closed, and neither has the result nor runs a job for it.
         """
-        check_params(params, self._allowed_servers)
+        self.check_params(params)
         key = key_for_params(params)
         if self._storage.has(key):
             return None
@@ -102,6 +110,14 @@ class WorkQueue:
             raise QueueClosed("the work queue was closed; it takes no new jobs")
         job, is_mine = self._registry.reserve(key, lambda: Job(params, key, self._herald.watch, self._forget))
         return self._launch(job) if is_mine else job
+
+    def check_params(self, params: Params) -> None:
+        """Refuse what `ensure_run` would refuse, and do nothing else.
+
+        Raises:
+            InvalidParams: these can never run.
+        """
+        check_params(params, self._allowed_servers)
 
     def _launch(self, job: Job) -> Job | None:
         """Run a job that was just reserved, unless its result came in between the look and the reservation."""
@@ -137,7 +153,7 @@ class WorkQueue:
         Raises:
             InvalidParams: these can never run.
         """
-        check_params(params, self._allowed_servers)
+        self.check_params(params)
         return self._storage.path(key_for_params(params))
 
     def close(self, drain: float | None = None) -> None:

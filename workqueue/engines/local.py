@@ -50,6 +50,13 @@ class LocalEngine:
         self._refused: deque[tuple[_Run, str]] = deque()
         self._is_telling = False
 
+    @property
+    def max_running(self) -> int | None:
+        """How many tasks can run at once; None when the executor does not say."""
+        # Private, and the only place where it stands; ThreadPoolExecutor and gevent's have it.
+        n_threads = getattr(self.executor, "_max_workers", None)
+        return n_threads if isinstance(n_threads, int) else None
+
     def call_when_moved(self, moved: Callable[[], None]) -> None:
         """See `Engine.call_when_moved`. One listener at a time."""
         self._moved = moved

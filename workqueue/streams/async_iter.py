@@ -8,8 +8,8 @@ from typing import TypeVar
 from reactivex import Observable
 
 from workqueue.streams import hub as hubs
-from workqueue.streams._options import DEFAULT_HEARTBEAT, check_options
 from workqueue.streams.mailbox import Mailbox, Signal
+from workqueue.streams.options import DEFAULT_HEARTBEAT, check_options
 
 T = TypeVar("T")
 

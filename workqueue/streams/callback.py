@@ -11,10 +11,10 @@ from reactivex import Observable
 from reactivex.abc import DisposableBase
 from reactivex.disposable import Disposable
 
-from workqueue.streams._options import DEFAULT_HEARTBEAT, check_options
 from workqueue.streams.async_iter import AsyncReader
 from workqueue.streams.blocking import BlockingReader
 from workqueue.streams.mailbox import Signal
+from workqueue.streams.options import DEFAULT_HEARTBEAT, check_options
 
 T = TypeVar("T")
 

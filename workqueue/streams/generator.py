@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from reactivex import Observable
 
-from workqueue.streams._options import DEFAULT_HEARTBEAT, check_options
 from workqueue.streams.blocking import BlockingReader
 from workqueue.streams.mailbox import Signal
+from workqueue.streams.options import DEFAULT_HEARTBEAT, check_options
 
 T = TypeVar("T")
 

@@ -1,0 +1,23 @@
+"""7 web: requests -> responses that tell, event by event, how a job goes.
+
+===========================================  ===========================================================================
+`workqueue.web.wsgi.GenerateApp`             a ready ``/generate`` for WSGI servers
+`workqueue.web.asgi.GenerateApp`             the same for ASGI servers
+`workqueue.web.flask.progress_response`      for a view of your own in Flask, or of Werkzeug's
+`workqueue.web.starlette.progress_response`  for an endpoint of your own in Starlette or FastAPI
+`workqueue.web.django.progress_response`     for a view of your own in Django, under WSGI or ASGI
+`ProgressStream`                             what these are made of, for any other framework
+`OverviewTokenCheck`                         an `authorize` that asks Overview
+===========================================  ===========================================================================
+
+Nothing here needs a package besides the framework that is named. The browser's side is `BROWSER_MODULE`, which the
+apps serve as ``workqueue.js``.
+"""
+
+from workqueue.web.browser import BROWSER_MODULE
+from workqueue.web.fields import Fields, overview_params
+from workqueue.web.overview import OverviewTokenCheck
+from workqueue.web.problem import Problem
+from workqueue.web.stream import ProgressStream
+
+__all__ = ("BROWSER_MODULE", "Fields", "OverviewTokenCheck", "Problem", "ProgressStream", "overview_params")

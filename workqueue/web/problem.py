@@ -1,0 +1,50 @@
+"""7 problem: why a request is refused -> a status and a body that say so."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Final
+
+from workqueue.errors import InvalidParams, QueueClosed, QueueFull, WorkQueueError
+
+#: Seconds after which a client that was turned away should ask again. When a place comes free depends on the programs;
+#: this is often enough to be there soon, and rare enough that a thousand who wait are no load.
+RETRY_AFTER: Final = 5
+
+
+class Problem(WorkQueueError):
+    """A request is refused. Raise it in `params` or `authorize` of the apps, for a refusal of your own.
+
+    Args:
+        status: of the response, 400 to 599.
+        detail: for the person who reads it: what is wrong, and what to do. It goes to the client: no secrets, no paths.
+        headers: more headers of the response.
+    """
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        super().__init__(status, detail, dict(headers))  # all arguments, so that it survives pickling
+        self.status = HTTPStatus(status)
+        self.detail = detail
+        self.headers: dict[str, str] = {
+            "Content-Type": "application/problem+json",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            **headers,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.status.value} {self.status.phrase}: {self.detail}"
+
+    def body(self) -> bytes:
+        """Problem details in JSON (RFC 9457)."""
+        return json.dumps(
+            {"type": "about:blank", "title": self.status.phrase, "status": self.status.value, "detail": self.detail}
+        ).encode()
+
+
+def problem_of(error: InvalidParams | QueueFull | QueueClosed) -> Problem:
+    """What a queue's refusal is in HTTP."""
+    if isinstance(error, InvalidParams):
+        return Problem(HTTPStatus.BAD_REQUEST, str(error))
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": str(RETRY_AFTER)})

@@ -1,0 +1,171 @@
+"""7 service: a request -> what to answer; all that the WSGI and the ASGI application have in common.
+
+It decides and never waits: no I/O of its own, no thread, no loop. The front ends read the request, ask `authorize` in
+between, and write the answer, each in its own way.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+from workqueue import InvalidParams, Params, QueueClosed, QueueFull, WorkQueue
+from workqueue.encodings import LAST_EVENT_ID
+from workqueue.streams.options import DEFAULT_HEARTBEAT
+from workqueue.web.browser import module
+from workqueue.web.fields import Fields, overview_params, parse_fields
+from workqueue.web.problem import Problem, problem_of
+from workqueue.web.stream import DEFAULT_MAX_DURATION, ProgressStream, check_stream_options
+
+Authorize = Callable[[Params], Any]
+"""Decides whether somebody may have a job: returns, or raises `Problem`; False refuses too. May be async, for ASGI."""
+
+REFUSALS: Final = (Problem, InvalidParams, QueueFull, QueueClosed)
+"""What `Service.refuse` makes an answer of."""
+
+_METHODS: Final = "GET, HEAD, OPTIONS, POST"
+
+
+class Request(NamedTuple):
+    """What a server was asked, in the same form for WSGI and ASGI."""
+
+    method: str
+    path: str
+    """Below the place where the application is mounted."""
+
+    query: str
+    headers: Mapping[str, str]
+    """By names in lower case."""
+
+    body: bytes = b""
+
+
+@dataclass
+class Answer:
+    """What to send."""
+
+    status: HTTPStatus
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | ProgressStream = b""
+
+
+class Service:
+    """Requests to one queue. Callable from any thread."""
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        *,
+        params: Callable[[Fields], Params] = overview_params,
+        allow_origin: str | None = "*",
+        heartbeat: float | None = DEFAULT_HEARTBEAT,
+        max_duration: float | None = DEFAULT_MAX_DURATION,
+    ) -> None:
+        check_stream_options(heartbeat, max_duration)
+        self._queue = queue
+        self._params = params
+        self._heartbeat = heartbeat
+        self._max_duration = max_duration
+        self._cors = {"Access-Control-Allow-Origin": allow_origin} if allow_origin is not None else {}
+        if allow_origin not in {None, "*"}:
+            self._cors["Vary"] = "Origin"
+
+    def answer_without_job(self, request: Request) -> Answer | None:
+        """The answer, unless it depends on the parameters.
+
+        Raises:
+            Problem: there is nothing at this path, or not with this method.
+        """
+        name = request.path.rstrip("/").rpartition("/")[2]
+        if name == "workqueue.js":
+            return self._module(request)
+        if name not in {"", "generate"}:
+            raise Problem(HTTPStatus.NOT_FOUND, "there is nothing here; ask for /generate or /workqueue.js")
+        if request.method == "OPTIONS":
+            return self._options()
+        if request.method not in {"GET", "HEAD", "POST"}:
+            raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "use POST, or GET", {"Allow": _METHODS})
+        if request.headers.get("last-event-id") == LAST_EVENT_ID:
+            # An EventSource that was not closed; see LAST_EVENT_ID.
+            return Answer(HTTPStatus.NO_CONTENT, {"Cache-Control": "no-store", **self._cors})
+        return None
+
+    def params_of(self, request: Request) -> Params:
+        """What the request asks for. Checked before `authorize` sees it, which may connect to the server it names.
+
+        Raises:
+            Problem: the request cannot be read, or lacks something.
+            InvalidParams: these can never run.
+        """
+        headers = request.headers
+        fields = parse_fields(
+            request.query, headers.get("content-type", ""), request.body, headers.get("authorization", "")
+        )
+        params = self._params(fields)
+        self._queue.check_params(params)
+        return params
+
+    def answer(self, request: Request, params: Params) -> Answer:
+        """Run a job, or join it, or find its result. It looks into the storage, so it may take a moment.
+
+        Raises:
+            QueueFull, QueueClosed: it cannot be queued.
+        """
+        # HEAD is what GET would say, without doing it.
+        job = None if request.method == "HEAD" else self._queue.ensure_run(params)
+        accept = request.headers.get("accept", "")
+        stream = ProgressStream(job, accept, heartbeat=self._heartbeat, max_duration=self._max_duration)
+        body: bytes | ProgressStream = b"" if request.method == "HEAD" else stream
+        return Answer(HTTPStatus.OK, {**stream.headers, **self._cors}, body)
+
+    def refuse(self, error: Problem | InvalidParams | QueueFull | QueueClosed) -> Answer:
+        """Say why not."""
+        problem = error if isinstance(error, Problem) else problem_of(error)
+        return Answer(problem.status, {**problem.headers, **self._cors}, problem.body())
+
+    def _options(self) -> Answer:
+        headers = {"Allow": _METHODS, **self._cors}
+        if self._cors:
+            headers |= {
+                "Access-Control-Allow-Methods": _METHODS,
+                "Access-Control-Allow-Headers": "accept, authorization, content-type, last-event-id",
+                "Access-Control-Max-Age": "86400",
+            }
+        return Answer(HTTPStatus.NO_CONTENT, headers)
+
+    def _module(self, request: Request) -> Answer:
+        if request.method not in {"GET", "HEAD"}:
+            raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "use GET", {"Allow": "GET, HEAD"})
+        data, etag = module()
+        # Asked again each time, and answered with 304: no page runs last week's module against today's server.
+        headers = {"Cache-Control": "no-cache", "ETag": etag, "X-Content-Type-Options": "nosniff", **self._cors}
+        if etag in request.headers.get("if-none-match", ""):
+            return Answer(HTTPStatus.NOT_MODIFIED, headers)
+        headers["Content-Type"] = "text/javascript; charset=utf-8"
+        return Answer(HTTPStatus.OK, headers, data)
+
+
+def check_verdict(verdict: object) -> None:
+    """What `authorize` returned.
+
+    Raises:
+        Problem: 403, for False.
+    """
+    # Only False itself: a function that raises its refusals returns None.
+    if verdict is False:
+        raise Problem(HTTPStatus.FORBIDDEN, "you may not have this built")
+
+
+def is_async(function: object) -> bool:
+    """Whether calling it gives something to await."""
+    # The second look is for an object whose __call__ is async.
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+def headers_of(answer: Answer) -> list[tuple[str, str]]:
+    """The headers to send, the body's length among them unless it is empty or not known yet."""
+    headers = list(answer.headers.items())
+    if isinstance(answer.body, bytes) and answer.body:
+        headers.append(("Content-Length", str(len(answer.body))))
+    return headers

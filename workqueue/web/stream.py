@@ -1,0 +1,135 @@
+"""7 stream: a job -> the headers and the pieces of a response's body."""
+
+import time
+from collections.abc import AsyncIterator, Generator
+from contextlib import closing
+from typing import Final
+
+from workqueue.encodings import Encoding, encoding_for
+from workqueue.job import Job
+from workqueue.progress import Progress
+from workqueue.streams import AsyncReader, to_async_iter, to_generator
+from workqueue.streams.options import DEFAULT_HEARTBEAT, check_options
+
+#: Below the 60 s after which many proxies, and servers that stop, give up on a response.
+DEFAULT_MAX_DURATION: Final = 55.0
+
+#: What makes each event arrive by itself, and at once.
+_HEADERS: Final = {
+    # Kept by nobody; and no proxy compresses it, which needs more than one event to be worth while.
+    "Cache-Control": "no-store, no-transform",
+    # nginx holds back a response until its buffers are full, or the next piece comes; with gzip, until the end.
+    "X-Accel-Buffering": "no",
+    # Chromium's XMLHttpRequest holds back what it thinks it has to guess the type of.
+    "X-Content-Type-Options": "nosniff",
+    # Compressing middleware (Django's, Flask-Compress) holds everything back, unless something is encoded already.
+    "Content-Encoding": "identity",
+}
+
+
+class ProgressStream:
+    """A response that tells how a job goes, for any server; the apps and `progress_response` are made of it.
+
+    Args:
+        job: what `WorkQueue.ensure_run` returned; None: the result is there.
+        accept: the request's Accept header, which chooses the encoding.
+        heartbeat: seconds of silence after which the latest event comes once more; None: never. A WSGI server notices
+            only by writing that its client has left.
+        max_duration: seconds after which a stream ends before its job does, with the next event or heartbeat; None:
+            never. Its client asks again, and is told where the job is by then: `EventSource` and the browser module do
+            so by themselves. It bounds what a server is left with when it never notices that a client has gone, and
+            what a stopping server waits for. The JSON array, whose end says that the job has ended, never does this.
+
+    Raises:
+        ValueError: for a heartbeat or a max_duration that cannot work.
+    """
+
+    def __init__(
+        self,
+        job: Job | None,
+        accept: str = "",
+        *,
+        heartbeat: float | None = DEFAULT_HEARTBEAT,
+        max_duration: float | None = DEFAULT_MAX_DURATION,
+    ) -> None:
+        check_stream_options(heartbeat, max_duration)
+        encoding = encoding_for(accept)
+        self._job = job
+        self._encoding = encoding
+        self._max_duration = max_duration if encoding.is_resumable else None
+        # A silent stream comes to its end by a heartbeat, so there must be one by then.
+        self._heartbeat = min((s for s in (heartbeat, self._max_duration) if s is not None), default=None)
+        self.headers: dict[str, str] = {"Content-Type": encoding.content_type, **_HEADERS}
+
+    def to_generator(self) -> Generator[bytes, None, None]:
+        """The body for a WSGI server: a generator that blocks. Its `close` unsubscribes."""
+        if self._job is None:
+            yield self._encoding.already_built()
+            return
+        pieces = _Pieces(self._encoding(), self._max_duration)
+        with closing(to_generator(self._job.progress, self._heartbeat)) as events:
+            for progress in events:
+                yield pieces.encode(progress)
+                if pieces.are_enough:
+                    return
+
+    def to_async_iter(self) -> AsyncIterator[bytes]:
+        """The body for an ASGI server. Unsubscribes when it is cancelled while it waits, or dropped.
+
+        It has no `__iter__`: Django and Quart would take that, and block their loop or hold back the whole body.
+        """
+        if self._job is None:
+            return _once(self._encoding.already_built())
+        events = to_async_iter(self._job.progress, self._heartbeat)
+        return _AsyncBody(events, _Pieces(self._encoding(), self._max_duration))
+
+
+def check_stream_options(heartbeat: float | None, max_duration: float | None) -> None:
+    """Refuse options that cannot work.
+
+    Raises:
+        ValueError: with the option and what it must be.
+    """
+    check_options(heartbeat, buffer=1)
+    if max_duration is not None and not max_duration > 0:
+        raise ValueError(
+            f"max_duration must be a number of seconds above 0, or None for no limit; got {max_duration!r}"
+        )
+
+
+class _Pieces:
+    """Events -> pieces, and when that has gone on for long enough; the clock starts with the first event."""
+
+    def __init__(self, encoding: Encoding, max_duration: float | None) -> None:
+        self._encoding = encoding
+        self._max_duration = max_duration
+        self._end: float | None = None
+
+    def encode(self, progress: Progress) -> bytes:
+        if self._max_duration is not None and self._end is None:
+            self._end = time.monotonic() + self._max_duration
+        return self._encoding.encode(progress)
+
+    @property
+    def are_enough(self) -> bool:
+        return self._end is not None and time.monotonic() >= self._end
+
+
+# Not an asynchronous generator: one that is dropped unfinished is closed by its loop some turns later, or never. This
+# lets go with its last reference, as the reader in it does.
+class _AsyncBody(AsyncIterator[bytes]):
+    def __init__(self, events: AsyncReader[Progress], pieces: _Pieces) -> None:
+        self._events = events
+        self._pieces = pieces
+
+    async def __anext__(self) -> bytes:
+        if self._pieces.are_enough:
+            await self._events.aclose()
+        return self._pieces.encode(await anext(self._events))
+
+    async def aclose(self) -> None:
+        await self._events.aclose()
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
