@@ -12,7 +12,14 @@ import pytest
 
 import workqueue
 
-PUBLIC = ("workqueue", "workqueue.streams", "workqueue.engines", "workqueue.storage", "workqueue.testing")
+PUBLIC = (
+    "workqueue",
+    "workqueue.streams",
+    "workqueue.engines",
+    "workqueue.storage",
+    "workqueue.testing",
+    "workqueue.web",
+)
 
 #: Modules that a request passes through; the others serve them, or use them.
 STAGES = {
@@ -26,6 +33,8 @@ STAGES = {
     "program": "5",
     "progress": "5",
     "streams": "5|6|5 and 6",
+    "encodings": "7",
+    "web": "7",
 }
 
 ROOT = Path(workqueue.__file__).parent
@@ -52,14 +61,12 @@ def documented_names() -> set[str]:
     for path in ROOT.rglob("*.py"):
         body = ast.parse(path.read_text()).body
         for statement, below in itertools.pairwise(body):
-            if (
-                isinstance(statement, ast.Assign)
-                and isinstance(statement.targets[0], ast.Name)
-                and isinstance(below, ast.Expr)
-                and isinstance(below.value, ast.Constant)
-                and isinstance(below.value.value, str)
-            ):
-                found.add(statement.targets[0].id)
+            match statement, below:
+                case (
+                    ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str())),
+                ):
+                    found.add(name)
     return found
 
 

@@ -29,9 +29,10 @@ ONLY_IN = {
     "asyncio": ("workqueue.streams", "workqueue.web"),
     "rich": ("workqueue.cli", "workqueue.demo"),
     "flask": ("workqueue.demo",),
-    "werkzeug": ("workqueue.demo",),
+    "werkzeug": ("workqueue.demo", "workqueue.web.flask"),
     "ijson": ("workqueue.demo",),
-    "starlette": ("workqueue.web",),
+    "starlette": ("workqueue.web.starlette",),
+    "django": ("workqueue.web.django",),
     "obstore": ("workqueue.storage.objects",),
 }
 

@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from workqueue.errors import QueueFull
 from workqueue.registry import Registry
 
 
@@ -38,6 +39,32 @@ def test_keys_do_not_share_jobs() -> None:
     one, two = registry.reserve("one", Thing), registry.reserve("two", Thing)
     assert one[0] is not two[0]
     assert (one[1], two[1], len(registry)) == (True, True, 2)
+
+
+def test_a_full_registry_takes_no_new_job_and_still_gives_those_it_has() -> None:
+    registry = Registry[Thing](max_live=2)
+    one, _ = registry.reserve("one", Thing)
+    registry.reserve("two", Thing)
+    with pytest.raises(QueueFull, match="the queue is full; try again later"):
+        registry.reserve("three", never)
+    assert registry.reserve("one", never) == (one, False)
+    registry.forget("one", one)
+    assert registry.reserve("three", Thing)[1]
+
+
+def test_of_many_who_reserve_at_once_only_as_many_as_may_get_a_place() -> None:
+    registry = Registry[Thing](max_live=5)
+    barrier = threading.Barrier(16)
+
+    def reserve(i: int) -> bool:
+        barrier.wait()
+        try:
+            return registry.reserve(str(i), Thing)[1]
+        except QueueFull:
+            return False
+
+    with ThreadPoolExecutor(16) as executor:
+        assert sum(executor.map(reserve, range(16))) == 5
 
 
 def test_an_unknown_key_has_no_job() -> None:

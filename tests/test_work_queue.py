@@ -2,18 +2,20 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from tests.conftest import ensure
 from tests.program.ordeal import wait_for
-from workqueue import InvalidParams, Job, OverviewViewParams, Progress, QueueClosed, State, WorkQueue
+from workqueue import InvalidParams, Job, OverviewViewParams, Progress, QueueClosed, QueueFull, State, WorkQueue
 from workqueue.engines import Report, Task, Ticket
 from workqueue.storage import DiskStorage
 from workqueue.testing import ManualEngine, ScriptedProgram, collect, output, say, wait
 
+T = TypeVar("T")
 MakeQueue = Callable[..., WorkQueue]
 PARAMS = OverviewViewParams("https://overview.example", "123", "secret")
 
@@ -40,6 +42,11 @@ def test_something_must_be_allowed_to_run(tmp_path: Path, max_running: int) -> N
         WorkQueue("program", storage_dir=tmp_path, max_running=max_running)
 
 
+def test_a_negative_number_of_jobs_cannot_wait(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="max_pending must be 0 or more; got -1"):
+        WorkQueue("program", storage_dir=tmp_path, max_pending=-1)
+
+
 def test_a_queue_that_is_made_touches_nothing(tmp_path: Path) -> None:
     """No directory, no thread, until there is a job; the program need not be there yet."""
     with WorkQueue("program", storage_dir=tmp_path / "storage") as queue:
@@ -50,6 +57,46 @@ def test_a_queue_that_is_made_touches_nothing(tmp_path: Path) -> None:
 
 def test_an_engine_of_ones_own_has_no_executor(queue: WorkQueue) -> None:
     assert queue.executor is None
+
+
+# How many may wait
+
+
+def test_a_full_queue_refuses_a_new_job_until_one_has_ended(make_queue: MakeQueue, engine: ManualEngine) -> None:
+    queue = make_queue("program", engine=engine, max_pending=2)
+    first, second = ensure(queue, "1"), ensure(queue, "2")
+    with pytest.raises(QueueFull):
+        queue.ensure_run(("3",))
+    assert ensure(queue, "1") is first  # who only joins takes no place
+    engine.start(first)
+    engine.succeed(first)
+    assert queue.ensure_run(("1",)) is None
+    assert ensure(queue, "3") is not second
+
+
+@pytest.mark.parametrize("how", ["max_running", "executor"])
+def test_as_many_as_can_run_do_not_count_as_waiting(make_queue: MakeQueue, tmp_path: Path, how: str) -> None:
+    """Deterministic: a job counts from the moment it is queued, whether its thread has started or not."""
+    with ThreadPoolExecutor(2) as executor, ScriptedProgram(tmp_path / "program", wait("go"), output(b"x")) as program:
+        option = {"max_running": 2} if how == "max_running" else {"executor": executor}
+        queue = make_queue(program.path, max_pending=1, **option)
+        jobs = [ensure(queue, str(i)) for i in range(3)]
+        with pytest.raises(QueueFull):
+            queue.ensure_run(("3",))
+        for _ in jobs:
+            program.release("go")
+        for job in jobs:
+            job.wait()
+
+
+def test_an_executor_that_hides_its_size_counts_as_having_no_thread(make_queue: MakeQueue) -> None:
+    class Hidden(Executor):
+        def submit(self, function: Callable[..., T], /, *_: object, **__: object) -> Future[T]:
+            return Future()
+
+    queue = make_queue("program", executor=Hidden(), max_pending=0)
+    with pytest.raises(QueueFull):
+        queue.ensure_run(("a",))
 
 
 # Who gets what

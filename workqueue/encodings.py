@@ -15,6 +15,7 @@ Sources: the `NDJSON specification <https://github.com/ndjson/ndjson-spec>`_; th
 """
 
 import json
+import re
 from abc import ABC, abstractmethod
 from typing import ClassVar, Final
 
@@ -131,11 +132,13 @@ def _wish(item: str) -> tuple[str, float]:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
-            try:
-                return media_range, float(value)
-            except ValueError:
-                return media_range, 0.0
+            return media_range, _quality(value)
     return media_range, 1.0
+
+
+def _quality(text: str) -> float:
+    # At most three digits behind the point, by the grammar: so not float(), to which inf and nan are numbers too.
+    return float(text) if re.fullmatch(r"0(\.\d*)?|1(\.0*)?", text.strip()) else 0.0
 
 
 def _rank(encoding: type[Encoding], wishes: list[tuple[str, float]]) -> float:

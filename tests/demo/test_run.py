@@ -111,7 +111,7 @@ def test_once_against_an_overview_elsewhere(serve: Callable[[Flask], str], capsy
     assert run(parse(*real, "--api-token", TOKEN)) == 0
     assert "documents match" in capsys.readouterr().out
     assert run(parse(*real, "--api-token", "wrong")) == 1
-    assert "answered HTTP 401" in capsys.readouterr().err
+    assert "Overview does not know this API token" in capsys.readouterr().err
 
 
 def test_options_that_do_not_go_together_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,8 +94,10 @@ def _pieces(response: HTTPResponse, what: str) -> Iterator[bytes]:
 
 def _reason(response: HTTPResponse) -> str:
     try:
-        return str(json.loads(response.read())["message"])
-    except (ValueError, LookupError, TypeError):
+        answer = json.loads(response.read())
+        # The plugin's word for it, and Overview's.
+        return str(answer.get("detail") or answer["message"])
+    except (ValueError, LookupError, TypeError, AttributeError):
         return response.reason
 
 

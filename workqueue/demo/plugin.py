@@ -1,14 +1,16 @@
 """The plugin: a queue and its finished indexes -> /metadata, /show, /generate and /search."""
 
 import json
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from http import HTTPStatus
 from typing import Final
 
 from flask import Flask, Response, render_template, request
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from workqueue import InvalidParams, OverviewViewParams, Progress, WorkQueue
+from workqueue import InvalidParams, OverviewViewParams, WorkQueue
 from workqueue.demo.search_index import Answer, IndexUnreadableError, search_index
+from workqueue.web import Fields, OverviewTokenCheck, Problem, overview_params
+from workqueue.web.wsgi import GenerateApp
 
 #: Longer than anything a person types; a search costs more with every word.
 LONGEST_QUERY: Final = 500
@@ -18,13 +20,6 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors {frame_ancestors}"
 )
-
-#: Nothing between here and the browser may hold events back, change them, or keep them.
-_STREAM_HEADERS: Final = {
-    "Cache-Control": "no-store, no-transform",
-    "X-Accel-Buffering": "no",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 def create_plugin(queue: WorkQueue, *, frame_ancestors: str = "*") -> Flask:
@@ -38,23 +33,12 @@ def create_plugin(queue: WorkQueue, *, frame_ancestors: str = "*") -> Flask:
     app = Flask(__name__)
     app.add_url_rule("/metadata", view_func=plugin.metadata)
     app.add_url_rule("/show", view_func=plugin.show)
-    app.add_url_rule("/generate", view_func=plugin.generate, methods=["POST"])
     app.add_url_rule("/search", view_func=plugin.search)
-    app.register_error_handler(_ProblemError, _ProblemError.response)
+    app.register_error_handler(Problem, _problem)
     app.register_error_handler(InvalidParams, _invalid_params)
+    generate = GenerateApp(queue, authorize=OverviewTokenCheck())
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/generate": generate})  # type: ignore[method-assign]
     return app
-
-
-class _ProblemError(Exception):
-    """An answer that is not what was asked for: Overview's own form, `{"code", "message"}`."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self._status = status
-        self._body = json.dumps({"code": code, "message": message})
-
-    def response(self) -> Response:
-        return Response(self._body, self._status, {"Cache-Control": "no-store"}, content_type="application/json")
 
 
 class _Plugin:
@@ -79,17 +63,9 @@ class _Plugin:
         }
         return Response(render_template("show.html"), headers=headers)
 
-    def generate(self) -> Response:
-        """Build the index unless it is there; tell how far it is, until the end."""
-        job = self._queue.ensure_run(_requested_params(request.form.get))
-        body: Iterator[str] = iter(["[]"])
-        if job is not None:
-            body = _json_array(self._queue.report_job_progress_until_completed(job))
-        return Response(body, headers=_STREAM_HEADERS, content_type="application/json")
-
     def search(self) -> Response:
         """Find documents in the finished index."""
-        params = _requested_params(request.args.get)
+        params = _requested_params()
         words = _requested_words()
         answer = self._search(params, words)
         hits = [hit._asdict() for hit in answer.hits]
@@ -100,48 +76,30 @@ class _Plugin:
         try:
             return search_index(self._queue.destination_path_for_params(params), words)
         except FileNotFoundError:
-            raise _ProblemError(404, "not-found", "There is no index yet; POST /generate builds it") from None
+            raise Problem(HTTPStatus.NOT_FOUND, "There is no index yet; POST /generate builds it") from None
         except IndexUnreadableError as err:
-            raise _ProblemError(500, "unreadable", f"The index cannot be read: {err}") from err
+            raise Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"The index cannot be read: {err}") from err
 
 
-def _requested_params(field: Callable[[str], str | None]) -> OverviewViewParams:
-    """What a request is about. The password beside the token is not looked at; plugins differ in it."""
-    server, document_set_id = field("server"), field("documentSetId")
-    if not server or not document_set_id:
-        raise _ProblemError(400, "bad-request", "server and documentSetId are needed")
-    auth = request.authorization
-    api_token = (auth.username if auth is not None and auth.type == "basic" else None) or _form_token()
-    if not api_token:
-        # No WWW-Authenticate: a browser would ask the person for a name and a password.
-        raise _ProblemError(401, "unauthorized", "The API token is needed, as the user of Basic authorization")
-    return OverviewViewParams(server, document_set_id, api_token)
-
-
-def _form_token() -> str | None:
-    """The token of a form; never of an address, which ends up in logs."""
-    return request.form.get("apiToken")
+def _requested_params() -> OverviewViewParams:
+    """What a search is about. Its token is not taken from the address, which ends up in logs."""
+    fields = Fields(request.args)
+    fields["apiToken"] = (request.authorization and request.authorization.username) or ""
+    return overview_params(fields)
 
 
 def _requested_words() -> str:
     words = request.args.get("q", "").strip()
     if not words:
-        raise _ProblemError(400, "bad-request", "q is needed: the words to look for")
+        raise Problem(HTTPStatus.BAD_REQUEST, "q is needed: the words to look for")
     if len(words) > LONGEST_QUERY:
-        raise _ProblemError(400, "bad-request", f"q may have at most {LONGEST_QUERY} characters")
+        raise Problem(HTTPStatus.BAD_REQUEST, f"q may have at most {LONGEST_QUERY} characters")
     return words
 
 
+def _problem(problem: Problem) -> Response:
+    return Response(problem.body(), problem.status, problem.headers)
+
+
 def _invalid_params(error: InvalidParams) -> Response:
-    return _ProblemError(400, "illegal-arguments", str(error)).response()
-
-
-def _json_array(events: Generator[Progress, None, None]) -> Iterator[str]:
-    """Events -> the pieces of a JSON array, one element a line; each piece is to be sent at once."""
-    with closing(events):
-        yield "[\n"
-        separator = ""
-        for event in events:
-            yield separator + json.dumps(event._asdict())
-            separator = ",\n"
-        yield "\n]"
+    return _problem(Problem(HTTPStatus.BAD_REQUEST, str(error)))

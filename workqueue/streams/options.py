@@ -1,4 +1,4 @@
-"""The two options that every adapter takes, checked where they are given rather than at the first event."""
+"""6 options: the two that every adapter takes, checked where they are given rather than at the first event."""
 
 from typing import Final
 

@@ -1,7 +1,6 @@
 """7 fields: a request's query, body and Authorization header -> named strings; pure."""
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable
 from email import message_from_bytes, policy
@@ -153,7 +152,7 @@ def _user(authorization: str) -> str:
         return ""
     try:
         return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[0]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise Problem(
             HTTPStatus.BAD_REQUEST, "the Authorization header must be Basic, with user:password in Base64 and UTF-8"
         ) from None

@@ -20,11 +20,16 @@ class Problem(WorkQueueError):
         status: of the response, 400 to 599.
         detail: for the person who reads it: what is wrong, and what to do. It goes to the client: no secrets, no paths.
         headers: more headers of the response.
+
+    Raises:
+        ValueError: for a status that is none, or none of an error.
     """
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(status, detail, dict(headers))  # all arguments, so that it survives pickling
         self.status = HTTPStatus(status)
+        if self.status < HTTPStatus.BAD_REQUEST:
+            raise ValueError(f"a problem has a status from 400 to 599; got {status}")
         self.detail = detail
         self.headers: dict[str, str] = {
             "Content-Type": "application/problem+json",

@@ -24,6 +24,8 @@ Authorize = Callable[[Params], Any]
 REFUSALS: Final = (Problem, InvalidParams, QueueFull, QueueClosed)
 """What `Service.refuse` makes an answer of."""
 
+ASYNC_AUTHORIZE: Final = "an async authorize needs workqueue.web.asgi; give workqueue.web.wsgi a plain function"
+
 _METHODS: Final = "GET, HEAD, OPTIONS, POST"
 
 
@@ -151,7 +153,10 @@ def check_verdict(verdict: object) -> None:
 
     Raises:
         Problem: 403, for False.
+        TypeError: for a coroutine, which would let everybody through, since nobody awaits it here.
     """
+    if inspect.isawaitable(verdict):
+        raise TypeError(ASYNC_AUTHORIZE)
     # Only False itself: a function that raises its refusals returns None.
     if verdict is False:
         raise Problem(HTTPStatus.FORBIDDEN, "you may not have this built")

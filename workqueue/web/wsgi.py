@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 from workqueue import Params, WorkQueue
 from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.web.fields import MAX_BODY_BYTES, Fields, overview_params
-from workqueue.web.service import REFUSALS, Answer, Authorize, Request, Service, check_verdict, headers_of, is_async
+from workqueue.web.service import (
+    ASYNC_AUTHORIZE,
+    REFUSALS,
+    Answer,
+    Authorize,
+    Request,
+    Service,
+    check_verdict,
+    headers_of,
+    is_async,
+)
 from workqueue.web.stream import DEFAULT_MAX_DURATION
 
 if TYPE_CHECKING:
@@ -47,7 +57,7 @@ class GenerateApp:
         max_duration: float | None = DEFAULT_MAX_DURATION,
     ) -> None:
         if is_async(authorize):
-            raise TypeError("an async authorize needs workqueue.web.asgi; give workqueue.web.wsgi a plain function")
+            raise TypeError(ASYNC_AUTHORIZE)
         self._authorize = authorize
         self._service = Service(
             queue, params=params, allow_origin=allow_origin, heartbeat=heartbeat, max_duration=max_duration

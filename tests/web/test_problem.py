@@ -1,0 +1,44 @@
+"""Refusals and their bodies."""
+
+import json
+import pickle
+
+import pytest
+
+from workqueue import InvalidParams, QueueClosed, QueueFull, WorkQueueError
+from workqueue.web import Problem
+from workqueue.web.problem import problem_of
+
+
+def test_a_problem_says_what_it_is() -> None:
+    problem = Problem(403, "not yours", {"X-Reason": "quota"})
+    assert isinstance(problem, WorkQueueError)
+    assert str(problem) == "403 Forbidden: not yours"
+    assert json.loads(problem.body()) == {
+        "type": "about:blank",
+        "title": "Forbidden",
+        "status": 403,
+        "detail": "not yours",
+    }
+    assert problem.headers["Content-Type"] == "application/problem+json"
+    assert problem.headers["Cache-Control"] == "no-store"
+    assert problem.headers["X-Reason"] == "quota"
+
+
+def test_a_problem_survives_pickling() -> None:
+    problem = pickle.loads(pickle.dumps(Problem(401, "who are you?", {"WWW-Authenticate": "x"})))
+    assert (problem.status, problem.detail, problem.headers["WWW-Authenticate"]) == (401, "who are you?", "x")
+
+
+@pytest.mark.parametrize("status", [0, 200, 304, 600, 499])
+def test_a_problem_has_the_status_of_one(status: int) -> None:
+    with pytest.raises(ValueError, match=f"{status}"):
+        Problem(status, "no")
+
+
+def test_bad_parameters_are_the_clients_fault_and_a_full_queue_is_not() -> None:
+    assert problem_of(InvalidParams("server must be a URL")).status == 400
+    assert "Retry-After" not in problem_of(InvalidParams("no")).headers
+    for error in (QueueFull("the queue is full"), QueueClosed("the queue was closed")):
+        problem = problem_of(error)
+        assert (problem.status, problem.detail, problem.headers["Retry-After"]) == (503, str(error), "5")
