@@ -1,9 +1,11 @@
 """The README's other examples: each is run as it stands."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,15 +17,16 @@ from websockets.sync.client import connect
 from tests.readme import README, block
 from tests.servers.server import Client, serving
 from workqueue import WorkQueue
+from workqueue.streams import to_async_iter, to_generator
 from workqueue.testing import ManualEngine, ScriptedProgram, collect, output, say, wait
 
 _ASGI = """
 import asyncio, json
 from starlette.applications import Starlette
-from starlette.responses import StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from workqueue import WorkQueue
-from workqueue.streams import to_async_iter, to_callback
+from workqueue.streams import to_callback
+from workqueue.web.starlette import progress_response
 
 queue = WorkQueue("program/program", storage_dir="databases")
 {block}
@@ -59,11 +62,11 @@ def test_the_program_keeps_its_contract(tmp_path: Path) -> None:
 def test_the_asgi_example_streams(tmp_path: Path, program: ScriptedProgram) -> None:
     command = write_app(tmp_path, "asgi.py", 'Route("/", generate, methods=["POST"])')
     with serving(command, tmp_path) as port, closing(Client(port, "/")) as client:
-        assert client.response.getheader("Content-Type") == "application/x-ndjson"
+        assert client.response.getheader("Content-Type") == "application/json"
         while client.event()["fraction"] != 0.25:
             pass
         program.release("one")
-        assert json.loads(client.rest().splitlines()[-1])["returncode"] == 0
+        assert client.until(1.0)["returncode"] == 0
 
 
 def test_the_websocket_example_sends(tmp_path: Path, program: ScriptedProgram) -> None:
@@ -77,6 +80,19 @@ def test_the_websocket_example_sends(tmp_path: Path, program: ScriptedProgram) -
         assert last["returncode"] == 0
         with pytest.raises(ConnectionClosedOK):
             socket.recv(timeout=20)
+
+
+def test_both_adapters_print_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = ManualEngine()
+    with WorkQueue("unused", storage_dir=tmp_path, engine=engine) as queue:
+        job = queue.ensure_run(("a",))
+        assert job is not None
+        engine.start(job)
+        engine.succeed(job)
+        names = {"job": job, "to_generator": to_generator, "to_async_iter": to_async_iter}
+        exec("async def main():\n" + textwrap.indent(block("adapters.py"), "    "), names)
+        asyncio.run(names["main"]())  # type: ignore[operator]
+    assert capsys.readouterr().out == "1.0 None\n" * 2
 
 
 def test_the_composed_stream_prints_each_message_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
