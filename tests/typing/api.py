@@ -4,14 +4,44 @@ from collections.abc import AsyncIterator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, assert_type
+from wsgiref.types import WSGIApplication
 
+from django.http import HttpRequest, StreamingHttpResponse
 from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.abc import DisposableBase
 from reactivex.subject import ReplaySubject
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import Response as StarletteResponse
+from starlette.types import ASGIApp
+from werkzeug.wrappers import Request as WerkzeugRequest
+from werkzeug.wrappers import Response as WerkzeugResponse
 
-from workqueue import InvalidParams, Job, OverviewViewParams, Params, Progress, QueueClosed, State, WorkQueue
+from workqueue import (
+    InvalidParams,
+    Job,
+    OverviewViewParams,
+    Params,
+    Progress,
+    QueueClosed,
+    QueueFull,
+    State,
+    WorkQueue,
+)
 from workqueue.streams import AsyncReader, ProgressSubject, to_async_iter, to_callback, to_generator
+from workqueue.web import (
+    BROWSER_MODULE,
+    Fields,
+    OverviewTokenCheck,
+    Problem,
+    ProgressStream,
+    asgi,
+    django,
+    flask,
+    overview_params,
+    starlette,
+    wsgi,
+)
 
 
 class OtherParams(NamedTuple):
@@ -24,7 +54,7 @@ class OtherParams(NamedTuple):
 def a_queue_is_made_in_each_documented_way() -> None:
     WorkQueue("./program", ThreadPoolExecutor(2), "databases")
     WorkQueue(program_path=Path("program"), executor=ThreadPoolExecutor(2), storage_dir=Path("databases"))
-    WorkQueue("./program", storage_dir="databases", max_running=4, allowed_servers=["https://host"])
+    WorkQueue("./program", storage_dir="databases", max_running=4, allowed_servers=["https://host"], max_pending=100)
     with WorkQueue("./program", storage_dir="databases") as queue:
         assert_type(queue, WorkQueue)
         assert_type(queue.program_path, Path)
@@ -39,10 +69,11 @@ def a_queue_is_asked(queue: WorkQueue) -> None:
     assert_type(queue.ensure_run(OtherParams("a", "b")), Job | None)
     assert_type(queue.ensure_run(("a", "b", "c")), Job | None)
     assert_type(queue.destination_path_for_params(params), Path)
+    queue.check_params(params)
     try:
         job = queue.ensure_run(params)
-    except (InvalidParams, QueueClosed) as error:
-        assert_type(error, InvalidParams | QueueClosed)
+    except (InvalidParams, QueueFull, QueueClosed) as error:
+        assert_type(error, InvalidParams | QueueFull | QueueClosed)
     else:
         if job is not None:
             assert_type(queue.report_job_progress_until_completed(job), Generator[Progress, None, None])
@@ -123,3 +154,37 @@ def a_writer_of_a_stream_makes_its_own() -> None:
     subject.on_completed()
     assert_type(subject.n_observers, int)
     assert_type(to_generator(subject), Generator[int, None, None])
+
+
+def an_app_is_made_in_each_documented_way(queue: WorkQueue) -> None:
+    def params(fields: Fields) -> tuple[str, str]:
+        return fields["a"], fields.get("b", "default")
+
+    async def authorize(params: Params) -> None:
+        raise Problem(403, f"not {params[0]}")
+
+    wsgi_app: WSGIApplication = wsgi.GenerateApp(queue)
+    wsgi.GenerateApp(queue, params=params, authorize=lambda params: params[0] == "a", allow_origin=None)
+    wsgi.GenerateApp(queue, params=overview_params, authorize=OverviewTokenCheck(ttl=60.0, timeout=5.0))
+    asgi_app: ASGIApp = asgi.GenerateApp(queue, authorize=authorize, heartbeat=5.0, max_duration=None)
+    del wsgi_app, asgi_app
+
+
+def a_view_responds(job: Job | None, request: WerkzeugRequest) -> None:
+    assert_type(flask.progress_response(job, request), WerkzeugResponse)
+
+
+def an_endpoint_responds(job: Job | None, request: StarletteRequest) -> StarletteResponse:
+    return starlette.progress_response(job, request, heartbeat=None, max_duration=30.0)
+
+
+def a_django_view_responds(job: Job | None, request: HttpRequest) -> None:
+    assert_type(django.progress_response(job, request), StreamingHttpResponse)
+
+
+def any_other_framework_responds(job: Job | None) -> None:
+    stream = ProgressStream(job, "text/event-stream", heartbeat=5.0, max_duration=None)
+    assert_type(stream.headers, dict[str, str])
+    assert_type(stream.to_generator(), Generator[bytes, None, None])
+    assert_type(stream.to_async_iter(), AsyncIterator[bytes])
+    assert_type(BROWSER_MODULE, Path)
