@@ -1,19 +1,28 @@
-"""The README's examples, by name, as its readers would copy them."""
+"""The examples of the README and of the documentation's pages, by name, as their readers would copy them."""
 
+from functools import cache
 from pathlib import Path
 
 from docutils import nodes
 from docutils.core import publish_doctree
 
-README = Path(__file__).parent.parent / "README.rst"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.rst"
+DOCS = ROOT / "docs"
+
+#: Of docutils' five levels. A warning stops the reading of the README: what does not render on a package index is a
+#: mistake. A page of docs/ has directives that only Sphinx knows; `sphinx-build -W` looks after those.
+_WARNING, _NOTHING = 2, 5
 
 
-def block(name: str) -> str:
-    """The text of the code block with this name."""
-    return _blocks()[name] + "\n"
+def block(name: str, page: Path = README) -> str:
+    """The text of the page's code block with this name."""
+    return blocks(page)[name] + "\n"
 
 
-def _blocks() -> dict[str, str]:
-    # Warnings of the parser raise: what does not render on a package index is a mistake.
-    tree = publish_doctree(README.read_text(), settings_overrides={"halt_level": 2, "report_level": 2})
+@cache
+def blocks(page: Path) -> dict[str, str]:
+    """The page's named code blocks, in its order."""
+    level = _WARNING if page == README else _NOTHING
+    tree = publish_doctree(page.read_text(), settings_overrides={"halt_level": level, "report_level": level})
     return {name: node.astext() for node in tree.findall(nodes.literal_block) for name in node["names"]}

@@ -62,7 +62,7 @@ class WorkQueue:
             )
         if max_running is not None and max_running < 1:
             raise ValueError(f"max_running must be 1 or more; got {max_running!r}")
-        if max_pending is not None and max_pending < 0:
+        if max_pending is not None and not max_pending >= 0:
             raise ValueError(f"max_pending must be 0 or more; got {max_pending!r}")
         self.program_path = Path(program_path).absolute()
         self.storage_dir = Path(storage_dir).absolute()
@@ -76,7 +76,7 @@ class WorkQueue:
         self._engine: Engine = engine or LocalEngine(executor, max_running or DEFAULT_MAX_RUNNING)
         self._herald = Herald()
         self._engine.call_when_moved(self._herald.moved)
-        n_running = getattr(self._engine, "max_running", None) or 0
+        n_running = self._engine.max_running or 0
         self._registry: Registry[Job] = Registry(None if max_pending is None else n_running + max_pending)
         self._is_closed = False
 

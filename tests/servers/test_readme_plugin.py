@@ -66,7 +66,7 @@ def test_each_event_arrives_before_the_next_is_printed(port: int, program: Scrip
         assert until(client, 0.5)["message"] == "two"
         program.release("two")
         assert until(client, 1.0)["returncode"] == 0
-        assert client.rest() == "]"
+        assert client.rest().strip() == "]"
 
 
 def test_three_clients_of_equal_parameters_share_one_run(port: int, program: ScriptedProgram) -> None:
@@ -77,7 +77,7 @@ def test_three_clients_of_equal_parameters_share_one_run(port: int, program: Scr
         program.release(gate)
     for client in clients:
         assert until(client, 1.0)["returncode"] == 0
-        assert client.rest() == "]"
+        assert client.rest().strip() == "]"
         client.close()
     assert len(program.runs) == 1
     assert program.runs[0][:3] == ["http://localhost", "1", "token"]
@@ -101,7 +101,7 @@ def test_when_the_file_exists_the_answer_is_an_empty_array(port: int, program: S
     with closing(generate(port)) as client:
         until(client, 1.0)
     with closing(generate(port)) as client:
-        assert client.rest() == "[]"
+        assert client.rest().strip() == "[]"
     assert len(program.runs) == 1
 
 
@@ -114,7 +114,7 @@ def test_a_failure_is_the_last_event_and_the_next_request_runs_again(tmp_path: P
             with closing(generate(port)) as client:
                 last = until(client, 1.0)
                 assert (last["returncode"], last["error"]) == (3, "Exited with code 3\nstderr:\nno such set")
-                assert client.rest() == "]"
+                assert client.rest().strip() == "]"
     assert len(program.runs) == 2
 
 

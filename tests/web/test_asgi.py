@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 from tests.web.conftest import BODY, FORM, PARAMS, TOKEN, Wire, ask_asgi, scope
 from workqueue import Job, WorkQueue
 from workqueue.testing import ManualEngine
+from workqueue.web import ProgressStream
 from workqueue.web.asgi import GenerateApp, send_stream
 
 HEADERS = {"Content-Type": FORM, "Authorization": TOKEN, "Accept": "application/x-ndjson"}
@@ -64,8 +67,13 @@ def test_a_server_may_also_say_so_when_it_is_sent_to(queue: WorkQueue) -> None:
         job, wire = job_of(queue), Wire(BODY)
 
         async def send(message: MutableMapping[str, Any]) -> None:
-            raise OSError
+            if message["type"] == "http.response.body":
+                assert job.n_watchers == 1
+                raise OSError
 
+        pieces = ProgressStream(job).to_async_iter()
+        await send_stream(200, [], pieces, Wire().receive, send)
+        assert job.n_watchers == 0  # though somebody holds on to the body
         await GenerateApp(queue)(scope("POST", "/", "", HEADERS), wire.receive, send)
         assert job.n_watchers == 0
 
@@ -118,11 +126,49 @@ def test_an_error_of_the_stream_is_not_swallowed() -> None:
         asyncio.run(scenario())
 
 
-def test_the_path_is_the_one_below_the_mount(queue: WorkQueue) -> None:
-    below = scope("GET", "/generate/workqueue.js", "", {}) | {"root_path": "/generate"}
+@pytest.mark.parametrize(("root", "path"), [("/build", "/build"), ("/gen", "/generate"), ("/build", "/generate")])
+def test_the_path_is_the_one_below_the_mount(queue: WorkQueue, root: str, path: str) -> None:
+    """Some servers begin the path with the mount, some do not."""
     wire = Wire()
-    asyncio.run(GenerateApp(queue)(below, wire.receive, wire.send))
-    assert wire.reply().status == 200
+    request = scope("OPTIONS", path, "", {}) | {"root_path": root}
+    asyncio.run(GenerateApp(queue)(request, wire.receive, wire.send))
+    assert wire.reply().status == 204
+
+
+def test_headers_that_come_twice_are_one(queue: WorkQueue) -> None:
+    request = scope("HEAD", "/", BODY.decode(), HEADERS)
+    request["headers"] += [(b"accept", b"application/json;q=0.1")]
+    wire = Wire()
+    asyncio.run(GenerateApp(queue)(request, wire.receive, wire.send))
+    assert wire.reply().headers["content-type"].startswith("application/x-ndjson")
+
+
+def test_a_client_that_leaves_while_it_is_authorized_is_noticed(queue: WorkQueue, engine: ManualEngine) -> None:
+    async def scenario() -> None:
+        is_asked = asyncio.Event()
+
+        async def authorize(params: object) -> None:
+            is_asked.set()
+            await asyncio.get_running_loop().create_future()
+
+        wire = Wire(BODY)
+        app = GenerateApp(queue, authorize=authorize)
+        request = asyncio.ensure_future(app(scope("POST", "/", "", HEADERS), wire.receive, wire.send))
+        await is_asked.wait()
+        wire.leave()
+        await request
+        assert wire.sent.empty()
+
+    asyncio.run(scenario())
+    assert engine.tasks == []
+
+
+def test_what_looks_into_the_storage_does_not_run_on_the_loop(queue: WorkQueue, mocker: MockerFixture) -> None:
+    threads: list[threading.Thread] = []
+    mocker.patch.object(queue, "ensure_run", side_effect=lambda _: threads.append(threading.current_thread()))
+    ask_asgi(GenerateApp(queue), "POST", "/", "", BODY, HEADERS)
+    assert len(threads) == 1
+    assert threads[0] is not threading.current_thread()
 
 
 def test_a_whole_stream_to_its_end(queue: WorkQueue, engine: ManualEngine) -> None:

@@ -26,14 +26,32 @@ def test_a_problem_says_what_it_is() -> None:
 
 
 def test_a_problem_survives_pickling() -> None:
-    problem = pickle.loads(pickle.dumps(Problem(401, "who are you?", {"WWW-Authenticate": "x"})))
-    assert (problem.status, problem.detail, problem.headers["WWW-Authenticate"]) == (401, "who are you?", "x")
+    problem = pickle.loads(pickle.dumps(Problem(401, "who are you?", {"X-Reason": "x"})))
+    assert (problem.status, problem.detail, problem.headers["X-Reason"]) == (401, "who are you?", "x")
 
 
 @pytest.mark.parametrize("status", [0, 200, 304, 600, 499])
 def test_a_problem_has_the_status_of_one(status: int) -> None:
     with pytest.raises(ValueError, match=f"{status}"):
         Problem(status, "no")
+
+
+def test_who_is_to_say_who_he_is_is_told_how_and_his_browser_does_not_ask_him() -> None:
+    assert Problem(401, "who?").headers["WWW-Authenticate"].startswith("x-Basic ")
+    assert Problem(401, "who?", {"www-authenticate": "Bearer"}).headers["Www-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("X", "a\r\nSet-Cookie: b"), ("X\n", "a"), ("X", "\u2713"), ("", ""), ("X:", "a")]
+)
+def test_a_header_that_would_be_more_than_one_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match="a header of a problem must be"):
+        Problem(400, "no", {name: value})
+
+
+def test_a_header_takes_the_place_of_its_like_however_it_is_written() -> None:
+    problem = Problem(400, "no", {"content-type": "text/plain"})
+    assert [value for name, value in problem.headers.items() if name.lower() == "content-type"] == ["text/plain"]
 
 
 def test_bad_parameters_are_the_clients_fault_and_a_full_queue_is_not() -> None:

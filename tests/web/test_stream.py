@@ -137,14 +137,26 @@ def test_a_silent_stream_ends_too_whatever_the_heartbeat(job: Job) -> None:
     assert len(asyncio.run(read(pieces))) >= 1
 
 
-def test_the_last_event_is_told_even_at_the_last_moment(
+def test_a_job_that_has_ended_meanwhile_is_told_to_its_end(
     job: Job, engine: ManualEngine, clock: Callable[[float], None]
 ) -> None:
+    """Whoever came again instead would have a failed job run again, and never hear why."""
     pieces = ProgressStream(job, NDJSON, max_duration=5.0).to_generator()
     next(pieces)
-    clock(4.9)
+    clock(1000.0)
     engine.fail(job, 1, "why")
     assert json.loads(next(pieces))["error"].endswith("why")
+
+
+def test_the_async_stream_tells_it_too(job: Job, engine: ManualEngine, clock: Callable[[float], None]) -> None:
+    async def scenario() -> None:
+        pieces = ProgressStream(job, NDJSON, max_duration=5.0).to_async_iter()
+        await anext(pieces)
+        clock(1000.0)
+        engine.fail(job, 1, "why")
+        assert json.loads(await anext(pieces))["error"].endswith("why")
+
+    asyncio.run(scenario())
 
 
 # What is left
@@ -197,7 +209,7 @@ def test_an_async_stream_that_is_dropped_leaves_nothing(job: Job) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
 def test_a_duration_must_be_one(seconds: float) -> None:
     with pytest.raises(ValueError, match="max_duration must be a number of seconds above 0, or None"):
         ProgressStream(None, max_duration=seconds)

@@ -1,7 +1,6 @@
 """What is WSGI's own: how a body is read, and how a response is closed."""
 
 import io
-from typing import Any
 
 import pytest
 
@@ -52,10 +51,26 @@ def test_a_chunked_body_is_read_where_the_server_ends_it(queue: WorkQueue, engin
 
 
 def test_a_chunked_body_is_left_alone_where_reading_might_hang(queue: WorkQueue) -> None:
-    request: dict[str, Any] = environ("POST", "/", "", b"", HEADERS) | {"wsgi.input": Endless(), "CONTENT_LENGTH": ""}
+    chunked = {"wsgi.input": Endless(), "CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    with opened(GenerateApp(queue), environ("POST", "/", "", b"", HEADERS) | chunked) as (status, _, [body]):
+        assert status == 411
+        assert b"send the body with a Content-Length" in body
+
+
+def test_a_body_that_was_cut_is_no_request(queue: WorkQueue, engine: ManualEngine) -> None:
+    """What is left of it reads like one, for another document set."""
+    request = environ("POST", "/", "", BODY, HEADERS) | {"CONTENT_LENGTH": str(len(BODY) + 1)}
     with opened(GenerateApp(queue), request) as (status, _, [body]):
         assert status == 400
-        assert b"server is missing" in body
+        assert b"the body ended before its Content-Length" in body
+    assert engine.tasks == []
+
+
+@pytest.mark.parametrize("length", ["-5", "+38", "38, 38", "9" * 5000, "x", "\u0663"])
+def test_a_length_must_be_a_number(queue: WorkQueue, length: str) -> None:
+    request = environ("POST", "/", "", BODY, HEADERS) | {"CONTENT_LENGTH": length}
+    with opened(GenerateApp(queue), request) as (status, _, _):
+        assert status == 400
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,11 @@ class Ticket(Protocol):
 class Engine(Protocol):
     """Where and when tasks run. Callable from any thread."""
 
+    @property
+    def max_running(self) -> int | None:
+        """How many tasks can run at once; None when there is no telling."""
+        ...
+
     def submit(self, task: Task, report: Report) -> Ticket:
         """Take a task. It never raises: a task that cannot be taken is reported as failed, perhaps before this ends."""
         ...

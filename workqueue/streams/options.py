@@ -1,5 +1,6 @@
 """6 options: the two that every adapter takes, checked where they are given rather than at the first event."""
 
+import threading
 from typing import Final
 
 #: Below the 30 to 60 s after which proxies and load balancers cut a silent stream, with room for two.
@@ -12,7 +13,7 @@ def check_options(heartbeat: float | None, buffer: int) -> None:
     Raises:
         ValueError: with the option and what it must be.
     """
-    if heartbeat is not None and not heartbeat > 0:
+    if heartbeat is not None and not 0 < heartbeat < threading.TIMEOUT_MAX:
         raise ValueError(f"heartbeat must be a number of seconds above 0, or None for none; got {heartbeat!r}")
     if buffer < 1:
         raise ValueError(f"buffer must be 1 or more unread values; got {buffer!r}")

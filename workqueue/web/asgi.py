@@ -1,10 +1,10 @@
 """7 asgi: an ASGI application for /generate; an open stream takes no thread, and a client that left is seen at once."""
 
 import asyncio
-import contextlib
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
 
 from workqueue import Params, WorkQueue
 from workqueue.streams.options import DEFAULT_HEARTBEAT
@@ -12,23 +12,28 @@ from workqueue.web.fields import MAX_BODY_BYTES, Fields, overview_params
 from workqueue.web.service import REFUSALS, Answer, Authorize, Request, Service, check_verdict, headers_of, is_async
 from workqueue.web.stream import DEFAULT_MAX_DURATION
 
+#: How many plain `authorize` run at once; they wait for other servers rather than compute.
+AUTHORIZE_THREADS: Final = 8
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
 class GenerateApp:
-    """A queue as an ASGI 3 application for asyncio, to be mounted at ``/generate``, or served by itself.
+    """A queue as an ASGI 3 application for asyncio, for a route ``/generate``, a mount, or a server by itself.
 
-    It answers at the place where it is mounted and at ``generate`` below that, and serves the browser module at
-    ``workqueue.js`` below that.
+    (Starlette redirects from a mount to the same path with a slash behind it, which browsers do not allow a preflight;
+    ``Route("/generate", app)`` does not.) It answers at every path that ends in ``generate`` or in a slash, and serves
+    the browser module at those that end in ``workqueue.js``.
 
     Args:
         queue: runs the jobs. Its `close` ends every stream; call it when the application shuts down.
         params: turns the named strings of a request into parameters; by default an `OverviewViewParams` of `server`,
             `documentSetId` and the token.
         authorize: called with the parameters before a job is queued or watched. It raises `Problem`, or returns False,
-            to refuse; `OverviewTokenCheck` is one. An async function is awaited, a plain one called in a thread.
+            to refuse; `OverviewTokenCheck` is one. An async function is awaited, a plain one called in a thread of
+            this application's. Who needs more of the request than that writes an endpoint of its own.
         allow_origin: whose pages may read the answers (CORS); None: only the server's own. "*" is safe where the
             request itself carries the secret, as Overview's token: no browser adds that by itself.
         heartbeat: see `ProgressStream`.
@@ -49,6 +54,8 @@ class GenerateApp:
         max_duration: float | None = DEFAULT_MAX_DURATION,
     ) -> None:
         self._authorize = authorize
+        # Its own, so that whatever it waits for holds up no other use of the loop's executor.
+        self._threads = ThreadPoolExecutor(AUTHORIZE_THREADS, "workqueue-authorize")
         self._service = Service(
             queue, params=params, allow_origin=allow_origin, heartbeat=heartbeat, max_duration=max_duration
         )
@@ -67,13 +74,21 @@ class GenerateApp:
 
     async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         body = await _body(receive) if scope["method"] == "POST" else b""
-        if body is None:
-            return
+        if body is not None:
+            await _until_left(self._respond(_request(scope, body), send), receive)
+
+    async def _respond(self, request: Request, send: Send) -> None:
         try:
-            answer = await self._answer(_request(scope, body))
+            answer = await self._answer(request)
         except REFUSALS as error:
             answer = self._service.refuse(error)
-        await _send_answer(answer, scope["method"] != "HEAD", receive, send)
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers_of(answer)]
+        await send({"type": "http.response.start", "status": answer.status.value, "headers": headers})
+        if isinstance(answer.body, bytes):
+            body = b"" if request.method == "HEAD" else answer.body
+            await send({"type": "http.response.body", "body": body})
+        else:
+            await _send_pieces(answer.body.to_async_iter(), send)
 
     async def _answer(self, request: Request) -> Answer:
         answer = self._service.answer_without_job(request)
@@ -81,18 +96,16 @@ class GenerateApp:
             return answer
         params = self._service.params_of(request)
         if self._authorize is not None:
-            check_verdict(await _call(self._authorize, params))
+            check_verdict(await self._verdict(self._authorize, params))
         # In a thread, since it looks into the storage, which may be a slow disk, or not on this machine.
         return await asyncio.to_thread(self._service.answer, request, params)
 
-
-async def _send_answer(answer: Answer, with_body: bool, receive: Receive, send: Send) -> None:
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers_of(answer)]
-    if isinstance(answer.body, bytes):
-        await send({"type": "http.response.start", "status": answer.status.value, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body if with_body else b""})
-    else:
-        await send_stream(answer.status.value, headers, answer.body.to_async_iter(), receive, send)
+    async def _verdict(self, authorize: Authorize, params: Params) -> object:
+        if is_async(authorize):
+            verdict: object = authorize(params)
+        else:
+            verdict = await asyncio.get_running_loop().run_in_executor(self._threads, authorize, params)
+        return await verdict if inspect.isawaitable(verdict) else verdict
 
 
 async def send_stream(
@@ -100,26 +113,39 @@ async def send_stream(
 ) -> None:
     """Send a response piece by piece, each at once, and stop as soon as the client leaves.
 
-    Servers accept what is sent to a client that has left, and throw it away; only `receive` tells. Measured on uvicorn,
-    hypercorn, granian and daphne.
-
     Args:
         status: of the response.
         headers: of the response, their names in lower case.
-        pieces: the body. It is cancelled when the client leaves.
+        pieces: the body. It is closed at the end, whatever that is.
         receive: the application's; what it still says of the request is thrown away.
         send: the application's.
     """
 
-    async def send_pieces() -> None:
-        # ASGI 2.4: a server may raise OSError for a client that has left.
-        with contextlib.suppress(OSError):
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            async for piece in pieces:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+    async def respond() -> None:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await _send_pieces(pieces, send)
 
-    tasks = asyncio.ensure_future(send_pieces()), asyncio.ensure_future(_left(receive))
+    await _until_left(respond(), receive)
+
+
+async def _send_pieces(pieces: AsyncIterator[bytes], send: Send) -> None:
+    try:
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        # Not left to the garbage collector: somebody may hold on to the response.
+        if (close := getattr(pieces, "aclose", None)) is not None:
+            await close()
+
+
+async def _until_left(responding: Coroutine[Any, Any, None], receive: Receive) -> None:
+    """Await a response, but no longer than its client is there.
+
+    Servers accept what is sent to a client that has left, and throw it away; only `receive` tells. Measured on uvicorn,
+    hypercorn, granian and daphne.
+    """
+    tasks = asyncio.ensure_future(responding), asyncio.ensure_future(_left(receive))
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -127,7 +153,8 @@ async def send_stream(
             task.cancel()
         await asyncio.wait(tasks)  # none of it goes on when this returns
     for task in tasks:
-        if not task.cancelled():
+        # ASGI 2.4: a server may raise OSError for a client that has left.
+        if not task.cancelled() and not isinstance(task.exception(), OSError):
             task.result()
 
 
@@ -138,7 +165,7 @@ async def _left(receive: Receive) -> None:
 
 async def _body(receive: Receive) -> bytes | None:
     """The request's body, or as much of it as shows that it is too long; None: the client left in the middle."""
-    body = b""
+    body = bytearray()
     while len(body) <= MAX_BODY_BYTES:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -146,20 +173,18 @@ async def _body(receive: Receive) -> bytes | None:
         body += message.get("body", b"")
         if not message.get("more_body", False):
             break
-    return body
+    return bytes(body)
 
 
 def _request(scope: MutableMapping[str, Any], body: bytes) -> Request:
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value  # RFC 9110, section 5.3
+    path, root = scope["path"], scope.get("root_path", "")
+    if f"{path}/".startswith(f"{root}/"):
+        path = path[len(root) :]
     return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
-
-
-async def _call(authorize: Authorize, params: Params) -> object:
-    if is_async(authorize):
-        return await authorize(params)
-    verdict = await asyncio.to_thread(authorize, params)
-    return await verdict if inspect.isawaitable(verdict) else verdict
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -3,8 +3,6 @@
 import base64
 import json
 from collections.abc import Iterable
-from email import message_from_bytes, policy
-from email.message import MIMEPart
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl
@@ -12,8 +10,11 @@ from urllib.parse import parse_qsl
 from workqueue.params import MAX_FIELDS, OverviewViewParams
 from workqueue.web.problem import Problem
 
-#: More than all the fields that `workqueue.params` accepts need, though not in the most wasteful spelling of each.
-MAX_BODY_BYTES: Final = 1024 * 1024
+#: Many times what a page sends, and read in a millisecond or two; `workqueue.params` has limits for each field.
+MAX_BODY_BYTES: Final = 256 * 1024
+
+#: How much of a field's name a refusal repeats.
+_SHOWN: Final = 100
 
 #: The field that holds a View's secret.
 TOKEN: Final = "apiToken"  # noqa: S105 - a name
@@ -36,10 +37,8 @@ def overview_params(fields: Fields) -> OverviewViewParams:
     """
     server, document_set_id = fields["server"], fields["documentSetId"]
     if not fields.get(TOKEN):
-        # The scheme is not called Basic: a browser would ask the person for a name and a password, and remember them.
-        headers = {"WWW-Authenticate": 'x-Basic realm="the API token as the user; any password"'}
         detail = f"the API token is missing: send it as the user of Basic authorization, or as the field {TOKEN}"
-        raise Problem(HTTPStatus.UNAUTHORIZED, detail, headers)
+        raise Problem(HTTPStatus.UNAUTHORIZED, detail)
     return OverviewViewParams(server, document_set_id, fields[TOKEN])
 
 
@@ -47,7 +46,7 @@ def parse_fields(query: str, content_type: str, body: bytes, authorization: str)
     """Read all that a request says; the body before the query, the Authorization header before both.
 
     Args:
-        query: the address behind its question mark, still encoded.
+        query: the address behind its question mark, still encoded; a byte a character, as WSGI has it.
         content_type: the header; empty: there is none.
         body: at most MAX_BODY_BYTES of it are looked at.
         authorization: the header; the user of Basic becomes the field `apiToken`, whatever the password: plugins
@@ -56,7 +55,7 @@ def parse_fields(query: str, content_type: str, body: bytes, authorization: str)
     Raises:
         Problem: what cannot be read, or says one thing twice.
     """
-    fields = Fields(_urlencoded(query, "the query"))
+    fields = Fields(_urlencoded(query.encode("latin-1", "replace"), "the query"))
     if len(body) > MAX_BODY_BYTES:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body may have at most {MAX_BODY_BYTES} bytes")
     if body:
@@ -70,20 +69,18 @@ def parse_fields(query: str, content_type: str, body: bytes, authorization: str)
 def _of_body(content_type: str, body: bytes) -> dict[str, str]:
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == "application/x-www-form-urlencoded":
-        return _urlencoded(_text(body, "the form"), "the form")
+        return _urlencoded(body, "the form")
     if media_type == "application/json":
         return _of_json(_text(body, "the JSON body"))
-    if media_type == "multipart/form-data":
-        return _multipart(content_type, body)
+    # Not multipart/form-data: that is for files, and a parser for it that holds against strangers is a library.
     raise Problem(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        "the body must be application/x-www-form-urlencoded, multipart/form-data or application/json",
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must be application/x-www-form-urlencoded or application/json"
     )
 
 
-def _urlencoded(text: str, where: str) -> dict[str, str]:
+def _urlencoded(data: bytes, where: str) -> dict[str, str]:
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+        pairs = parse_qsl(_text(data, where), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
         raise Problem(
             HTTPStatus.BAD_REQUEST, f"{where} must have at most {MAX_FIELDS} fields, encoded in UTF-8"
@@ -108,24 +105,7 @@ def _string(name: str, value: object) -> str:
         return str(value)
     if isinstance(value, str):
         return value
-    raise Problem(HTTPStatus.BAD_REQUEST, f"{name} must be a string or a whole number")
-
-
-def _multipart(content_type: str, body: bytes) -> dict[str, str]:
-    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
-    message = message_from_bytes(head + body, policy=policy.HTTP)
-    parts = list(message.iter_parts()) if message.is_multipart() else []
-    if not parts or any(part.get_content_disposition() != "form-data" for part in parts):
-        raise Problem(HTTPStatus.BAD_REQUEST, "the multipart/form-data body is malformed")
-    return _unique((_of_part(part) for part in parts), "the form")
-
-
-def _of_part(part: MIMEPart) -> tuple[str, str]:
-    name = part.get_param("name", header="content-disposition")
-    data = part.get_payload(decode=True)
-    if part.get_filename() is not None or not isinstance(name, str) or not isinstance(data, bytes):
-        raise Problem(HTTPStatus.BAD_REQUEST, "the form may hold named strings, and no files")
-    return name, _text(data, f"the field {name}")
+    raise Problem(HTTPStatus.BAD_REQUEST, f"{name[:_SHOWN]} must be a string or a whole number")
 
 
 def _text(data: bytes, what: str) -> str:
@@ -140,8 +120,10 @@ def _unique(pairs: Iterable[tuple[str, str]], where: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     for name, value in pairs:
         if name in fields:
-            raise Problem(HTTPStatus.BAD_REQUEST, f"{name} is twice in {where}")
+            raise Problem(HTTPStatus.BAD_REQUEST, f"{name[:_SHOWN]} is twice in {where}")
         fields[name] = value
+    if len(fields) > MAX_FIELDS:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{where} must have at most {MAX_FIELDS} fields")
     return fields
 
 

@@ -1,6 +1,7 @@
 """7 problem: why a request is refused -> a status and a body that say so."""
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -17,12 +18,12 @@ class Problem(WorkQueueError):
     """A request is refused. Raise it in `params` or `authorize` of the apps, for a refusal of your own.
 
     Args:
-        status: of the response, 400 to 599.
+        status: of the response, 400 to 599. 401 comes with a WWW-Authenticate that makes no browser ask the person.
         detail: for the person who reads it: what is wrong, and what to do. It goes to the client: no secrets, no paths.
         headers: more headers of the response.
 
     Raises:
-        ValueError: for a status that is none, or none of an error.
+        ValueError: for a status that is none, or none of an error, and for a header that cannot be sent.
     """
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -35,8 +36,14 @@ class Problem(WorkQueueError):
             "Content-Type": "application/problem+json",
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
-            **headers,
         }
+        if self.status is HTTPStatus.UNAUTHORIZED:
+            # Not called Basic: a browser would ask the person for a name and a password, and remember them.
+            self.headers["WWW-Authenticate"] = 'x-Basic realm="the API token as the user; any password"'
+        for name, value in headers.items():
+            if not _is_header(name, value):
+                raise ValueError(f"a header of a problem must be printable Latin-1; got {name!r}: {value!r}")
+            self.headers[name.title()] = value
 
     def __str__(self) -> str:
         return f"{self.status.value} {self.status.phrase}: {self.detail}"
@@ -46,6 +53,11 @@ class Problem(WorkQueueError):
         return json.dumps(
             {"type": "about:blank", "title": self.status.phrase, "status": self.status.value, "detail": self.detail}
         ).encode()
+
+
+def _is_header(name: str, value: str) -> bool:
+    # Above all no line ends: what stands behind one would be a header, or a body, of its own.
+    return bool(re.fullmatch(r"[\w-]+", name, re.ASCII) and re.fullmatch(r"[\t -~\xa0-\xff]*", value))
 
 
 def problem_of(error: InvalidParams | QueueFull | QueueClosed) -> Problem:

@@ -5,21 +5,23 @@ between, and write the answer, each in its own way.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from workqueue import InvalidParams, Params, QueueClosed, QueueFull, WorkQueue
-from workqueue.encodings import LAST_EVENT_ID
 from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.web.browser import module
 from workqueue.web.fields import Fields, overview_params, parse_fields
 from workqueue.web.problem import Problem, problem_of
-from workqueue.web.stream import DEFAULT_MAX_DURATION, ProgressStream, check_stream_options
+from workqueue.web.stream import DEFAULT_MAX_DURATION, ProgressStream, check_stream_options, has_seen_end
 
-Authorize = Callable[[Params], Any]
-"""Decides whether somebody may have a job: returns, or raises `Problem`; False refuses too. May be async, for ASGI."""
+Authorize = Callable[[Params], Awaitable[bool | None] | bool | None]
+"""Decides whether somebody may have a job: returns None or True, or raises `Problem`; False refuses too.
+
+Anything else is an error, so that ``lambda params: tokens.get(params.api_token)`` does not let everybody in.
+"""
 
 REFUSALS: Final = (Problem, InvalidParams, QueueFull, QueueClosed)
 """What `Service.refuse` makes an answer of."""
@@ -65,13 +67,17 @@ class Service:
         max_duration: float | None = DEFAULT_MAX_DURATION,
     ) -> None:
         check_stream_options(heartbeat, max_duration)
+        if is_async(params):
+            raise TypeError("params must be a plain function; what has to wait is for authorize")
+        if allow_origin is not None and not isinstance(allow_origin, str):
+            raise TypeError(f"allow_origin must be one origin, '*' or None; got {type(allow_origin).__name__}")
         self._queue = queue
         self._params = params
         self._heartbeat = heartbeat
         self._max_duration = max_duration
-        self._cors = {"Access-Control-Allow-Origin": allow_origin} if allow_origin is not None else {}
-        if allow_origin not in {None, "*"}:
-            self._cors["Vary"] = "Origin"
+        self._cors = {}
+        if allow_origin is not None:
+            self._cors = {"Access-Control-Allow-Origin": allow_origin, "Access-Control-Expose-Headers": "Retry-After"}
 
     def answer_without_job(self, request: Request) -> Answer | None:
         """The answer, unless it depends on the parameters.
@@ -88,8 +94,7 @@ class Service:
             return self._options()
         if request.method not in {"GET", "HEAD", "POST"}:
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "use POST, or GET", {"Allow": _METHODS})
-        if request.headers.get("last-event-id") == LAST_EVENT_ID:
-            # An EventSource that was not closed; see LAST_EVENT_ID.
+        if has_seen_end(request.headers.get("last-event-id", "")):
             return Answer(HTTPStatus.NO_CONTENT, {"Cache-Control": "no-store", **self._cors})
         return None
 
@@ -142,7 +147,7 @@ class Service:
         data, etag = module()
         # Asked again each time, and answered with 304: no page runs last week's module against today's server.
         headers = {"Cache-Control": "no-cache", "ETag": etag, "X-Content-Type-Options": "nosniff", **self._cors}
-        if etag in request.headers.get("if-none-match", ""):
+        if any(tag in request.headers.get("if-none-match", "") for tag in (etag, "*")):
             return Answer(HTTPStatus.NOT_MODIFIED, headers)
         headers["Content-Type"] = "text/javascript; charset=utf-8"
         return Answer(HTTPStatus.OK, headers, data)
@@ -153,13 +158,15 @@ def check_verdict(verdict: object) -> None:
 
     Raises:
         Problem: 403, for False.
-        TypeError: for a coroutine, which would let everybody through, since nobody awaits it here.
+        TypeError: for what is no verdict, above all a coroutine that nobody awaits: it would let everybody through.
     """
     if inspect.isawaitable(verdict):
         raise TypeError(ASYNC_AUTHORIZE)
-    # Only False itself: a function that raises its refusals returns None.
     if verdict is False:
         raise Problem(HTTPStatus.FORBIDDEN, "you may not have this built")
+    # None is what a function returns that raises its refusals.
+    if verdict is not None and verdict is not True:
+        raise TypeError(f"authorize must return None, True or False, or raise Problem; got {type(verdict).__name__}")
 
 
 def is_async(function: object) -> bool:

@@ -1,18 +1,19 @@
 """7 stream: a job -> the headers and the pieces of a response's body."""
 
+import math
 import time
 from collections.abc import AsyncIterator, Generator
 from contextlib import closing
 from typing import Final
 
-from workqueue.encodings import Encoding, encoding_for
+from workqueue.encodings import LAST_EVENT_ID, Encoding, encoding_for
 from workqueue.job import Job
 from workqueue.progress import Progress
 from workqueue.streams import AsyncReader, to_async_iter, to_generator
 from workqueue.streams.options import DEFAULT_HEARTBEAT, check_options
 
-#: Below the 60 s after which many proxies, and servers that stop, give up on a response.
-DEFAULT_MAX_DURATION: Final = 55.0
+#: With a heartbeat more, below the 60 s after which many proxies, and servers that stop, give up on a response.
+DEFAULT_MAX_DURATION: Final = 45.0
 
 #: What makes each event arrive by itself, and at once.
 _HEADERS: Final = {
@@ -70,7 +71,7 @@ class ProgressStream:
         with closing(to_generator(self._job.progress, self._heartbeat)) as events:
             for progress in events:
                 yield pieces.encode(progress)
-                if pieces.are_enough:
+                if pieces.are_enough and not self._job.state.is_final:
                     return
 
     def to_async_iter(self) -> AsyncIterator[bytes]:
@@ -81,7 +82,16 @@ class ProgressStream:
         if self._job is None:
             return _once(self._encoding.already_built())
         events = to_async_iter(self._job.progress, self._heartbeat)
-        return _AsyncBody(events, _Pieces(self._encoding(), self._max_duration))
+        return _AsyncBody(self._job, events, _Pieces(self._encoding(), self._max_duration))
+
+
+def has_seen_end(last_event_id: str) -> bool:
+    """Whether a request comes from an `EventSource` that has seen its last event, and is to be answered with 204.
+
+    Args:
+        last_event_id: the request's Last-Event-ID header; empty: it has none.
+    """
+    return last_event_id == LAST_EVENT_ID
 
 
 def check_stream_options(heartbeat: float | None, max_duration: float | None) -> None:
@@ -91,14 +101,18 @@ def check_stream_options(heartbeat: float | None, max_duration: float | None) ->
         ValueError: with the option and what it must be.
     """
     check_options(heartbeat, buffer=1)
-    if max_duration is not None and not max_duration > 0:
+    if max_duration is not None and not 0 < max_duration < math.inf:
         raise ValueError(
             f"max_duration must be a number of seconds above 0, or None for no limit; got {max_duration!r}"
         )
 
 
 class _Pieces:
-    """Events -> pieces, and when that has gone on for long enough; the clock starts with the first event."""
+    """Events -> pieces, and whether that has gone on for long enough; the clock starts with the first event.
+
+    Who ends a stream then looks first whether the job has ended meanwhile: its last event is about to come, and a
+    client that asks again instead would have a failed job run again.
+    """
 
     def __init__(self, encoding: Encoding, max_duration: float | None) -> None:
         self._encoding = encoding
@@ -118,12 +132,13 @@ class _Pieces:
 # Not an asynchronous generator: one that is dropped unfinished is closed by its loop some turns later, or never. This
 # lets go with its last reference, as the reader in it does.
 class _AsyncBody(AsyncIterator[bytes]):
-    def __init__(self, events: AsyncReader[Progress], pieces: _Pieces) -> None:
+    def __init__(self, job: Job, events: AsyncReader[Progress], pieces: _Pieces) -> None:
+        self._job = job
         self._events = events
         self._pieces = pieces
 
     async def __anext__(self) -> bytes:
-        if self._pieces.are_enough:
+        if self._pieces.are_enough and not self._job.state.is_final:
             await self._events.aclose()
         return self._pieces.encode(await anext(self._events))
 

@@ -1,11 +1,14 @@
 """7 wsgi: a WSGI application for /generate; each open stream takes a thread of its server."""
 
+import re
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from workqueue import Params, WorkQueue
 from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.web.fields import MAX_BODY_BYTES, Fields, overview_params
+from workqueue.web.problem import Problem
 from workqueue.web.service import (
     ASYNC_AUTHORIZE,
     REFUSALS,
@@ -26,8 +29,8 @@ if TYPE_CHECKING:
 class GenerateApp:
     """A queue as a WSGI application (PEP 3333), to be mounted at ``/generate``, or served by itself.
 
-    It answers at the place where it is mounted and at ``generate`` below that, and serves the browser module at
-    ``workqueue.js`` below that. Use a server with threads or greenlets: gunicorn's gthread or gevent, waitress; never
+    It answers where it is mounted and at every path that ends in ``generate``, and serves the browser module at those
+    that end in ``workqueue.js``. Use a server with threads or greenlets: gunicorn's gthread or gevent, waitress; never
     a sync worker, nor an adapter from WSGI to ASGI, which does not notice that a client has left.
 
     Args:
@@ -35,7 +38,7 @@ class GenerateApp:
         params: turns the named strings of a request into parameters; by default an `OverviewViewParams` of `server`,
             `documentSetId` and the token.
         authorize: called with the parameters before a job is queued or watched. It raises `Problem`, or returns False,
-            to refuse; `OverviewTokenCheck` is one.
+            to refuse; `OverviewTokenCheck` is one. Who needs more of the request than that writes a view of its own.
         allow_origin: whose pages may read the answers (CORS); None: only the server's own. "*" is safe where the
             request itself carries the secret, as Overview's token: no browser adds that by itself.
         heartbeat: see `ProgressStream`.
@@ -93,11 +96,23 @@ def _request(environ: "WSGIEnvironment") -> Request:
 
 
 def _body(environ: "WSGIEnvironment") -> bytes:
-    """The body, or as much of it as shows that it is too long."""
+    """The body, or as much of it as shows that it is too long.
+
+    Raises:
+        Problem: it is not all there, or there is no telling where it ends.
+    """
     most = MAX_BODY_BYTES + 1
     stream = environ["wsgi.input"]
     length = environ.get("CONTENT_LENGTH") or ""
-    if length.isdecimal():
-        return bytes(stream.read(min(int(length), most)))
-    # A chunked body has no length; only a server that says so ends it by itself, elsewhere reading it would hang.
-    return bytes(stream.read(most)) if environ.get("wsgi.input_terminated") else b""
+    if not length and environ.get("wsgi.input_terminated"):
+        return bytes(stream.read(most))  # it may be chunked; this server ends it by itself
+    if not length and "HTTP_TRANSFER_ENCODING" in environ:
+        raise Problem(HTTPStatus.LENGTH_REQUIRED, "send the body with a Content-Length")  # reading it might not end
+    if not re.fullmatch("[0-9]{0,18}", length):
+        raise Problem(HTTPStatus.BAD_REQUEST, "the Content-Length must be a number")
+    wanted = min(int(length or "0"), most)
+    body = bytes(stream.read(wanted))
+    if len(body) < wanted:
+        # As it is, it may well be a request, for something else.
+        raise Problem(HTTPStatus.BAD_REQUEST, "the body ended before its Content-Length")
+    return body

@@ -1,0 +1,21 @@
+"""No recipe without a test."""
+
+from tests.readme import blocks
+from tests.recipes import test_http, test_websocket
+from tests.recipes.recipe import RECIPES, WEB
+
+SERVED = [recipe.name for recipe in test_http.RECIPES] + list(test_websocket.RECIPES)
+
+#: What tests/recipes/test_web_page.py looks at.
+SHOWN = {"stream.json", "stream.ndjson", "stream.sse", "own_params.py", "overview_only.py", "refusal.json"}
+
+
+def test_each_recipe_is_served_and_all_else_that_has_a_name_is_looked_at() -> None:
+    assert {*blocks(RECIPES), *blocks(WEB)} == {*SERVED, *SHOWN}
+
+
+def test_recipes_fit_the_page() -> None:
+    for page in (RECIPES, WEB):
+        for name, text in blocks(page).items():
+            if name.endswith(".py"):
+                assert max(map(len, text.splitlines())) <= 100, name

@@ -1,0 +1,87 @@
+"""What the page about the web shows is what happens."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.test import Client
+
+from tests.readme import block
+from tests.recipes.recipe import WEB
+from workqueue import Progress
+from workqueue.encodings import Encoding, JsonArray, NdJson, ServerSent
+from workqueue.testing import ScriptedProgram, output, say
+from workqueue.web import ProgressStream
+
+EVENTS = Progress(1), Progress(0, 0.5, "Read 1 of 2"), Progress(0, 1.0, None, 0)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], dict[str, Any]]]:
+    """Runs a block of the page in the test's directory; its queue is closed at the end."""
+    monkeypatch.chdir(tmp_path)
+    spaces: list[dict[str, Any]] = []
+
+    def run(name: str) -> dict[str, Any]:
+        spaces.append({})
+        exec(compile(block(name, WEB), name, "exec"), spaces[-1])
+        return spaces[-1]
+
+    yield run
+    for space in spaces:
+        space["queue"].close()
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"), [("stream.json", JsonArray), ("stream.ndjson", NdJson), ("stream.sse", ServerSent)]
+)
+def test_the_samples_are_what_is_sent(name: str, encoding: type[Encoding]) -> None:
+    encode = encoding().encode
+    sent = b"".join(map(encode, EVENTS)).decode()
+    assert block(name, WEB).rstrip("\n") == sent.rstrip("\n")
+
+
+def test_each_header_is_explained() -> None:
+    headers = {name: value for name, value in ProgressStream(None).headers.items() if name != "Content-Type"}
+    section = WEB.read_text().partition("Headers\n~~~~~~~")[2].partition("``ProgressStream")[0]
+    for name, value in headers.items():
+        assert f"\n``{name}: {value}``  " in section
+    assert section.count("\n``") == len(headers)
+
+
+def test_parameters_of_ones_own_become_arguments(run: Callable[[str], dict[str, Any]], tmp_path: Path) -> None:
+    with ScriptedProgram(tmp_path / "program", say(0.5), output(b"the report")) as program:
+        (tmp_path / "make-report.py").symlink_to(program.path)
+        client = Client(run("own_params.py")["app"])
+        with closing(client.get("/generate?corpus=enron&year=2001")) as response:
+            assert response.status_code == 200
+            assert json.loads(response.data)[-1]["returncode"] == 0
+        assert [arguments[:-1] for arguments in program.runs] == [["enron", "2001"]]
+
+        refused = client.get("/generate?corpus=enron&year=last")
+        assert (refused.status_code, refused.get_json()["detail"]) == (400, "year must be a number")
+        lacking = client.get("/generate?year=2001")
+        assert lacking.status_code == 400
+        assert "corpus is missing" in lacking.get_json()["detail"]
+        assert len(program.runs) == 1
+
+
+def test_another_overview_is_refused_and_never_connected_to(run: Callable[[str], dict[str, Any]]) -> None:
+    client = Client(run("overview_only.py")["app"])
+    form = {"server": "http://localhost:1", "documentSetId": "1", "apiToken": "token"}
+    refused = client.post("/generate", data=form)
+    # If Overview had been asked, it would be status 502.
+    assert refused.status_code == 400
+    assert "not one of those" in refused.get_json()["detail"]
+
+
+def test_the_refusal_is_what_is_sent(run: Callable[[str], dict[str, Any]]) -> None:
+    client = Client(run("ready_wsgi.py")["app"])
+    refused = client.post("/generate", data={"server": "http://localhost", "documentSetId": "1"})
+    assert refused.text == block("refusal.json", WEB).rstrip("\n")
+    assert refused.status_code == refused.get_json()["status"]
+    assert refused.content_type == "application/problem+json"
+    assert refused.headers["WWW-Authenticate"].startswith("x-Basic ")
