@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 class ServerProcess:
-    """Runs as long as the context lasts, unless it is killed. It has a page, `/page`."""
+    """Runs as long as the context lasts, unless it is killed before. Its page is `/page`."""
 
     def __init__(self, program: Path, storage: Path, port: int = 0) -> None:
         arguments = [str(port), str(program), str(storage)]
@@ -22,14 +22,16 @@ class ServerProcess:
             [sys.executable, "-m", "tests.browser.server", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
-        self.origin = self._process.stdout.readline().strip()
+        self._stdout = self._process.stdout
+        self.origin = self._stdout.readline().strip()
         assert self.origin, "the server ended"
         self.port = int(self.origin.rpartition(":")[2])
 
     def kill(self) -> None:
         """SIGKILL: it cannot say farewell."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        self._stdout.close()
 
     def __enter__(self) -> "ServerProcess":
         return self

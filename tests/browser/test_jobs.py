@@ -120,16 +120,18 @@ def test_streams_that_the_server_ends_are_taken_up_again(
 
 
 def test_a_server_that_was_killed_and_comes_back_finishes_the_job(
-    page: "Page", program: ScriptedProgram, tmp_path: Path
+    page: "Page", program: ScriptedProgram, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with ServerProcess(program.path, tmp_path / "storage") as first:
+    # Not in the test's own directory: a server that is killed cannot tidy up.
+    storage = tmp_path_factory.mktemp("storage")
+    with ServerProcess(program.path, storage) as first:
         page.goto(f"{first.origin}/page")
         has_text(page, "percent", "25%")
         program.wait_reached("one")
         first.kill()
         has_text(page, "connection", "Connection lost. Reconnecting…")
     program.release("one")  # what is left of the first run
-    with ServerProcess(program.path, tmp_path / "storage", first.port):
+    with ServerProcess(program.path, storage, first.port):
         program.wait_reached("one")
         has_text(page, "connection", "")
         program.release("one")

@@ -102,6 +102,19 @@ def test_what_is_sent(page: "Page", script: Script) -> None:
     assert (environ["HTTP_ACCEPT"], environ["HTTP_X_MORE"]) == ("application/x-ndjson", "1")
 
 
+def test_a_form_is_sent_as_fields(page: "Page", script: Script) -> None:
+    script.answers[:] = [Answer(DONE)]
+    with serving(script) as site:
+        page.goto(site.page("page", "<!doctype html><form><input name=name value=a&b></form>"))
+        page.evaluate("""async () => {
+          const { watch } = await import("/workqueue.js");
+          await watch("/generate", { body: new FormData(document.querySelector("form")) }).next();
+        }""")
+        page.close()
+    ((environ, body),) = script.requests
+    assert (environ["CONTENT_TYPE"].partition(";")[0], body) == ("application/x-www-form-urlencoded", "name=a%26b")
+
+
 @pytest.mark.parametrize("status", ["400 Bad Request", "401 Unauthorized", "500 Internal Server Error", "501 No"])
 def test_a_refusal_is_final(page: "Page", script: Script, status: str) -> None:
     problem = b'{"type": "about:blank", "title": "Bad", "status": 400, "detail": "name is missing"}'

@@ -24,6 +24,8 @@ N_CALLERS = 8
 class CountingEngine:
     """Publishes for real, by threads of its own, but runs no programs: it counts them."""
 
+    max_running = None
+
     def __init__(self, executor: ThreadPoolExecutor, fails: bool = False) -> None:
         self.runs: Counter[tuple[str, ...]] = Counter()
         self._executor = executor

@@ -113,7 +113,7 @@ def test_a_stream_that_was_long_enough_ends_and_its_client_comes_back(
     site: Site, program: ScriptedProgram, media_type: str
 ) -> None:
     """It ends without a last event; who asks again is told at once where the job is."""
-    with closing(site.watch(program, "/generate", media_type, max_duration=0.2)) as client:
+    with closing(site.watch(program, "/generate", media_type, max_duration=2.0)) as client:
         client.until(0.25)
         rest = client.rest()
         assert '"fraction": 0.25' in rest  # a heartbeat: a silent stream ends by that

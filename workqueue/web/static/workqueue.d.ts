@@ -41,7 +41,10 @@ export class RefusedError extends Error {
 
 /** What is asked for. */
 export interface WatchRequest {
-  /** A plain object is sent as form fields, all else as fetch sends it; sent again at each attempt, so no stream. */
+  /**
+   * A plain object and a FormData, which may hold no files, are sent as form fields; all else as fetch sends it. It is
+   * sent again at each attempt, so a stream will not do.
+   */
   body?: Record<string, string> | URLSearchParams | FormData | string | Blob | BufferSource | null;
   /** The API token: the user of `Authorization: Basic`, in UTF-8. */
   token?: string | null;

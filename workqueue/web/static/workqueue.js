@@ -162,7 +162,7 @@ async function* follow(url, options, gone) {
 
       const events = request(url, init, stall, attempt);
       try {
-        while (!leaves) {
+        for (;;) {
           let step;
           try {
             step = await events.next();
@@ -180,7 +180,10 @@ async function* follow(url, options, gone) {
           fraction = event.fraction;
           yield event;
           if (event.returncode != null) return;
-          leaves ||= Boolean(glance) && wasHidden && isHidden() && !stays;
+          if (glance && wasHidden && isHidden() && !stays) {
+            leaves = true;
+            break;
+          }
         }
       } finally {
         clearTimeout(timer);
@@ -239,8 +242,8 @@ export function watch(url, options = {}) {
 const RATE_WINDOW = 30_000;
 
 /**
- * How long a run still takes, by its recent rate. Nothing is said before a fraction of 0.05 and three steps forward, nor
- * unless the end that was foretold has for 5 s not moved by more than half of what is left, and 10 s: a guess that
+ * How long a run still takes, by its recent rate. Nothing is said before a fraction of 0.05 and three steps forward,
+ * and not unless the end that is foretold has for 5 s moved by no more than half of what is left, and 10 s: a guess that
  * leaps about is worse than none.
  */
 class Pace {
@@ -388,7 +391,7 @@ button:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
 @media (forced-colors: active) {
   :host { --_accent: Highlight; --_good: Highlight; --_track: Canvas; }
   progress { border: 1px solid CanvasText; forced-color-adjust: none; }
-  button { border-color: ButtonText; }
+  button { border-color: ButtonText; background: ButtonFace; }
 }`;
 
 /** An element of the shadow tree. `part` is for the page's style sheet, the equal id for labels. */
