@@ -1,12 +1,10 @@
 """The browser of these tests, or the reason why there is none."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-import pytest
+from tests.tools import find_program, missing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -24,13 +22,6 @@ _ARGUMENTS = [
 ]
 
 
-def missing(what: str) -> NoReturn:
-    """Skip, and say what to install; in CI fail, where a test that nobody runs would go unnoticed."""
-    if os.environ.get("CI"):
-        pytest.fail(what, pytrace=False)
-    pytest.skip(what)
-
-
 @contextmanager
 def chromium(**options: Any) -> Iterator["Browser"]:
     """Start the system's Chromium, without a window."""
@@ -38,9 +29,7 @@ def chromium(**options: Any) -> Iterator["Browser"]:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:
         missing("no Playwright: pip install playwright")
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        missing("no Chromium: install Debian's package chromium")
+    path = find_program("chromium", "chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, headless=True, args=_ARGUMENTS, **options)
         try:

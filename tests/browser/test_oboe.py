@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.chromium import missing
 from tests.readme import block
 from tests.servers.server import serving
+from tests.tools import missing
 from workqueue.testing import ScriptedProgram, output, say, wait
 
 if TYPE_CHECKING:

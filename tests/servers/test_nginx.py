@@ -14,7 +14,7 @@ import pytest
 from tests.servers.checks import check_events_are_held_back, check_events_come_one_by_one
 from tests.servers.server import TIMEOUT, eventually
 from tests.servers.sites import JSON_ARRAY, KINDS, MEDIA_TYPES, Kind, Site, running
-from tests.servers.tools import find_program
+from tests.tools import find_program
 from workqueue.testing import ScriptedProgram
 
 #: proxy_read_timeout of the impatient one, 60 by default: how long a stream may be silent.

@@ -10,6 +10,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from workqueue import InvalidParams, OverviewViewParams, WorkQueue
 from workqueue.demo.search_index import Answer, IndexUnreadableError, search_index
 from workqueue.web import Fields, OverviewTokenCheck, Problem, overview_params
+from workqueue.web.problem import problem_of
 from workqueue.web.wsgi import GenerateApp
 
 #: Longer than anything a person types; a search costs more with every word.
@@ -102,4 +103,4 @@ def _problem(problem: Problem) -> Response:
 
 
 def _invalid_params(error: InvalidParams) -> Response:
-    return _problem(Problem(HTTPStatus.BAD_REQUEST, str(error)))
+    return _problem(problem_of(error))

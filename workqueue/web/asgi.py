@@ -83,12 +83,12 @@ class GenerateApp:
         except REFUSALS as error:
             answer = self._service.refuse(error)
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers_of(answer)]
-        await send({"type": "http.response.start", "status": answer.status.value, "headers": headers})
         if isinstance(answer.body, bytes):
             body = b"" if request.method == "HEAD" else answer.body
+            await send({"type": "http.response.start", "status": answer.status.value, "headers": headers})
             await send({"type": "http.response.body", "body": body})
         else:
-            await _send_pieces(answer.body.to_async_iter(), send)
+            await _send_response(answer.status.value, headers, answer.body.to_async_iter(), send)
 
     async def _answer(self, request: Request) -> Answer:
         answer = self._service.answer_without_job(request)
@@ -120,16 +120,14 @@ async def send_stream(
         receive: the application's; what it still says of the request is thrown away.
         send: the application's.
     """
-
-    async def respond() -> None:
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await _send_pieces(pieces, send)
-
-    await _until_left(respond(), receive)
+    await _until_left(_send_response(status, headers, pieces, send), receive)
 
 
-async def _send_pieces(pieces: AsyncIterator[bytes], send: Send) -> None:
+async def _send_response(
+    status: int, headers: Sequence[tuple[bytes, bytes]], pieces: AsyncIterator[bytes], send: Send
+) -> None:
     try:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         async for piece in pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})

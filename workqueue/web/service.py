@@ -1,7 +1,7 @@
 """7 service: a request -> what to answer; all that the WSGI and the ASGI application have in common.
 
-It decides and never waits: no I/O of its own, no thread, no loop. The front ends read the request, ask `authorize` in
-between, and write the answer, each in its own way.
+It has no thread and no loop, and does no I/O but the queue's look into its storage, in `answer`. The front ends read
+the request, ask `authorize` in between, and write the answer, each in its own way.
 """
 
 import inspect

@@ -67,11 +67,11 @@ class ProgressStream:
         if self._job is None:
             yield self._encoding.already_built()
             return
-        pieces = _Pieces(self._encoding(), self._max_duration)
+        pieces = _Pieces(self._job, self._encoding(), self._max_duration)
         with closing(to_generator(self._job.progress, self._heartbeat)) as events:
             for progress in events:
                 yield pieces.encode(progress)
-                if pieces.are_enough and not self._job.state.is_final:
+                if pieces.are_enough:
                     return
 
     def to_async_iter(self) -> AsyncIterator[bytes]:
@@ -82,7 +82,7 @@ class ProgressStream:
         if self._job is None:
             return _once(self._encoding.already_built())
         events = to_async_iter(self._job.progress, self._heartbeat)
-        return _AsyncBody(self._job, events, _Pieces(self._encoding(), self._max_duration))
+        return _AsyncBody(events, _Pieces(self._job, self._encoding(), self._max_duration))
 
 
 def has_seen_end(last_event_id: str) -> bool:
@@ -108,13 +108,10 @@ def check_stream_options(heartbeat: float | None, max_duration: float | None) ->
 
 
 class _Pieces:
-    """Events -> pieces, and whether that has gone on for long enough; the clock starts with the first event.
+    """Events -> pieces, and whether that has gone on for long enough; the clock starts with the first event."""
 
-    Who ends a stream then looks first whether the job has ended meanwhile: its last event is about to come, and a
-    client that asks again instead would have a failed job run again.
-    """
-
-    def __init__(self, encoding: Encoding, max_duration: float | None) -> None:
+    def __init__(self, job: Job, encoding: Encoding, max_duration: float | None) -> None:
+        self._job = job
         self._encoding = encoding
         self._max_duration = max_duration
         self._end: float | None = None
@@ -126,19 +123,22 @@ class _Pieces:
 
     @property
     def are_enough(self) -> bool:
-        return self._end is not None and time.monotonic() >= self._end
+        if self._end is None or time.monotonic() < self._end:
+            return False
+        # A job that has ended meanwhile is told to its end, which is about to come: a client that had to ask again
+        # would have a failed job run again.
+        return not self._job.state.is_final
 
 
 # Not an asynchronous generator: one that is dropped unfinished is closed by its loop some turns later, or never. This
 # lets go with its last reference, as the reader in it does.
 class _AsyncBody(AsyncIterator[bytes]):
-    def __init__(self, job: Job, events: AsyncReader[Progress], pieces: _Pieces) -> None:
-        self._job = job
+    def __init__(self, events: AsyncReader[Progress], pieces: _Pieces) -> None:
         self._events = events
         self._pieces = pieces
 
     async def __anext__(self) -> bytes:
-        if self._pieces.are_enough and not self._job.state.is_final:
+        if self._pieces.are_enough:
             await self._events.aclose()
         return self._pieces.encode(await anext(self._events))
 

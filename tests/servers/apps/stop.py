@@ -1,27 +1,12 @@
-"""What ends a server's programs and streams when it is told to end: a recipe of the documentation."""
+"""What ends a server's programs and streams when it is told to end: the documentation's recipe, as it stands there."""
 
-import _thread
-import signal
-import sys
-from types import FrameType
+from collections.abc import Callable
+from typing import Any
 
+from tests.readme import DOCS, block
 from workqueue import WorkQueue
 
+_names: dict[str, Any] = {}
+exec(block("stop.py", DOCS / "web.rst"), _names)
 
-def close_at_sigterm(queue: WorkQueue) -> None:
-    """Let SIGTERM close the queue, besides what it does anyway; where it does nothing but kill, let it exit.
-
-    To be called by the main thread once the server has its own handlers: where a WSGI server imports the application,
-    and where an ASGI server starts its lifespan.
-    """
-    go_on = signal.getsignal(signal.SIGTERM)
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        # Not threading.Thread: its start() waits, which gevent allows no handler to do.
-        _thread.start_new_thread(queue.close, (0.0,))
-        if callable(go_on):
-            go_on(signum, frame)
-        else:
-            sys.exit()
-
-    signal.signal(signal.SIGTERM, stop)
+close_at_sigterm: Callable[[WorkQueue], None] = _names["close_at_sigterm"]
