@@ -15,6 +15,9 @@ from hypothesis import settings
 from workqueue import Job, WorkQueue
 from workqueue.testing import ManualEngine
 
+# What they assert is told in full, too. Here, since tests of several directories import them.
+pytest.register_assert_rewrite("tests.servers.checks", "tests.servers.server")
+
 #: How long threads, descriptors and processes may take to go once a test has ended. None of them needs it.
 PATIENCE_SECONDS = 5.0
 

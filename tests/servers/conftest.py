@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.servers.checks", "tests.servers.server")
-
-from workqueue.testing import ScriptedProgram, output, say, wait  # noqa: E402 - to come before what imports those
+from workqueue.testing import ScriptedProgram, output, say, wait
 
 
 @pytest.fixture
