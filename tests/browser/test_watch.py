@@ -54,9 +54,10 @@ class Watch:
         return self._page.evaluate("log.connections.map(([state]) => state)")
 
     def wait_connection(self, state: str) -> tuple[str, float, str]:
-        """The latest state, once it is this one; in how many milliseconds it tries again; and why."""
-        self._page.wait_for_function("state => log.connections.at(-1)?.[0] === state", arg=state)
-        return tuple(self._page.evaluate("log.connections.at(-1)"))
+        """The last time it came to be in this state; in how many milliseconds it tries again; and why."""
+        # One look, not two: between them the next attempt may have begun.
+        found = self._page.wait_for_function("state => log.connections.findLast(([is]) => is === state)", arg=state)
+        return tuple(found.json_value())
 
 
 @pytest.fixture
