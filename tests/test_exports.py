@@ -24,14 +24,18 @@ PUBLIC = (
 #: Modules that a request passes through; the others serve them, or use them.
 STAGES = {
     "work_queue": "0",
+    "signals": "0",
     "params": "1",
     "storage": "1 and 5",
     "registry": "2",
+    "failures": "2",
     "job": "3",
     "lifecycle": "3",
+    "statistics": "3",
     "engines": "4",
     "program": "5",
     "progress": "5",
+    "redaction": "5",
     "streams": "5|6|5 and 6",
     "encodings": "7",
     "web": "7",

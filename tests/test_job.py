@@ -10,15 +10,29 @@ from tests.streams.conftest import PATIENCE, Gate, Recorder, in_thread, join, ru
 from workqueue.errors import IllegalMove
 from workqueue.job import Job
 from workqueue.lifecycle import State
-from workqueue.progress import Progress, failed, succeeded
+from workqueue.params import OverviewViewParams
+from workqueue.progress import Progress, cancelled, failed, succeeded
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
+class Receipt:
+    """An engine's ticket; the test says what it answers."""
+
+    def __init__(self, place: Callable[[], int] = lambda: 0) -> None:
+        self.n_ahead = place
+        self.n_cancels = 0
+
+    def cancel(self) -> None:
+        self.n_cancels += 1
+
+
 def make_job(
-    on_watched: Callable[[Job], None] = lambda _: None, on_ended: Callable[[Job], None] = lambda _: None
+    on_watched: Callable[[Job], None] = lambda _: None,
+    on_ended: Callable[[Job], None] = lambda _: None,
+    on_cancel: Callable[[Job], None] = lambda _: None,
 ) -> Job:
-    return Job(("https://host", "1", "s3cret"), KEY, on_watched, on_ended)
+    return Job(("https://host", "1", "s3cret"), KEY, on_watched, on_ended, on_cancel)
 
 
 def watch(job: Job) -> Recorder:
@@ -57,7 +71,7 @@ def test_its_progress_is_a_replay_subject_always_the_same() -> None:
 def test_a_life_from_the_queue_to_success() -> None:
     job, ahead = make_job(), iter([2, 2, 1, 1, 0, 0])
     live = watch(job)
-    job.attach(lambda: next(ahead))
+    job.attach(Receipt(lambda: next(ahead)))
     job.refresh_place()
     job.refresh_place()
     assert job.state is State.PENDING
@@ -131,7 +145,7 @@ def test_without_an_engine_there_is_no_place_to_tell() -> None:
 
 def test_a_place_that_is_no_news_is_not_told_again() -> None:
     job = make_job()
-    job.attach(lambda: 3)
+    job.attach(Receipt(lambda: 3))
     for _ in range(5):
         job.refresh_place()
     assert watch(job).values == [waits(3)]
@@ -139,7 +153,7 @@ def test_a_place_that_is_no_news_is_not_told_again() -> None:
 
 def test_the_current_progress_looks_up_the_place() -> None:
     job, ahead = make_job(), [3]
-    job.attach(lambda: ahead[0])
+    job.attach(Receipt(lambda: ahead[0]))
     ahead[0] = 1
     assert job.current_progress == waits(1)
 
@@ -152,7 +166,7 @@ def test_a_job_that_runs_does_not_ask_for_its_place() -> None:
         asked.append(None)
         return 3
 
-    job.attach(place)
+    job.attach(Receipt(place))
     job.refresh_place()
     assert asked == []
     assert job.current_progress == runs(0.1)
@@ -162,7 +176,7 @@ def test_a_watcher_that_has_the_place_looked_up_gets_it() -> None:
     """The moment of subscription is where a queue tells places, from within `subscribe`."""
     ahead = [4]
     job = make_job(on_watched=lambda job: job.refresh_place())
-    job.attach(lambda: ahead[0])
+    job.attach(Receipt(lambda: ahead[0]))
     ahead[0] = 2
     assert watch(job).values == [waits(4), waits(2)]
 
@@ -176,7 +190,7 @@ def test_a_place_looked_up_before_the_job_started_is_not_told_after(report: Prog
         job.report(report)  # the engine is faster than the look
         return 3
 
-    job.attach(place)
+    job.attach(Receipt(place))
     assert live.values == [report]
     assert job.current_progress == report
 
@@ -191,7 +205,7 @@ def test_of_two_threads_that_look_the_one_that_looked_first_does_not_have_the_la
             gate.stop_here()
         return look
 
-    first = in_thread(lambda: job.attach(place))
+    first = in_thread(lambda: job.attach(Receipt(place)))
     gate.wait_until_reached()
     job.refresh_place()
     assert live.values == [waits(1)]
@@ -293,7 +307,7 @@ def test_a_reporter_does_not_wait_for_the_observer_that_another_thread_is_tellin
         told.append((progress, threading.current_thread()))
 
     job.progress.subscribe(on_next)
-    teller = in_thread(lambda: job.attach(lambda: 2))
+    teller = in_thread(lambda: job.attach(Receipt(lambda: 2)))
     gate.wait_until_reached()
     job.report(runs(0.5))
     job.report(succeeded())  # returns while the observer is still held up
@@ -345,7 +359,7 @@ def test_an_interrupt_while_telling_a_place_does_not_lose_the_end_that_another_t
     job.progress.subscribe(Interrupted(waits(2), lambda: join(in_thread(lambda: job.report(succeeded())))))
     after = watch(job)
     with pytest.raises(KeyboardInterrupt):
-        job.attach(lambda: 2)
+        job.attach(Receipt(lambda: 2))
     assert (after.values, after.endings) == ([waits(2), succeeded()], ["completed"])
     assert job.wait(0) == succeeded()
 
@@ -355,7 +369,7 @@ def test_after_an_interrupt_the_job_goes_on() -> None:
     job.progress.subscribe(Interrupted(waits(2)))
     after = watch(job)
     with pytest.raises(KeyboardInterrupt):
-        job.attach(lambda: 2)
+        job.attach(Receipt(lambda: 2))
     job.report(succeeded())
     assert after.values == [waits(2), succeeded()]
     assert job.wait(0) == succeeded()
@@ -395,7 +409,7 @@ def test_observers_see_places_then_running_then_the_end_whoever_refreshes_meanwh
                 job.report(runs(fraction))
             job.report(succeeded())
 
-        job.attach(place)
+        job.attach(Receipt(place))
         run_together(refresh, refresh, report, lambda job=job, late=late: job.progress.subscribe(late))
         assert job.wait(PATIENCE) == succeeded()
         for recorder in (early, late):
@@ -404,3 +418,80 @@ def test_observers_see_places_then_running_then_the_end_whoever_refreshes_meanwh
             assert recorder.values[-4:] == [runs(0.1), runs(0.2), runs(0.3), succeeded()]
             assert recorder.endings == ["completed"]
             assert all(a != b for a, b in itertools.pairwise(recorder.values))
+
+
+# Cancelling
+
+
+def test_cancelling_takes_it_out_of_the_registry_before_its_engine_is_asked() -> None:
+    calls: list[str] = []
+    job, receipt = make_job(on_cancel=lambda _: calls.append("retired")), Receipt()
+    receipt.cancel = lambda: calls.append("stopped")  # type: ignore[method-assign]
+    job.attach(receipt)
+    assert job.cancel()
+    assert calls == ["retired", "stopped"]
+    assert job.state is State.CANCELLING
+
+
+def test_cancelling_again_asks_nobody_again() -> None:
+    retired: list[Job] = []
+    job, receipt = make_job(on_cancel=retired.append), Receipt()
+    job.attach(receipt)
+    assert [job.cancel() for _ in range(3)] == [True] * 3
+    assert (len(retired), receipt.n_cancels) == (1, 1)
+
+
+@pytest.mark.parametrize("end", [*ENDS.values(), cancelled()])
+def test_a_job_being_cancelled_ends_as_its_engine_says(end: Progress) -> None:
+    job = make_job()
+    live = watch(job)
+    job.report(Progress())
+    job.cancel()
+    job.report(runs(0.5))
+    job.report(end)
+    assert live.values[-2:] == [runs(0.5), end]
+    assert job.state.is_final
+    assert not job.cancel()
+
+
+def test_a_job_cancelled_before_its_engine_has_answered_is_stopped_when_it_has() -> None:
+    job, receipt = make_job(), Receipt()
+    job.cancel()
+    job.attach(receipt)
+    assert receipt.n_cancels == 1
+
+
+def test_a_job_being_cancelled_has_no_place_any_more() -> None:
+    job = make_job()
+    live = watch(job)
+    job.attach(Receipt(lambda: 2))
+    job.cancel()
+    job.refresh_place()
+    assert live.values == [waits(2)]
+
+
+def test_an_engine_cannot_say_cancelled_of_what_nobody_cancelled() -> None:
+    job = make_job()
+    job.report(Progress())
+    with pytest.raises(IllegalMove):
+        job.report(cancelled())
+
+
+# Snapshots
+
+
+def test_a_snapshot_says_where_it_stands_and_hides_its_secrets() -> None:
+    params = OverviewViewParams("https://host", "1", "s3cret")
+    job = Job(params, KEY, lambda _: None, lambda _: None, lambda _: None)
+    assert job.snapshot()[:5] == (KEY, ("https://host", "1", "..."), State.PENDING, Progress(), 0)
+    watch(job)
+    job.report(Progress())
+    job.report(runs(0.5))
+    snapshot = job.snapshot()
+    assert snapshot[2:5] == (State.RUNNING, runs(0.5), 1)
+    job.report(failed("no"))
+    ended = job.snapshot()
+    assert ended[2:5] == (State.FAILED, failed("no"), 0)
+    assert ended.wait_seconds == snapshot.wait_seconds
+    assert ended.run_seconds == job.snapshot().run_seconds >= snapshot.run_seconds
+    assert "s3cret" not in repr(ended)

@@ -11,10 +11,11 @@ ROOT = Path(workqueue.__file__).parent
 
 #: The levels, lowest first; a module may import from its own level and from those before it.
 LEVELS = (
-    ("workqueue.errors", "workqueue.progress", "workqueue.params"),
+    ("workqueue.errors", "workqueue.progress", "workqueue.params", "workqueue.redaction", "workqueue.signals"),
     ("workqueue.lifecycle",),
-    ("workqueue.program", "workqueue.streams", "workqueue.encodings"),
+    ("workqueue.program", "workqueue.streams", "workqueue.encodings", "workqueue.statistics"),
     ("workqueue.job", "workqueue.registry", "workqueue.storage"),
+    ("workqueue.failures",),
     ("workqueue.engines",),
     ("workqueue.work_queue",),
     ("workqueue",),

@@ -4,7 +4,7 @@ import pytest
 
 from workqueue.errors import IllegalMove
 from workqueue.lifecycle import MOVES, Event, State, event_of, next_state
-from workqueue.progress import Progress, failed, failed_exit, succeeded
+from workqueue.progress import Progress, cancelled, failed, failed_exit, succeeded
 
 # Written out once more, so that a slip in the table does not pass as its own proof.
 LEGAL = {
@@ -14,6 +14,13 @@ LEGAL = {
     (State.RUNNING, Event.SUCCESS): State.SUCCEEDED,
     (State.PENDING, Event.FAILURE): State.FAILED,
     (State.RUNNING, Event.FAILURE): State.FAILED,
+    (State.PENDING, Event.CANCEL): State.CANCELLING,
+    (State.RUNNING, Event.CANCEL): State.CANCELLING,
+    (State.CANCELLING, Event.CANCEL): State.CANCELLING,
+    (State.CANCELLING, Event.PROGRESS): State.CANCELLING,
+    (State.CANCELLING, Event.SUCCESS): State.SUCCEEDED,
+    (State.CANCELLING, Event.FAILURE): State.FAILED,
+    (State.CANCELLING, Event.STOPPED): State.CANCELLED,
 }
 
 
@@ -35,7 +42,7 @@ def test_a_final_state_is_one_without_a_way_out(state: State) -> None:
 
 
 def test_only_the_ends_are_final() -> None:
-    assert {state for state in State if state.is_final} == {State.SUCCEEDED, State.FAILED}
+    assert {state for state in State if state.is_final} == {State.SUCCEEDED, State.FAILED, State.CANCELLED}
 
 
 def test_nothing_goes_back_to_pending() -> None:
@@ -56,6 +63,7 @@ def test_the_table_cannot_be_changed() -> None:
         (failed("no"), Event.FAILURE),
         (failed_exit(1, ""), Event.FAILURE),
         (failed_exit(-9, ""), Event.FAILURE),
+        (cancelled(), Event.STOPPED),
     ],
 )
 def test_the_returncode_alone_says_what_a_report_is(progress: Progress, event: Event) -> None:

@@ -6,15 +6,30 @@ has one writer at a time, events keep their order, and nobody waits for an obser
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from reactivex.subject import ReplaySubject
 
-from workqueue.lifecycle import State, event_of, next_state
-from workqueue.params import Params
+from workqueue.lifecycle import Event, State, event_of, next_state
+from workqueue.params import Params, masked
 from workqueue.progress import Progress
+from workqueue.statistics import JobSnapshot
 from workqueue.streams.subject import ProgressSubject
+
+
+class Ticket(Protocol):
+    """What a job needs of the engine that has taken it; see `workqueue.engines.base.Ticket`."""
+
+    def n_ahead(self) -> int:
+        """How many come before it."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop it."""
+        ...
 
 
 class Job:
@@ -25,6 +40,7 @@ class Job:
         key: the name of these params.
         on_watched: called when somebody subscribes, with no lock held.
         on_ended: called once, by the reporting thread, after the state is final and before anybody is told.
+        on_cancel: called once, by the first to cancel, before its engine is asked to stop it.
     """
 
     def __init__(
@@ -33,18 +49,24 @@ class Job:
         key: str,
         on_watched: Callable[["Job"], None],
         on_ended: Callable[["Job"], None],
+        on_cancel: Callable[["Job"], None],
     ) -> None:
         self.params = params
         self.key = key
         self._subject: ProgressSubject[Progress] = ProgressSubject(on_subscribe=lambda: on_watched(self))
         self._on_ended = on_ended
+        self._on_cancel = on_cancel
         self._announced = threading.Event()
+        self._queued_at = time.monotonic()
         self._lock = threading.Lock()  # guards all below
         self._state = State.PENDING
         self._latest: Progress | None = None
+        self._outcome: Progress | None = None
         self._outbox: deque[Progress] = deque()
         self._is_emitting = False
-        self._place: Callable[[], int] | None = None
+        self._ticket: Ticket | None = None
+        self._started_at: float | None = None
+        self._ended_at: float | None = None
 
     @property
     def progress(self) -> ReplaySubject[Progress]:
@@ -70,6 +92,24 @@ class Job:
         """How many observers the job has; all readers of one event loop count as one."""
         return self._subject.n_observers
 
+    def snapshot(self) -> JobSnapshot:
+        """A record of the job at this moment, to look at and to keep; it holds no secret."""
+        progress = self.current_progress
+        with self._lock:
+            # Once the state says so the progress does, also before the observers were told.
+            progress = self._outcome or progress
+            end = time.monotonic() if self._ended_at is None else self._ended_at
+            start = end if self._started_at is None else self._started_at
+            return JobSnapshot(
+                key=self.key,
+                params=masked(self.params),
+                state=self._state,
+                progress=progress,
+                watchers=self.n_watchers,
+                wait_seconds=start - self._queued_at,
+                run_seconds=end - start,
+            )
+
     def wait(self, timeout: float | None = None) -> Progress:
         """Block until the job has ended and its observers were told; return its last event.
 
@@ -88,9 +128,34 @@ class Job:
         # The params may hold a secret under any name, so they are left out.
         return f"<Job {self.key} {self._state.value}>"
 
-    def attach(self, place: Callable[[], int]) -> None:
-        """Tell the job whom to ask how many are ahead of it. Called once, when an engine has taken it."""
-        self._place = place
+    def cancel(self) -> bool:
+        """Ask that it be stopped, for everybody who watches it; returns at once, callable from any thread, idempotent.
+
+        While it waits it ends at once. The program of one that runs gets SIGTERM, and SIGKILL if it is still there 5
+        seconds later. The last event then has the returncode -998; or says that it succeeded or failed by itself, if
+        it did so first. Whoever asks for the same parameters from now on gets a new job, which begins after this end.
+
+        Returns:
+            Whether it was still to end. False: it had ended, and nothing happens.
+        """
+        with self._lock:
+            if self._state.is_final:
+                return False
+            is_first = self._state is not State.CANCELLING
+            self._state = next_state(self._state, Event.CANCEL)
+        # Taken out of the registry first: who is told of the end, and asks again, must not be given this job.
+        if is_first:
+            self._on_cancel(self)
+            self._stop()
+        return True
+
+    def attach(self, ticket: Ticket) -> None:
+        """Tell the job whom to ask for its place and its end. Called once, when an engine has taken it."""
+        with self._lock:
+            self._ticket = ticket
+        # Either who cancels sees the ticket, or this sees that it was cancelled; or both, and a ticket bears that.
+        if self.state is State.CANCELLING:
+            self._stop()
         self.refresh_place()
 
     def report(self, progress: Progress) -> None:
@@ -102,6 +167,9 @@ class Job:
         with self._lock:
             self._state = next_state(self._state, event_of(progress))
             is_end = self._state.is_final
+            self._note_time(is_end)
+            if is_end:
+                self._outcome = progress
         if is_end:
             # Forget, then announce: who is told of a failure and asks again must get a new job.
             self._on_ended(self)
@@ -111,8 +179,8 @@ class Job:
 
     def refresh_place(self) -> None:
         """Look up the place in the queue, and emit it if it is news. Nothing happens once the job runs."""
-        while self.state is State.PENDING and self._place is not None:
-            progress = Progress(n_ahead_in_queue=self._place())
+        while self.state is State.PENDING and self._ticket is not None:
+            progress = Progress(n_ahead_in_queue=self._ticket.n_ahead())
             with self._lock:
                 # The job may have started since; and of two threads that looked, the later poster may have looked
                 # first: so look again until what is posted is what is true.
@@ -120,6 +188,19 @@ class Job:
                     return
                 self._post(progress)
             self._emit()
+
+    def _stop(self) -> None:
+        with self._lock:
+            ticket = self._ticket
+        if ticket is not None:
+            ticket.cancel()
+
+    def _note_time(self, is_end: bool) -> None:
+        now = time.monotonic()
+        if is_end:
+            self._ended_at = now
+        elif self._started_at is None:
+            self._started_at = now
 
     def _post(self, progress: Progress) -> None:
         assert self._lock.locked()

@@ -1,7 +1,8 @@
 """3 lifecycle: a job's states and the legal moves between them; pure.
 
 Every move is in MOVES; what is not there is refused and changes nothing. A job that was built meanwhile, or that
-cannot be started, ends without ever running, so PENDING has ways to both ends.
+cannot be started, ends without ever running, so PENDING has ways to these ends. A job that is being cancelled ends as
+its engine says: by the time it is asked to stop, the program may have succeeded, or failed by itself.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from workqueue.errors import IllegalMove
-from workqueue.progress import Progress
+from workqueue.progress import CANCELLED, Progress
 
 
 class State(Enum):
@@ -18,21 +19,25 @@ class State(Enum):
 
     PENDING = "pending"
     RUNNING = "running"
+    CANCELLING = "cancelling"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
     @property
     def is_final(self) -> bool:
         """Whether nothing can happen any more."""
-        return self in (State.SUCCEEDED, State.FAILED)
+        return self in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
 
 class Event(Enum):
-    """What an engine can report."""
+    """What an engine can report, and what a client can ask for."""
 
     PROGRESS = "progress"
     SUCCESS = "success"
     FAILURE = "failure"
+    CANCEL = "cancel"
+    STOPPED = "stopped"
 
 
 MOVES: Final[Mapping[tuple[State, Event], State]] = MappingProxyType(
@@ -40,9 +45,16 @@ MOVES: Final[Mapping[tuple[State, Event], State]] = MappingProxyType(
         (State.PENDING, Event.PROGRESS): State.RUNNING,
         (State.PENDING, Event.SUCCESS): State.SUCCEEDED,
         (State.PENDING, Event.FAILURE): State.FAILED,
+        (State.PENDING, Event.CANCEL): State.CANCELLING,
         (State.RUNNING, Event.PROGRESS): State.RUNNING,
         (State.RUNNING, Event.SUCCESS): State.SUCCEEDED,
         (State.RUNNING, Event.FAILURE): State.FAILED,
+        (State.RUNNING, Event.CANCEL): State.CANCELLING,
+        (State.CANCELLING, Event.PROGRESS): State.CANCELLING,
+        (State.CANCELLING, Event.SUCCESS): State.SUCCEEDED,
+        (State.CANCELLING, Event.FAILURE): State.FAILED,
+        (State.CANCELLING, Event.CANCEL): State.CANCELLING,
+        (State.CANCELLING, Event.STOPPED): State.CANCELLED,
     }
 )
 
@@ -51,7 +63,7 @@ def event_of(progress: Progress) -> Event:
     """Which event a report is, by its returncode."""
     if progress.returncode is None:
         return Event.PROGRESS
-    return Event.SUCCESS if progress.returncode == 0 else Event.FAILURE
+    return {0: Event.SUCCESS, CANCELLED: Event.STOPPED}.get(progress.returncode, Event.FAILURE)
 
 
 def next_state(state: State, event: Event) -> State:

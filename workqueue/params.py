@@ -40,6 +40,29 @@ class OverviewViewParams(NamedTuple):
         return f"OverviewViewParams(server={self.server!r}, document_set_id={self.document_set_id!r}, api_token=...)"
 
 
+#: Fields whose names hold one of these are secrets.
+_SECRET_NAMES: Final = ("token", "secret", "password", "credential")
+
+
+def secrets_of(params: Params) -> tuple[str, ...]:
+    """The values of those fields that are secrets by their names; unnamed fields are not."""
+    return tuple(value for name, value in zip(_names(params), params, strict=False) if _is_secret(name))
+
+
+def masked(params: Params) -> Params:
+    """The same fields, with three dots for each value that is a secret by its name; a plain tuple."""
+    names = (*_names(params), *("" for _ in params))
+    return tuple("..." if _is_secret(name) else value for name, value in zip(names, params, strict=False))
+
+
+def _names(params: Params) -> tuple[str, ...]:
+    return getattr(params, "_fields", ())
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.lower() for word in _SECRET_NAMES)
+
+
 def key_for_params(params: Params) -> str:
     """Name these parameters: 40 hexadecimal digits, the same in every process and for every tuple type.
 

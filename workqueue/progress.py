@@ -29,6 +29,10 @@ NO_EXIT_STATUS = -999
 """The ``returncode`` where no exit status explains the failure; clearly none that POSIX knows."""
 
 
+CANCELLED = -998
+"""The ``returncode`` of a job that was cancelled; no exit status either."""
+
+
 def succeeded() -> Progress:
     """The last event of a job whose result is stored."""
     return Progress(fraction=1.0, returncode=0)
@@ -37,6 +41,11 @@ def succeeded() -> Progress:
 def failed(error: str, returncode: int = NO_EXIT_STATUS) -> Progress:
     """The last event of a job that has no result, with the reason."""
     return Progress(fraction=1.0, returncode=returncode, error=error)
+
+
+def cancelled() -> Progress:
+    """The last event of a job that somebody had stopped."""
+    return failed("The job was cancelled.", CANCELLED)
 
 
 def failed_exit(returncode: int, stderr: str) -> Progress:

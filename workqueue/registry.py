@@ -24,8 +24,9 @@ class Registry(Generic[J]):
 
     def __init__(self, max_live: int | None = None) -> None:
         self._max_live = max_live
-        self._lock = threading.Lock()  # guards _jobs
+        self._lock = threading.Lock()  # guards both below
         self._jobs: dict[str, J] = {}
+        self._retired: list[J] = []
 
     def reserve(self, key: str, make: Callable[[], J]) -> tuple[J, bool]:
         """Return the job of this key and whether it is new, made by this call.
@@ -42,7 +43,7 @@ class Registry(Generic[J]):
             if job is not None:
                 return job, False
             # Counted in the same step as it is put in: callers who looked first would all see the last free place.
-            if self._max_live is not None and len(self._jobs) >= self._max_live:
+            if self._max_live is not None and len(self._jobs) + len(self._retired) >= self._max_live:
                 raise QueueFull("the queue is full; try again later")
             job = self._jobs[key] = make()
             return job, True
@@ -52,12 +53,25 @@ class Registry(Generic[J]):
         with self._lock:
             return self._jobs.get(key)
 
+    def retire(self, key: str, job: J) -> None:
+        """Let nobody join this very job any more; it counts as live until it is forgotten."""
+        with self._lock:
+            if self._jobs.get(key) is job:
+                del self._jobs[key]
+                self._retired.append(job)
+
     def forget(self, key: str, job: J) -> None:
         """Take this very job out; a successor under the same key stays. Idempotent."""
         with self._lock:
             if self._jobs.get(key) is job:
                 del self._jobs[key]
+            self._retired = [retired for retired in self._retired if retired is not job]
+
+    def live(self) -> list[J]:
+        """All live jobs at this moment, in the order in which they came, the retired ones first."""
+        with self._lock:
+            return [*self._retired, *self._jobs.values()]
 
     def __len__(self) -> int:
         with self._lock:
-            return len(self._jobs)
+            return len(self._jobs) + len(self._retired)

@@ -2,21 +2,35 @@
 
 import contextlib
 import os
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator
 from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
+from typing import Final, Literal
 
 from workqueue.engines.base import Engine, Task
 from workqueue.engines.herald import Herald
 from workqueue.engines.local import DEFAULT_MAX_RUNNING, LocalEngine
 from workqueue.errors import IllegalMove, QueueClosed
+from workqueue.failures import Failures
 from workqueue.job import Job
-from workqueue.params import Params, check_params, key_for_params, server_identity
+from workqueue.params import (
+    OverviewViewParams,
+    Params,
+    check_params,
+    key_for_params,
+    secrets_of,
+    server_identity,
+)
+from workqueue.program.limits import Limits, check_limits
 from workqueue.progress import Progress, failed, succeeded
 from workqueue.registry import Registry
+from workqueue.signals import ClosingHandler
+from workqueue.statistics import JobSnapshot, Statistics, Tally
 from workqueue.storage.disk import DiskStorage
 from workqueue.streams import to_generator
+
+_NO_LIMITS: Final = Limits()
 
 
 class WorkQueue:
@@ -36,11 +50,19 @@ class WorkQueue:
         engine: where jobs run, in place of an executor on this host.
         max_pending: how many jobs may wait while as many run as can; None: any number. An executor that does not say
             how many threads it has counts as having none: then it is how many jobs there may be, waiting or running.
+        tenant: names who asks, from the params; called by `ensure_run`. The tenants take turns, so that one who asks
+            for a thousand builds is one of many in the line. None: all are the same.
+        max_running_per_tenant: how many jobs of one tenant run at once; None: as many as run at all.
+        time_limit: seconds that a program may run; then it is stopped, and its job has failed. None: any time.
+        limits: what a program may use besides: memory, CPU time, the size of files; and how nice it is to others.
+        failure_ttl: seconds for which a program's failure is the answer to whoever asks for the same again, who
+            otherwise starts it again. It must have exited by itself, with a status above 0.
+        token_in: how a program gets the `api_token` of an OverviewViewParams. "argv": as an argument, which every user
+            of this host can read in the list of processes. "env": in WORKQUEUE_API_TOKEN, with the argument left empty.
 
     Raises:
         TypeError: for options that contradict each other, or without a `storage_dir`.
-        ValueError: for a `max_running` below 1, a `max_pending` below 0, or one of `allowed_servers` that is no
-            http(s) URL.
+        ValueError: for an option that is no number it could be, or one of `allowed_servers` that is no http(s) URL.
     """
 
     def __init__(
@@ -53,6 +75,12 @@ class WorkQueue:
         allowed_servers: Collection[str] | None = None,
         engine: Engine | None = None,
         max_pending: int | None = None,
+        tenant: Callable[[Params], str] | None = None,
+        max_running_per_tenant: int | None = None,
+        time_limit: float | None = None,
+        limits: Limits = _NO_LIMITS,
+        failure_ttl: float = 0.0,
+        token_in: Literal["argv", "env"] = "argv",  # noqa: S107 - a place, not a password
     ) -> None:
         if storage_dir is None:
             raise TypeError("WorkQueue needs a storage_dir, the directory where results are kept")
@@ -60,10 +88,19 @@ class WorkQueue:
             raise TypeError(
                 "give WorkQueue one of executor, max_running and engine: each says how many jobs run at once"
             )
-        if max_running is not None and max_running < 1:
-            raise ValueError(f"max_running must be 1 or more; got {max_running!r}")
-        if max_pending is not None and not max_pending >= 0:
-            raise ValueError(f"max_pending must be 0 or more; got {max_pending!r}")
+        if engine is not None and max_running_per_tenant is not None:
+            raise TypeError("max_running_per_tenant is for the engine to keep; give it to the engine")
+        if time_limit is not None and limits.time is not None:
+            raise TypeError("give WorkQueue one of time_limit and limits.time")
+        _check_at_least(1, max_running=max_running, max_running_per_tenant=max_running_per_tenant)
+        _check_at_least(0, max_pending=max_pending)
+        _check_word(token_in, "token_in", ("argv", "env"))
+        self._limits = limits if time_limit is None else limits._replace(time=time_limit)
+        check_limits(self._limits)
+        self._tenant = tenant
+        self._hides_token = token_in == "env"  # noqa: S105 - as above
+        self._failures = Failures(failure_ttl)
+        self._tally = Tally()
         self.program_path = Path(program_path).absolute()
         self.storage_dir = Path(storage_dir).absolute()
         if isinstance(allowed_servers, str):
@@ -73,7 +110,9 @@ class WorkQueue:
         self._allowed_servers = None if allowed_servers is None else tuple(allowed_servers)
         self._storage = DiskStorage(self.storage_dir)
         self._storage.sweep()
-        self._engine: Engine = engine or LocalEngine(executor, max_running or DEFAULT_MAX_RUNNING)
+        self._engine: Engine = engine or LocalEngine(
+            executor, max_running or DEFAULT_MAX_RUNNING, max_running_per_tenant
+        )
         self._herald = Herald()
         self._engine.call_when_moved(self._herald.moved)
         n_running = self._engine.max_running or 0
@@ -85,7 +124,7 @@ class WorkQueue:
         """Whose threads run the programs; None when an `engine` was given that has none."""
         return getattr(self._engine, "executor", None)
 
-    def ensure_run(self, params: Params) -> Job | None:
+    def ensure_run(self, params: Params, *, refresh: bool = False) -> Job | None:
         """Make sure that the result for these parameters is there, being built, or in the queue.
 
         It returns at once. Equal parameters share one job, whoever asks and however many ask at the same moment. A job
@@ -93,9 +132,12 @@ class WorkQueue:
 
         Args:
             params: an OverviewViewParams, or any tuple of strings; its fields become the program's arguments.
+            refresh: build though there is a result, which goes on to be served until the new one takes its place; or
+                though it failed a moment ago. A job that is being built is joined all the same.
 
         Returns:
-            The job to watch, new or somebody's; None when the result is there.
+            The job to watch, new or somebody's, or one that failed less than `failure_ttl` seconds ago; None when the
+            result is there.
 
         Raises:
             InvalidParams: these can never run.
@@ -104,12 +146,19 @@ class WorkQueue:
         """
         self.check_params(params)
         key = key_for_params(params)
-        if self._storage.has(key):
+        if refresh:
+            self._failures.forget(key)
+        elif self._storage.has(key):
             return None
+        elif (failure := self._failures.get(key)) is not None:
+            return failure
+        tenant = "" if self._tenant is None else self._tenant(params)
         if self._is_closed and self._registry.get(key) is None:
             raise QueueClosed("the work queue was closed; it takes no new jobs")
-        job, is_mine = self._registry.reserve(key, lambda: Job(params, key, self._herald.watch, self._forget))
-        return self._launch(job) if is_mine else job
+        job, is_mine = self._registry.reserve(
+            key, lambda: Job(params, key, self._herald.watch, self._forget, self._retire)
+        )
+        return self._launch(job, tenant, refresh) if is_mine else job
 
     def check_params(self, params: Params) -> None:
         """Refuse what `ensure_run` would refuse, and do nothing else.
@@ -119,29 +168,66 @@ class WorkQueue:
         """
         check_params(params, self._allowed_servers)
 
-    def _launch(self, job: Job) -> Job | None:
+    def _launch(self, job: Job, tenant: str, refresh: bool) -> Job | None:
         """Run a job that was just reserved, unless its result came in between the look and the reservation."""
         try:
             # Without this second look, a caller who looked before a run ended and reserved after it was forgotten
             # would run it again: 44 times in 3,000 bursts of 8 callers, measured.
-            if self._storage.has(job.key):
+            if not refresh and self._storage.has(job.key):
                 job.report(succeeded())
                 return None
-            task = Task(job.key, self.program_path, tuple(job.params), self._storage)
-            ticket = self._engine.submit(task, job.report)
+            # For the same reason; those who joined this job meanwhile are told how the other one failed.
+            if (failure := self._failures.get(job.key)) is not None:
+                job.report(failure.current_progress)
+                return failure
+            ticket = self._engine.submit(self._task(job, tenant, refresh), job.report)
         except BaseException:
             # An interrupt, or an engine's bug. Others may have got this job meanwhile, and wait; unless it has ended.
             with contextlib.suppress(IllegalMove):
                 job.report(failed("The job could not be queued."))
             raise
-        job.attach(ticket.n_ahead)
+        job.attach(ticket)
         return job
 
+    def _task(self, job: Job, tenant: str, refresh: bool) -> Task:
+        arguments: tuple[str, ...] = tuple(job.params)
+        environment: tuple[tuple[str, str], ...] = ()
+        if self._hides_token and isinstance(job.params, OverviewViewParams):
+            arguments = tuple(job.params._replace(api_token=""))
+            environment = (("WORKQUEUE_API_TOKEN", job.params.api_token),)
+        return Task(
+            job.key,
+            self.program_path,
+            arguments,
+            self._storage,
+            tenant=tenant,
+            is_refresh=refresh,
+            limits=self._limits,
+            environment=environment,
+            secrets=secrets_of(job.params),
+        )
+
+    def _retire(self, job: Job) -> None:
+        self._registry.retire(job.key, job)
+
     def _forget(self, job: Job) -> None:
+        snapshot = job.snapshot()
+        self._tally.add(snapshot)
+        # Remembered, then forgotten: who looks for neither, in this order, finds one of them.
+        if (returncode := snapshot.progress.returncode) is not None and self._failures.get(job.key) is None:
+            self._failures.remember(job, returncode)
         self._registry.forget(job.key, job)
         # The engine said that the line moved before it reported the end. A herald that looked in between found the job
         # still waiting, and would wait with it for a move that may never come.
         self._herald.moved()
+
+    def jobs(self) -> list[JobSnapshot]:
+        """The jobs that wait, run or are being cancelled, at this moment, in the order in which they were asked for."""
+        return [job.snapshot() for job in self._registry.live()]
+
+    def statistics(self) -> Statistics:
+        """How many jobs are in which state, and what those that ended took; computed when asked, by a look at each."""
+        return self._tally.statistics(self.jobs())
 
     def report_job_progress_until_completed(self, job: Job) -> Generator[Progress, None, None]:
         """The job's progress as a blocking generator: ``to_generator(job.progress)``."""
@@ -156,17 +242,41 @@ class WorkQueue:
         self.check_params(params)
         return self._storage.path(key_for_params(params))
 
-    def close(self, drain: float | None = None) -> None:
-        """Take no new jobs, end those that wait with an error, and return when those that run have ended.
+    def close(self, drain: float | None = None, *, pending: Literal["fail", "finish"] = "fail") -> None:
+        """Take no new jobs, and return when all have ended; every stream then has its end.
 
-        Idempotent. Results that are there are still found.
+        Idempotent, callable from any thread; a second call with less time makes a first one hurry. Called by an
+        observer it does not wait for the job that is telling it. Results that are there are still found. A queue that
+        nobody closed closes when the interpreter ends, without a `drain`.
 
         Args:
-            drain: seconds that running programs are given before they get SIGTERM, and 5 seconds later SIGKILL; None:
-                as long as they take.
+            drain: seconds that programs are given before they get SIGTERM, and 5 seconds later SIGKILL; None: as long
+                as they take.
+            pending: "fail": jobs that wait end at once, with an error that says why. "finish": they are run too, as
+                far as `drain` allows.
+
+        Raises:
+            ValueError: for a `drain` below 0, or another word for `pending`.
         """
+        if drain is not None and not drain >= 0:
+            raise ValueError(f"drain must be a number of seconds, 0 or more, or None; got {drain!r}")
+        _check_word(pending, "pending", ("fail", "finish"))
         self._is_closed = True
-        self._engine.close(drain)
+        self._engine.close(drain, finish_pending=pending == "finish")
+
+    def handle_signals(self, drain: float = 10.0) -> None:
+        """From now on close this queue before SIGTERM or SIGINT do what they do.
+
+        For a program that is its own server's master; a server such as gunicorn or uvicorn has its own way to say that
+        it stops. Called once, in the main thread.
+
+        Args:
+            drain: seconds that running programs are given; a second signal gives them none.
+
+        Raises:
+            ValueError: called in another thread.
+        """
+        ClosingHandler(self.close, drain).install()
 
     def __enter__(self) -> "WorkQueue":
         return self
@@ -175,3 +285,14 @@ class WorkQueue:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close(None if kind is None else 0.0)
+
+
+def _check_at_least(least: int, **options: int | None) -> None:
+    for name, value in options.items():
+        if value is not None and not value >= least:
+            raise ValueError(f"{name} must be {least} or more; got {value!r}")
+
+
+def _check_word(word: str, name: str, words: tuple[str, str]) -> None:
+    if word not in words:
+        raise ValueError(f"{name} must be {words[0]!r} or {words[1]!r}; got {word!r}")

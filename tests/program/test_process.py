@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import write_program
+from workqueue.errors import ProgramError
 from workqueue.program import process as module
 from workqueue.program.process import Process
 from workqueue.program.start import start
@@ -132,7 +133,80 @@ def test_a_signal_after_the_end_goes_nowhere(tmp_path: Path, monkeypatch: pytest
     process = Process(start(write_program(tmp_path / "program", "exit 0"), ["a"]))
     assert process.read_until_exit(Recorder()) == 0
     monkeypatch.setattr(os, "killpg", lambda *args: pytest.fail("the number may be another's by now"))
-    process.send_signal(signal.SIGKILL)
+    process.stop(0.0)
+    process.stop(10.0)
+
+
+def test_a_program_is_stopped_as_soon_as_it_is_read(tmp_path: Path) -> None:
+    process = Process(start(write_program(tmp_path / "program", "exec sleep 1000"), ["a"]))
+    process.stop(10.0)
+    assert process.read_until_exit(Recorder()) == -signal.SIGTERM
+
+
+def test_who_ignores_sigterm_is_killed_after_its_grace_and_sooner_for_who_asks_again(tmp_path: Path) -> None:
+    program = write_program(tmp_path / "program", "trap '' TERM; echo; while :; do sleep 1000; done")
+
+    class Stopping(Recorder):
+        def stdout(self, data: bytes) -> None:
+            process.stop(1000.0)
+            process.stop(0.1)
+            process.stop(1000.0)  # does not put it off
+
+    process = Process(start(program, ["a"]))
+    assert process.read_until_exit(Stopping()) == -signal.SIGKILL
+    assert not process.timed_out
+
+
+def test_no_grace_is_no_sigterm(tmp_path: Path) -> None:
+    process = Process(start(write_program(tmp_path / "program", "trap 'exit 3' TERM; sleep 1000 & wait"), ["a"]))
+    process.stop(0.0)
+    assert process.read_until_exit(Recorder()) == -signal.SIGKILL
+
+
+def test_a_program_that_floods_is_stopped_too(tmp_path: Path) -> None:
+    class Stopping(Recorder):
+        def stdout(self, data: bytes) -> None:
+            process.stop(0.05)
+
+    process = Process(start(write_program(tmp_path / "program", "trap '' TERM; exec yes"), ["a"]))
+    assert process.read_until_exit(Stopping()) == -signal.SIGKILL
+
+
+def test_many_threads_stop_a_program_while_it_exits_and_nothing_leaks(tmp_path: Path) -> None:
+    program = write_program(tmp_path / "program", "exit 0")
+    for _ in range(20):
+        process = Process(start(program, ["a"]))
+        threads = [threading.Thread(target=process.stop, args=(10.0,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        assert process.read_until_exit(Recorder()) in (0, -signal.SIGTERM)
+        for thread in threads:
+            thread.join(10)
+
+
+def test_a_program_without_a_descriptor_to_watch_it_is_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    popen = start(write_program(tmp_path / "program", "exec sleep 1000"), ["a"])
+
+    def refuse() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pipe", refuse)
+        with pytest.raises(ProgramError, match="Cannot watch the program: Too many open files"):
+            Process(popen)
+    assert popen.returncode == -signal.SIGKILL
+
+
+def test_a_time_limit_stops_what_does_not_end(tmp_path: Path) -> None:
+    process = Process(start(write_program(tmp_path / "program", "exec sleep 1000"), ["a"]))
+    assert process.read_until_exit(Recorder(), time_limit=0.1) == -signal.SIGTERM
+    assert process.timed_out
+
+
+def test_a_time_limit_lets_alone_what_ends(tmp_path: Path) -> None:
+    process = Process(start(write_program(tmp_path / "program", "exit 0"), ["a"]))
+    assert process.read_until_exit(Recorder(), time_limit=60.0) == 0
+    assert not process.timed_out
 
 
 def test_a_signal_reaches_the_whole_group(tmp_path: Path) -> None:
@@ -150,7 +224,7 @@ def test_a_signal_reaches_the_whole_group(tmp_path: Path) -> None:
     thread = threading.Thread(target=lambda: status.append(process.read_until_exit(sink)))
     thread.start()
     assert reached.wait(10)
-    process.send_signal(signal.SIGTERM)
+    process.stop(10.0)
     thread.join(10)
     assert status == [-signal.SIGTERM]
     assert is_gone(int(sink.out))
@@ -166,8 +240,8 @@ def test_a_group_that_is_gone_or_has_only_zombies_is_no_error(tmp_path: Path, mo
         raise PermissionError(errno.EPERM, "not permitted")
 
     monkeypatch.setattr(os, "killpg", refuse)
-    process.send_signal(signal.SIGCONT)
-    assert process.read_until_exit(Recorder()) == 0
+    process.stop(10.0)
+    assert process.read_until_exit(Recorder()) in (0, -signal.SIGTERM)
 
 
 def test_the_sink_is_called_when_it_said_that_something_is_due(tmp_path: Path) -> None:

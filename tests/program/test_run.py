@@ -245,8 +245,8 @@ def test_a_consumer_that_raises_ends_the_program(tmp_path: Path) -> None:
 
 def test_the_process_is_handed_out_to_be_signalled(tmp_path: Path) -> None:
     program = write_program(tmp_path / "program", "exec sleep 1000")
-    end = run_program(program, ["a"], lambda _: None, lambda process: process.send_signal(signal.SIGTERM))
-    assert end == (-signal.SIGTERM, "")
+    end = run_program(program, ["a"], lambda _: None, lambda process: process.stop(10.0))
+    assert end == (-signal.SIGTERM, "", None)
 
 
 def test_many_programs_run_side_by_side(make_queue: MakeQueue, tmp_path: Path) -> None:

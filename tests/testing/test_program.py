@@ -37,13 +37,13 @@ def test_the_steps_are_taken_in_order_until_the_exit(tmp_path: Path) -> None:
     end = run_program(
         program.path, ["a", str(file)], lambda progress: told.append((progress.fraction, progress.message))
     )
-    assert end == (3, "bad: é\n")
+    assert end == (3, "bad: é\n", None)
     assert told[-1] == (0.75, "\N{REPLACEMENT CHARACTER}")
     assert file.read_bytes() == b"\x01\xfe"
 
 
 def test_a_program_whose_steps_run_out_exits_with_0(tmp_path: Path) -> None:
-    assert run_program(ScriptedProgram(tmp_path / "program").path, ["out"], lambda _: None) == (0, "")
+    assert run_program(ScriptedProgram(tmp_path / "program").path, ["out"], lambda _: None) == (0, "", None)
 
 
 def test_the_runs_are_known_by_their_arguments(tmp_path: Path) -> None:

@@ -21,12 +21,15 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from workqueue import (
     InvalidParams,
     Job,
+    JobSnapshot,
+    Limits,
     OverviewViewParams,
     Params,
     Progress,
     QueueClosed,
     QueueFull,
     State,
+    Statistics,
     WorkQueue,
 )
 from workqueue.streams import AsyncReader, ProgressSubject, to_async_iter, to_callback, to_generator
@@ -62,6 +65,18 @@ def a_queue_is_made_in_each_documented_way() -> None:
         assert_type(queue.storage_dir, Path)
         queue.close()
         queue.close(drain=5.0)
+        queue.close(pending="finish")
+        queue.handle_signals(drain=5.0)
+    WorkQueue(
+        "./program",
+        storage_dir="databases",
+        tenant=lambda params: params[0],
+        max_running_per_tenant=1,
+        time_limit=60,
+        limits=Limits(memory=1 << 30, cpu=60, file_size=1 << 30, niceness=10),
+        failure_ttl=60.0,
+        token_in="env",
+    )
 
 
 def a_queue_is_asked(queue: WorkQueue) -> None:
@@ -70,6 +85,9 @@ def a_queue_is_asked(queue: WorkQueue) -> None:
     assert_type(queue.ensure_run(OtherParams("a", "b")), Job | None)
     assert_type(queue.ensure_run(("a", "b", "c")), Job | None)
     assert_type(queue.destination_path_for_params(params), Path)
+    assert_type(queue.ensure_run(params, refresh=True), Job | None)
+    assert_type(queue.jobs(), list[JobSnapshot])
+    assert_type(queue.statistics(), Statistics)
     queue.check_params(params)
     try:
         job = queue.ensure_run(params)
@@ -88,6 +106,9 @@ def a_job_is_looked_at(job: Job) -> None:
     assert_type(job.current_progress, Progress)
     assert_type(job.wait(), Progress)
     assert_type(job.wait(timeout=1.5), Progress)
+    assert_type(job.cancel(), bool)
+    assert_type(job.snapshot(), JobSnapshot)
+    assert_type(job.snapshot().run_seconds, float)
 
 
 def progress_has_fields(progress: Progress) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from workqueue.program.limits import Limits
 from workqueue.progress import Progress
 from workqueue.storage.base import Storage
 
@@ -34,6 +35,21 @@ class Task(NamedTuple):
     storage: Storage
     """Where the result goes."""
 
+    tenant: str = ""
+    """Whose turn it takes; tasks of different tenants alternate."""
+
+    is_refresh: bool = False
+    """Whether to run though there is a result."""
+
+    limits: Limits = Limits()
+    """What the program may use."""
+
+    environment: tuple[tuple[str, str], ...] = ()
+    """Names and values to add to the program's environment."""
+
+    secrets: tuple[str, ...] = ()
+    """What must not be repeated in an error, a message or a log."""
+
     def __repr__(self) -> str:
         # The arguments may hold a secret.
         return f"Task(key={self.key!r}, program={str(self.program)!r})"
@@ -44,6 +60,14 @@ class Ticket(Protocol):
 
     def n_ahead(self) -> int:
         """How many tasks, running or waiting, come before this one; 0 once it runs. Cheap: clients ask it."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop it; returns at once and never raises, idempotent.
+
+        A task that waits ends before this returns, one that runs as soon as it has stopped, both with a report whose
+        returncode is `CANCELLED`; unless it ended by itself first. No other task of its key begins until then.
+        """
         ...
 
 
@@ -63,10 +87,11 @@ class Engine(Protocol):
         """From now on call this whenever a place in the line may have changed; it returns at once and never raises."""
         ...
 
-    def close(self, drain: float | None = None) -> None:
-        """Take no more tasks, fail those that wait, and return when those that run have ended.
+    def close(self, drain: float | None = None, *, finish_pending: bool = False) -> None:
+        """Take no more tasks, and return when all have ended.
 
         Args:
-            drain: seconds that running tasks are given before they are stopped; None: as long as they take.
+            drain: seconds that tasks are given before they are stopped; None: as long as they take.
+            finish_pending: whether those that wait are run too, instead of failed at once.
         """
         ...

@@ -1,26 +1,28 @@
 """4 local: tasks -> threads of an executor on this host, one for each program that runs and none for each client.
 
+The line-up decides which task is next; the executor only lends threads. For each task it is given a token, and a thread
+that comes to a token runs the first task that may start, whichever it is. When none may (its tenant runs as many as it
+may, or its key still runs) the token is spent, and the thread that ends what was in the way goes on with it: there are
+then more tasks waiting than tokens.
+
 The executor may be the caller's, who may shut it down at any moment or share it with other work. Whatever becomes of
 its futures, each task ends with exactly one outcome, given by whoever claims the task first: the thread that runs it;
-or who refuses it, with the reason why it never runs: `submit`, `close`, or the future's callback.
+or who refuses it, with the reason why it never runs: `submit`, `cancel`, `close`, or a token's callback.
 """
 
 import logging
-import signal
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Final, NoReturn
 
+from workqueue.engines.at_exit import close_at_exit
 from workqueue.engines.base import Report, Task
-from workqueue.engines.lineup import LineUp
+from workqueue.engines.lineup import LineUp, Place
 from workqueue.engines.run import run_task
-from workqueue.program.process import Process
-from workqueue.progress import Progress, failed
-
-#: What a program gets between SIGTERM and SIGKILL: the 10 s of `docker stop`, halved to fit within them.
-TERMINATE_SECONDS: Final = 5.0
+from workqueue.program.process import TERMINATE_SECONDS, Process
+from workqueue.progress import CANCELLED, Progress, cancelled, failed
 
 #: How many programs run at once, unless the caller says: a build is rarely idle, and small servers have two cores.
 DEFAULT_MAX_RUNNING: Final = 2
@@ -32,23 +34,31 @@ logger = logging.getLogger("workqueue")
 
 
 class LocalEngine:
-    """Runs tasks on this host. Callable from any thread.
+    """Runs tasks on this host. Callable from any thread. What was never closed is closed when the interpreter ends.
 
     Args:
         executor: whose threads run the programs; it stays the caller's to shut down. None: an own one.
         max_running: how many threads an own executor has.
+        max_running_per_tenant: how many tasks of one tenant run at once; None: any number.
     """
 
-    def __init__(self, executor: Executor | None = None, max_running: int = DEFAULT_MAX_RUNNING) -> None:
+    def __init__(
+        self,
+        executor: Executor | None = None,
+        max_running: int = DEFAULT_MAX_RUNNING,
+        max_running_per_tenant: int | None = None,
+    ) -> None:
         self._owns_executor = executor is None
         self.executor = ThreadPoolExecutor(max_running, "workqueue") if executor is None else executor
-        self._line = LineUp()
+        self._line = LineUp(max_running_per_tenant)
         self._moved: Callable[[], None] = lambda: None
         self._changed = threading.Condition(threading.Lock())  # guards all below
-        self._runs: set[_Run] = set()
+        self._runs: dict[Place, _Run] = {}
+        self._tokens: set[_Token] = set()
         self._is_closed = False
-        self._refused: deque[tuple[_Run, str]] = deque()
-        self._is_telling = False
+        self._unlent: deque[str] = deque()
+        self._is_refusing = False
+        close_at_exit(self)
 
     @property
     def max_running(self) -> int | None:
@@ -61,48 +71,84 @@ class LocalEngine:
         """See `Engine.call_when_moved`. One listener at a time."""
         self._moved = moved
 
-    def submit(self, task: Task, report: Report) -> "_Run":
+    def submit(self, task: Task, report: Report) -> "Ticket":
         """See `Engine.submit`."""
-        run = _Run(task, report, self._line, self._moved)
+        token = _Token()
         with self._changed:
             is_closed = self._is_closed
-            self._runs.add(run)
+            run = _Run(task, report, self._line.enter(task.key, task.tenant))
+            self._runs[run.place] = run
+            if not is_closed:
+                self._tokens.add(token)
         if is_closed:  # since the check that the caller made
-            self._refuse(run, _CLOSED_PENDING)
-            return run
-        try:
-            run.future = self.executor.submit(self._perform, run)
-        except Exception as err:  # noqa: BLE001 - RuntimeError, once it is shut down or broken; an executor may have others
-            # It may have kept the task all the same: ThreadPoolExecutor does, when it cannot start one more thread.
-            self._refuse(run, f"The executor takes no more jobs: {err}")
-            return run
-        run.future.add_done_callback(lambda future: self._done(run, future))
-        return run
+            self._refuse(run, failed(_CLOSED_PENDING))
+        else:
+            self._lend(token, run)
+        return Ticket(self, run)
 
-    def close(self, drain: float | None = None) -> None:
-        """See `Engine.close`. Programs that are stopped get SIGTERM, then TERMINATE_SECONDS, then SIGKILL."""
+    def n_ahead(self, run: "_Run") -> int:
+        """See `Ticket.n_ahead`."""
+        return self._line.n_ahead(run.place)
+
+    def cancel(self, run: "_Run") -> None:
+        """See `Ticket.cancel`."""
+        if not self._refuse(run, cancelled()):
+            run.stop(TERMINATE_SECONDS, cancelled())
+
+    def close(self, drain: float | None = None, *, finish_pending: bool = False) -> None:
+        """See `Engine.close`. Programs that are stopped get SIGTERM, then TERMINATE_SECONDS, then SIGKILL.
+
+        Called by an observer, on the thread that tells it, it does not wait for the task of that thread.
+        """
         with self._changed:
             self._is_closed = True
-            runs = list(self._runs)
-        for run in runs:
-            self._refuse(run, _CLOSED_PENDING)  # does nothing to one that runs
+        if not finish_pending:
+            self._refuse_all()
         if not self._wait_idle(drain):
-            self._stop(signal.SIGTERM)
-            if not self._wait_idle(TERMINATE_SECONDS):
-                self._stop(signal.SIGKILL)
-                self._wait_idle(None)
+            self._refuse_all()
+            for run in self._all_runs():
+                run.stop(TERMINATE_SECONDS, failed(_CLOSED_RUNNING))
+            self._wait_idle(None)
         if self._owns_executor:
-            self.executor.shutdown()
+            self.executor.shutdown(wait=not self._is_mine())
 
     def __reduce__(self) -> NoReturn:
         # What an executor of processes would do. Without this, pickling goes on until it meets a lock, and starts
         # threads of multiprocessing's on its way.
         raise TypeError("a job needs an executor of threads")
 
-    def _perform(self, run: "_Run") -> None:
-        """Run a task, unless it was refused; called by a thread of the executor."""
-        if not run.claim():
+    def _lend(self, token: "_Token", run: "_Run") -> None:
+        """Give the executor a token for one more task."""
+        try:
+            future = self.executor.submit(self._work, token)
+        except Exception as err:  # noqa: BLE001 - RuntimeError, once it is shut down or broken; an executor may have others
+            # It may have kept the token all the same: ThreadPoolExecutor does, when it cannot start one more thread.
+            with self._changed:
+                self._tokens.discard(token)
+            self._refuse(run, failed(f"The executor takes no more jobs: {err}"))
             return
+        future.add_done_callback(lambda future: self._done(token, future))
+
+    def _work(self, token: "_Token") -> None:
+        """Run the next task, and those whose tokens are spent; called by a thread of the executor."""
+        with self._changed:
+            self._tokens.discard(token)
+        while (run := self._next()) is not None:
+            if run.claim(threading.get_ident()):
+                self._perform(run)
+            # A token that comes to a task in the way of which this one stood is spent before it looks: so either it
+            # finds the way free, or it is not counted here.
+            with self._changed:
+                if self._line.n_waiting <= len(self._tokens):
+                    return
+
+    def _next(self) -> "_Run | None":
+        with self._changed:
+            place = self._line.take()
+            return None if place is None else self._runs[place]
+
+    def _perform(self, run: "_Run") -> None:
+        self._moved()
         outcome = failed("Internal error in workqueue; its log has the details")
         try:
             outcome = run.run()
@@ -111,58 +157,71 @@ class LocalEngine:
         finally:
             self._end(run, outcome)
 
-    def _refuse(self, run: "_Run", reason: str) -> None:
-        """End a task that nobody has begun to run."""
-        if run.claim():
-            if run.future is not None:
-                run.future.cancel()
-            self._end(run, failed(reason))
+    def _refuse(self, run: "_Run", outcome: Progress) -> bool:
+        """End a task that nobody has begun to run; return whether it was so."""
+        is_first = run.claim(threading.get_ident())
+        if is_first:
+            self._end(run, outcome)
+        return is_first
+
+    def _refuse_all(self) -> None:
+        for run in self._all_runs():
+            self._refuse(run, failed(_CLOSED_PENDING))  # does nothing to one that runs
 
     def _end(self, run: "_Run", outcome: Progress) -> None:
         """The last thing done for a task, by who claimed it."""
+        self._line.leave(run.place)
+        self._moved()
         try:
-            run.end(outcome)
+            run.report(outcome)
         except Exception:
             logger.exception("exception in workqueue")
         finally:
             with self._changed:
-                self._runs.discard(run)
+                del self._runs[run.place]
                 self._changed.notify_all()
 
-    def _done(self, run: "_Run", future: "Future[None]") -> None:
-        """A future has ended; if its task was never begun, that is its end too."""
-        if not run.claim():
-            return
-        # ThreadPoolExecutor ends futures with its lock held, when it is shut down or breaks. Who is told of the end may
-        # ask for the job again, which needs that lock: so tell it on a thread of our own, one for however many.
+    def _done(self, token: "_Token", future: "Future[None]") -> None:
+        """A future has ended; if its token was never come to, one task has lost its thread."""
         with self._changed:
-            self._refused.append((run, _why_it_never_ran(future)))
-            if self._is_telling:
+            if token not in self._tokens:
                 return
-            self._is_telling = True
+            self._tokens.discard(token)
+            # ThreadPoolExecutor ends futures with its lock held, when it is shut down or breaks. Who is told of the end
+            # may ask for the job again, which needs that lock: so tell it on a thread of our own, one for however many.
+            self._unlent.append(_why_it_never_ran(future))
+            if self._is_refusing:
+                return
+            self._is_refusing = True
         try:
-            threading.Thread(target=self._tell_refused, name="workqueue-refusals", daemon=True).start()
+            threading.Thread(target=self._refuse_unlent, name="workqueue-refusals", daemon=True).start()
         except RuntimeError:  # the system has no thread to spare, or the interpreter ends
-            self._tell_refused()
+            self._refuse_unlent()
 
-    def _tell_refused(self) -> None:
+    def _refuse_unlent(self) -> None:
+        """Refuse the newest task that waits, for each token that was lost; no task is tied to a token."""
         while True:
             with self._changed:
-                if not self._refused:
-                    self._is_telling = False
+                if not self._unlent:
+                    self._is_refusing = False
                     return
-                run, reason = self._refused.popleft()
-            self._end(run, failed(reason))
+                reason = self._unlent.popleft()
+                newest_first = list(reversed(self._runs.values()))
+                is_short = self._line.n_waiting > len(self._tokens)
+            if is_short:
+                next((run for run in newest_first if self._refuse(run, failed(reason))), None)
+
+    def _all_runs(self) -> list["_Run"]:
+        with self._changed:
+            return list(self._runs.values())
+
+    def _is_mine(self) -> bool:
+        return any(run.thread == threading.get_ident() for run in self._all_runs())
 
     def _wait_idle(self, timeout: float | None) -> bool:
+        me = threading.get_ident()
         with self._changed:
-            return self._changed.wait_for(lambda: not self._runs, timeout)
-
-    def _stop(self, signum: signal.Signals) -> None:
-        with self._changed:
-            runs = list(self._runs)
-        for run in runs:
-            run.stop(signum)
+            return self._changed.wait_for(lambda: all(run.thread == me for run in self._runs.values()), timeout)
 
 
 def _why_it_never_ran(future: "Future[None]") -> str:
@@ -171,59 +230,80 @@ def _why_it_never_ran(future: "Future[None]") -> str:
     return f"The executor could not run this job: {future.exception()!r}"
 
 
-class _Run:
-    """One task in this engine: claimed once, run or refused by who claimed it; asked for its place by clients."""
+class _Token:
+    """One thread's worth of work that the executor has and nobody has come to."""
 
-    def __init__(self, task: Task, report: Report, line: LineUp, moved: Callable[[], None]) -> None:
-        self._task = task
-        self._report = report
-        self._line = line
-        self._moved = moved
-        self._number = line.enter()
-        self.future: Future[None] | None = None
-        self._lock = threading.Lock()  # guards all below
-        self._is_claimed = False
-        self._process: Process | None = None
-        self._stopped_by: signal.Signals | None = None
+
+class Ticket:
+    """The receipt for a task of this engine."""
+
+    def __init__(self, engine: LocalEngine, run: "_Run") -> None:
+        self._engine = engine
+        self._run = run
 
     def n_ahead(self) -> int:
-        """See `Ticket.n_ahead`."""
-        return self._line.n_ahead(self._number)
+        """See `workqueue.engines.base.Ticket`."""
+        return self._engine.n_ahead(self._run)
 
-    def claim(self) -> bool:
-        """Whether the caller is the first to say what becomes of this task; then it must `end` it."""
+    def cancel(self) -> None:
+        """See `workqueue.engines.base.Ticket`."""
+        self._engine.cancel(self._run)
+
+
+class _Run:
+    """One task in this engine: claimed once, run or refused by who claimed it, stopped by anybody."""
+
+    def __init__(self, task: Task, report: Report, place: Place) -> None:
+        self._task = task
+        self.report = report
+        self.place = place
+        self._lock = threading.Lock()  # guards all below
+        self.thread: int | None = None
+        self._process: Process | None = None
+        self._stopped_as: Progress | None = None
+        self._grace = 0.0
+
+    def claim(self, thread: int) -> bool:
+        """Whether this thread is the first to say what becomes of the task; then it must end it."""
         with self._lock:
-            is_first = not self._is_claimed
-            self._is_claimed = True
+            is_first = self.thread is None
+            if is_first:
+                self.thread = thread
             return is_first
 
     def run(self) -> Progress:
         """Run the program; return how that ended."""
-        self._line.start(self._number)
-        self._moved()
-        self._report(Progress())
-        outcome = run_task(self._task, self._report, self._on_start)
-        if outcome.returncode != 0 and self._stopped_by is not None:
-            outcome = outcome._replace(error=_CLOSED_RUNNING)
-        return outcome
+        self.report(Progress())
+        if (stopped := self._stopped()) is not None:
+            return stopped
+        outcome = run_task(self._task, self.report, self._on_start)
+        # Published is published: a program that was done before it was stopped has succeeded.
+        if outcome.returncode == 0 or (stopped := self._stopped()) is None:
+            return outcome
+        # An exit status is told as it is, but for one who asked for it.
+        return stopped if stopped.returncode == CANCELLED else outcome._replace(error=stopped.error)
 
-    def end(self, outcome: Progress) -> None:
-        """Leave the line and report the outcome."""
-        self._line.leave(self._number)
-        self._moved()
-        self._report(outcome)
-
-    def stop(self, signum: signal.Signals) -> None:
-        """Signal the program, at once or as soon as it has started. The running thread reports its end."""
+    def _stopped(self) -> Progress | None:
         with self._lock:
-            self._stopped_by = signum
+            return self._stopped_as
+
+    def stop(self, grace: float, outcome: Progress) -> None:
+        """Stop the program, at once or as soon as it has started. The running thread reports its end.
+
+        Args:
+            grace: seconds between SIGTERM and SIGKILL.
+            outcome: what to report, unless it succeeds. The first caller's counts.
+        """
+        with self._lock:
+            self._stopped_as = self._stopped_as or outcome
+            self._grace = grace
             process = self._process
         if process is not None:
-            process.send_signal(signum)
+            process.stop(grace)
 
     def _on_start(self, process: Process) -> None:
         with self._lock:
             self._process = process
-            signum = self._stopped_by
-        if signum is not None:
-            process.send_signal(signum)
+            is_stopped = self._stopped_as is not None
+        if is_stopped:
+            process.stop(self._grace)

@@ -12,6 +12,7 @@ from workqueue.errors import OutputError, ProgramError, StorageError
 from workqueue.program.process import Process
 from workqueue.program.run import run_program
 from workqueue.progress import NO_EXIT_STATUS, Progress, failed, failed_exit, succeeded
+from workqueue.redaction import without_directories, without_secrets
 
 logger = logging.getLogger("workqueue")
 
@@ -27,15 +28,27 @@ def run_task(task: Task, report: Report, on_start: Callable[[Process], None]) ->
     Returns:
         The outcome: the last event of the job.
     """
+    outcome = _outcome(task, lambda progress: report(_redacted(progress, task)), on_start)
+    return _redacted(outcome, task)
+
+
+def _redacted(progress: Progress, task: Task) -> Progress:
+    if not task.secrets:
+        return progress
+    message, error = (text and without_secrets(text, task.secrets) for text in (progress.message, progress.error))
+    return progress._replace(message=message, error=error)
+
+
+def _outcome(task: Task, report: Report, on_start: Callable[[Process], None]) -> Progress:
     try:
         return _run(task, report, on_start)
     except OutputError as err:
         # The words, and the log line, of 1.0.1.
         logger.warning("%s", err)
-        return failed_exit(NO_EXIT_STATUS, str(err))
+        return failed_exit(NO_EXIT_STATUS, without_directories(str(err)))
     except (ProgramError, StorageError) as err:
         logger.warning("%s", err)
-        return failed(str(err))
+        return failed(without_directories(str(err), [str(task.program.parent)]))
     except Exception as err:
         # A bug of ours, or of a storage. The job must end all the same.
         logger.exception("exception in workqueue")
@@ -43,9 +56,22 @@ def run_task(task: Task, report: Report, on_start: Callable[[Process], None]) ->
 
 
 def _run(task: Task, report: Report, on_start: Callable[[Process], None]) -> Progress:
+    # It may have come since the task was taken: from a run of the same key that was cancelled too late.
+    if not task.is_refresh and task.storage.has(task.key):
+        return succeeded()
     with task.storage.workspace(task.key) as workspace:
-        returncode, stderr = run_program(task.program, (*task.arguments, str(workspace.output)), report, on_start)
-        if returncode != 0:
-            return failed_exit(returncode, stderr)
+        program_exit = run_program(
+            task.program,
+            (*task.arguments, str(workspace.output)),
+            report,
+            on_start,
+            limits=task.limits,
+            env=dict(task.environment),
+            redact=lambda text: without_secrets(text, task.secrets),
+        )
+        if program_exit.exceeded is not None:
+            return failed(f"{program_exit.exceeded}\nstderr:\n{program_exit.stderr}", program_exit.returncode)
+        if program_exit.returncode != 0:
+            return failed_exit(program_exit.returncode, program_exit.stderr)
         workspace.publish()
     return succeeded()

@@ -16,13 +16,19 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from typing import Final, Protocol
+
+from workqueue.errors import ProgramError
 
 #: For output that comes through another process of the group, such as `tee`; felt only where a grandchild stays.
 DRAIN_SECONDS: Final = 0.2
 
 #: Where the kernel has no descriptor for a process (pidfd_open, Linux 5.3), an exit is looked for this often.
 LOOK_SECONDS: Final = 0.05
+
+#: What a program gets between SIGTERM and SIGKILL: the 10 s of `docker stop`, halved to fit within them.
+TERMINATE_SECONDS: Final = 5.0
 
 _READ_BYTES: Final = 64 * 1024
 
@@ -44,32 +50,84 @@ class Sink(Protocol):
 
 
 class Process:
-    """A started program, until it is reaped. Any thread may signal it; one thread reads it."""
+    """A started program, until it is reaped. Any thread may stop it; one thread reads it.
+
+    Raises:
+        ProgramError: there is no descriptor left to watch it with; it is dead then.
+    """
 
     def __init__(self, popen: "subprocess.Popen[bytes]") -> None:
         self._popen = popen
-        self._lock = threading.Lock()  # guards _is_over, and with it the meaning of the process group's number
+        self._lock = threading.Lock()  # guards all below, and with _is_over the meaning of the process group's number
         self._is_over = False
+        self._kill_at: float | None = None
+        self._timed_out = False
+        try:
+            # Wakes the reading thread, which keeps the time until SIGKILL: a timer would be a thread more.
+            self._wake_reader, self._wake_writer = os.pipe()
+        except OSError as err:
+            with popen:
+                self._kill_group(signal.SIGKILL)
+            raise ProgramError(f"Cannot watch the program: {err.strerror}") from err
+        os.set_blocking(self._wake_writer, False)
 
-    def send_signal(self, signum: signal.Signals) -> None:
-        """Send a signal to the process group; nothing happens once the program is over."""
+    @property
+    def timed_out(self) -> bool:
+        """Whether it was stopped because its time was over."""
+        return self._timed_out
+
+    def stop(self, grace: float) -> None:
+        """Send SIGTERM to the process group now, and SIGKILL `grace` seconds later if the program is still there.
+
+        Returns at once; callable from any thread, as often as one likes: the earliest time to kill counts. Nothing
+        happens once the program is over.
+        """
         with self._lock:
-            if not self._is_over:
-                self._kill_group(signum)
+            kill_at = time.monotonic() + grace
+            if self._is_over or (self._kill_at is not None and self._kill_at <= kill_at):
+                return
+            if self._kill_at is None and grace > 0:
+                self._kill_group(signal.SIGTERM)
+            self._kill_at = kill_at
+            # A pipe that is full has woken it already.
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._wake_writer, b".")
 
-    def read_until_exit(self, sink: Sink) -> int:
+    def read_until_exit(self, sink: Sink, time_limit: float | None = None) -> int:
         """Feed the sink until the program has exited; return its exit status, negative for a signal.
 
         However this ends, by an error of the sink too: the process group is dead, the program reaped, its pipes closed.
+
+        Args:
+            sink: consumes the output.
+            time_limit: seconds from now after which the program is stopped; None: never.
         """
+        end = None if time_limit is None else time.monotonic() + time_limit
         with self._popen:
             try:
-                _Reading(self._popen, sink).run()
+                _Reading(self._popen, sink, self._wake_reader, lambda: self._keep_time(end)).run()
             finally:
                 with self._lock:
                     self._kill_group(signal.SIGKILL)
                     self._is_over = True
+                    os.close(self._wake_reader)
+                    os.close(self._wake_writer)
         return self._popen.returncode
+
+    def _keep_time(self, end: float | None) -> float | None:
+        """Stop or kill the program if it is time; return the seconds until it may be, or None."""
+        now = time.monotonic()
+        if end is not None and now >= end and self._kill_at is None:
+            self._timed_out = True
+            self.stop(TERMINATE_SECONDS)
+        with self._lock:
+            if self._kill_at is None:
+                return None if end is None else end - now
+            if now >= self._kill_at:
+                # Again with each look: a group may have grown between two of them.
+                self._kill_group(signal.SIGKILL)
+                return LOOK_SECONDS
+            return self._kill_at - now
 
     def _kill_group(self, signum: signal.Signals) -> None:
         # PermissionError: macOS says so of a group that has only zombies left.
@@ -78,13 +136,24 @@ class Process:
 
 
 class _Reading:
-    """The poll loop over one process."""
+    """The poll loop over one process.
 
-    def __init__(self, popen: "subprocess.Popen[bytes]", sink: Sink) -> None:
+    Args:
+        popen: the process.
+        sink: takes its output.
+        wake: a descriptor that becomes readable when `keep_time` has something new to say.
+        keep_time: does what is due; returns the seconds until something else is, or None.
+    """
+
+    def __init__(
+        self, popen: "subprocess.Popen[bytes]", sink: Sink, wake: int, keep_time: Callable[[], float | None]
+    ) -> None:
         assert popen.stdout is not None
         assert popen.stderr is not None
         self._popen = popen
         self._sink = sink
+        self._wake = wake
+        self._keep_time = keep_time
         self._open = {popen.stdout.fileno(): sink.stdout, popen.stderr.fileno(): sink.stderr}
         self._poll = select.poll()
         # The moment at which to stop reading, once the program has exited.
@@ -93,7 +162,7 @@ class _Reading:
     def run(self) -> None:
         exit_fd = _open_exit_fd(self._popen.pid)
         try:
-            for fd in (*self._open, *([] if exit_fd is None else [exit_fd])):
+            for fd in (self._wake, *self._open, *([] if exit_fd is None else [exit_fd])):
                 self._poll.register(fd, select.POLLIN)
             while self._read_once(exit_fd):
                 pass
@@ -104,11 +173,15 @@ class _Reading:
     def _read_once(self, exit_fd: int | None) -> bool:
         """Wait for something and handle it; return whether there is more to wait for."""
         waits = [self._sink.pace(time.monotonic()), self._time_left()]
+        if self._deadline is None:  # the program is there, as far as we know
+            waits.append(self._keep_time())
         if exit_fd is None:
             waits.append(LOOK_SECONDS)
         for fd, _ in self._poll.poll(_milliseconds(waits)):
             if fd in self._open:
                 self._read(fd)
+            elif fd == self._wake:
+                os.read(fd, _READ_BYTES)
             else:
                 self._poll.unregister(fd)
                 self._begin_end()

@@ -5,10 +5,12 @@ before the end always. Called from the thread that an engine gives to one job; `
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from workqueue.program.limits import Limits, exceeded
 from workqueue.program.process import Process
 from workqueue.program.protocol import OutputParser
 from workqueue.program.start import start
@@ -24,6 +26,8 @@ _SHOWN_BYTES: Final = 200
 
 logger = logging.getLogger("workqueue")
 
+_NO_LIMITS: Final = Limits()
+
 
 class Exit(NamedTuple):
     """How a program ended."""
@@ -34,12 +38,19 @@ class Exit(NamedTuple):
     stderr: str
     """The end of what it wrote to stderr."""
 
+    exceeded: str | None = None
+    """Which limit made it fail, in words; None: none did, as far as can be told."""
+
 
 def run_program(
     program: Path,
     arguments: Sequence[str],
     on_progress: Callable[[Progress], None],
     on_start: Callable[[Process], None] = lambda _: None,
+    *,
+    limits: Limits = _NO_LIMITS,
+    env: Mapping[str, str] = MappingProxyType({}),
+    redact: Callable[[str], str] = str,
 ) -> Exit:
     """Run a program to its end.
 
@@ -47,24 +58,30 @@ def run_program(
         program: its absolute path.
         arguments: what follows the path on its command line.
         on_progress: told where the program stands, paced.
-        on_start: given the process as soon as there is one, to signal it from another thread.
+        on_start: given the process as soon as there is one, to stop it from another thread.
+        limits: what it may use.
+        env: what to add to its environment.
+        redact: takes out of its output what must not be in a log.
 
     Raises:
         ProgramError: it cannot start.
     """
-    process = Process(start(program, arguments))
+    process = Process(start(program, arguments, limits=limits, env=env))
     on_start(process)
-    sink = _ProgressSink(on_progress)
-    returncode = process.read_until_exit(sink)
+    sink = _ProgressSink(on_progress, redact)
+    returncode = process.read_until_exit(sink, limits.time)
     sink.close()
-    return Exit(returncode, sink.stderr_tail.text())
+    stderr = sink.stderr_tail.text()
+    reason = exceeded(limits, returncode, stderr, timed_out=process.timed_out) if returncode else None
+    return Exit(returncode, stderr, reason)
 
 
 class _ProgressSink:
     """Parses and paces stdout, keeps the end of stderr, and logs a program's bad lines once."""
 
-    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(self, on_progress: Callable[[Progress], None], redact: Callable[[str], str]) -> None:
         self._on_progress = on_progress
+        self._redact = redact
         self._parser = OutputParser(self._count_bad_line)
         self._conflater: Conflater[Progress] = Conflater(GAP_SECONDS)
         self._n_bad_lines = 0
@@ -92,5 +109,5 @@ class _ProgressSink:
         if self._n_bad_lines == 1:
             logger.warning(
                 "invalid program: stdout must look like '0.25\\tmessage'; got %r",
-                line[:_SHOWN_BYTES].decode("utf-8", errors="replace"),
+                self._redact(line.decode("utf-8", errors="replace"))[:_SHOWN_BYTES],
             )

@@ -3,33 +3,74 @@
 import errno
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from workqueue.errors import ProgramError
+from workqueue.program.launcher import Launcher
+from workqueue.program.limits import Limits
+
+_NO_LIMITS: Final = Limits()
 
 
-def start(program: Path, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
+def start(
+    program: Path,
+    arguments: Sequence[str],
+    *,
+    limits: Limits = _NO_LIMITS,
+    env: Mapping[str, str] = MappingProxyType({}),
+) -> "subprocess.Popen[bytes]":
     """Start a program the way every job is: unread input, unbuffered pipes, a process group of its own.
 
     PYTHONUNBUFFERED is set since Python, like most runtimes, holds back what it prints to a pipe until 8 KiB have come
     together: a program that does so shows no progress until it ends.
 
+    Args:
+        program: its absolute path.
+        arguments: what follows the path on its command line.
+        limits: what it may use; its time is not kept here.
+        env: what to add to its environment.
+
     Raises:
         ProgramError: it cannot start; the text names the program and the reason.
     """
     try:
-        return subprocess.Popen(
-            [program, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            process_group=0,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
+        if limits.kept_by_kernel or limits.niceness:
+            return _start_limited(program, arguments, limits, env)
+        return _popen([str(program), *arguments], env)
     except OSError as err:
         raise ProgramError(f"Cannot start the program {program}: {_reason(program, err)}") from err
+
+
+def _start_limited(
+    program: Path, arguments: Sequence[str], limits: Limits, env: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    with Launcher(limits) as launcher:
+        popen = _popen(launcher.command(program, arguments), env, launcher.inherited)
+        try:
+            launcher.check()
+        except BaseException:
+            with popen:
+                popen.kill()
+            raise
+        return popen
+
+
+def _popen(
+    command: Sequence[str], env: Mapping[str, str], inherited: tuple[int, ...] = ()
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        process_group=0,
+        pass_fds=inherited,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
+    )
 
 
 def _reason(program: Path, err: OSError) -> str:

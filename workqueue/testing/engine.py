@@ -6,7 +6,7 @@ from collections.abc import Callable
 from workqueue.engines.base import Report, Task
 from workqueue.engines.lineup import LineUp
 from workqueue.job import Job
-from workqueue.progress import Progress, failed, failed_exit, succeeded
+from workqueue.progress import Progress, cancelled, failed, failed_exit, succeeded
 
 
 class ManualEngine:
@@ -28,7 +28,7 @@ class ManualEngine:
         self._line = LineUp()
         self._moved: Callable[[], None] = lambda: None
         self._lock = threading.Lock()  # guards both below
-        self._entries: dict[str, _Entry] = {}
+        self._entries: list[_Entry] = []
         self._is_closed = False
 
     @property
@@ -40,12 +40,14 @@ class ManualEngine:
     def tasks(self) -> list[Task]:
         """The tasks that have not ended, in the order in which they came."""
         with self._lock:
-            return [entry.task for entry in self._entries.values()]
+            return [entry.task for entry in self._entries]
 
     def start(self, job: Job) -> None:
         """The job runs from now on."""
         entry = self._entry(job)
-        self._line.start(entry.number)
+        with self._lock:
+            entry.is_running = True
+        self._line.start(entry.place)
         self._moved()
         entry.report(Progress())
 
@@ -55,50 +57,64 @@ class ManualEngine:
 
     def succeed(self, job: Job, output: bytes = b"built") -> None:
         """The program wrote `output` and exited with 0; the result is published."""
-        task = self._entry(job).task
+        entry = self._entry(job)
+        task = entry.task
         with task.storage.workspace(task.key) as workspace:
             workspace.output.write_bytes(output)
             workspace.publish()
-        self._end(job.key, succeeded())
+        self._end(entry, succeeded())
 
     def fail(self, job: Job, returncode: int = 1, stderr: str = "") -> None:
         """The program exited with a status other than 0."""
-        self._entry(job)
-        self._end(job.key, failed_exit(returncode, stderr))
+        self._end(self._entry(job), failed_exit(returncode, stderr))
+
+    def stop(self, job: Job) -> None:
+        """The program of a job that is being cancelled has stopped. One that waits needs no such call."""
+        self._end(self._entry(job), cancelled())
 
     def submit(self, task: Task, report: Report) -> "_Entry":
         """See `workqueue.engines.Engine`."""
-        entry = _Entry(task, report, self._line)
+        entry = _Entry(self, task, report, self._line)
         with self._lock:
-            self._entries[task.key] = entry
+            self._entries.append(entry)
             is_closed = self._is_closed
         if is_closed:
-            self._end(task.key, failed("The work queue was closed."))
+            self._end(entry, failed("The work queue was closed."))
         return entry
 
     def call_when_moved(self, moved: Callable[[], None]) -> None:
         """See `workqueue.engines.Engine`."""
         self._moved = moved
 
-    def close(self, drain: float | None = None) -> None:  # noqa: ARG002 - nothing runs that could be waited for
+    def close(self, drain: float | None = None, *, finish_pending: bool = False) -> None:  # noqa: ARG002 - nothing runs that could be waited for
         """End all jobs with an error."""
         with self._lock:
             self._is_closed = True
-            keys = list(self._entries)
-        for key in keys:
-            self._end(key, failed("The work queue was closed."))
+            entries = list(self._entries)
+        for entry in entries:
+            self._end(entry, failed("The work queue was closed."))
+
+    def cancel(self, entry: "_Entry") -> None:
+        """End a task that waits; one that runs is the test's to end, with `stop`."""
+        with self._lock:
+            is_running = entry.is_running
+        if not is_running:
+            self._end(entry, cancelled())
 
     def _entry(self, job: Job) -> "_Entry":
         with self._lock:
-            try:
-                return self._entries[job.key]
-            except KeyError:
-                raise LookupError(f"{job} is not in this engine: it has ended, or was never submitted") from None
+            for entry in self._entries:
+                # By the function it reports to, since of two jobs of one key one may be being cancelled.
+                if entry.report == job.report:
+                    return entry
+        raise LookupError(f"{job} is not in this engine: it has ended, or was never submitted")
 
-    def _end(self, key: str, outcome: Progress) -> None:
+    def _end(self, entry: "_Entry", outcome: Progress) -> None:
         with self._lock:
-            entry = self._entries.pop(key)
-        self._line.leave(entry.number)
+            if entry not in self._entries:
+                return
+            self._entries.remove(entry)
+        self._line.leave(entry.place)
         self._moved()
         entry.report(outcome)
 
@@ -106,11 +122,16 @@ class ManualEngine:
 class _Entry:
     """One task in this engine; its ticket too."""
 
-    def __init__(self, task: Task, report: Report, line: LineUp) -> None:
+    def __init__(self, engine: ManualEngine, task: Task, report: Report, line: LineUp) -> None:
+        self._engine = engine
         self.task = task
         self.report = report
-        self.number = line.enter()
+        self.place = line.enter()
+        self.is_running = False
         self._line = line
 
     def n_ahead(self) -> int:
-        return self._line.n_ahead(self.number)
+        return self._line.n_ahead(self.place)
+
+    def cancel(self) -> None:
+        self._engine.cancel(self)
