@@ -49,7 +49,7 @@ def start(script: str, program: ScriptedProgram, *arguments: str) -> "subprocess
         [sys.executable, "-c", script, str(program.path), *arguments],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONWARNINGS": "error"},
+        env={**os.environ, "PYTHONWARNINGS": "error,ignore::DeprecationWarning"},
     )
 
 
@@ -114,3 +114,25 @@ def test_a_second_signal_is_in_a_hurry(program: ScriptedProgram, tmp_path: Path)
     assert process.returncode == -signal.SIGTERM
     assert ends(seen) == {"0": "-15", "1": "-999", "2": "-999"}
     assert list((tmp_path / "storage" / ".tmp").iterdir()) == []
+
+
+_FORKS = r"""
+import os, sys
+from workqueue import WorkQueue
+queue = WorkQueue(sys.argv[1], storage_dir=sys.argv[2])
+job = queue.ensure_run(("a",))
+pid = os.fork()
+if pid == 0:
+    sys.exit(7)  # as an interpreter ends, not with os._exit
+print("child", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+job.wait()
+"""
+
+
+def test_a_forked_child_ends_without_waiting_for_its_parents_jobs(program: ScriptedProgram, tmp_path: Path) -> None:
+    with start(_FORKS, program, str(tmp_path / "storage")) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "child 7\n"
+        program.release("gate")
+        process.communicate(timeout=20)
+    assert process.returncode == 0

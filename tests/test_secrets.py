@@ -32,8 +32,9 @@ def test_paths_are_cut_to_their_last_part(text: str, expected: str) -> None:
     assert without_directories(text, ["/my files"]) == expected
 
 
-def test_secrets_are_three_dots_and_an_empty_one_is_none() -> None:
-    assert without_secrets("a t b t", ["t", ""]) == "a ... b ..."
+def test_secrets_are_three_dots_and_what_is_too_short_is_none() -> None:
+    assert without_secrets("a toke b toke", ["toke", ""]) == "a ... b ..."
+    assert without_secrets("Exited with code 1", ["1"]) == "Exited with code 1"
 
 
 def test_fields_are_secrets_by_their_names() -> None:

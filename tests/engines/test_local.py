@@ -428,6 +428,48 @@ def test_programs_that_end_in_time_are_not_signalled(make_queue: MakeQueue, prog
     assert job.wait(0).returncode == 0
 
 
+def test_closing_may_finish_what_waits(make_queue: MakeQueue, program: ScriptedProgram) -> None:
+    queue = make_queue(program.path, max_running=1)
+    jobs = [ensure(queue, str(i)) for i in range(3)]
+    program.release("gate", times=3)
+    queue.close(pending="finish")
+    assert [job.wait(0).returncode for job in jobs] == [0, 0, 0]
+    with pytest.raises(QueueClosed):
+        queue.ensure_run(("late",))
+
+
+def test_closing_finishes_what_waits_only_as_far_as_its_time_goes(
+    make_queue: MakeQueue, program: ScriptedProgram
+) -> None:
+    queue = make_queue(program.path, max_running=1)
+    running, waiting = ensure(queue, "a"), ensure(queue, "b")
+    program.wait_reached("gate")
+    queue.close(drain=0.05, pending="finish")
+    assert running.wait(0).error == CLOSED_RUNNING
+    assert waiting.wait(0).error == CLOSED_PENDING
+    assert len(program.runs) == 1
+
+
+def test_an_observer_may_close_the_queue_whose_job_is_telling_it(
+    make_queue: MakeQueue, program: ScriptedProgram
+) -> None:
+    queue = make_queue(program.path, max_running=1)
+    running, waiting = ensure(queue, "a"), ensure(queue, "b")
+    running.progress.subscribe(on_completed=queue.close)
+    program.wait_reached("gate")
+    program.release("gate")
+    assert running.wait(10).returncode == 0
+    assert waiting.wait(10).error == CLOSED_PENDING
+
+
+@pytest.mark.parametrize(("options", "text"), [({"drain": -1.0}, "drain must be"), ({"pending": "no"}, "pending must")])
+def test_closing_in_a_way_that_there_is_not_is_refused(
+    make_queue: MakeQueue, program: ScriptedProgram, options: dict[str, object], text: str
+) -> None:
+    with pytest.raises(ValueError, match=text):
+        make_queue(program.path).close(**options)  # type: ignore[arg-type]
+
+
 def test_closing_is_idempotent_and_may_be_done_by_several_at_once(
     make_queue: MakeQueue, program: ScriptedProgram
 ) -> None:

@@ -49,6 +49,9 @@ class LineUp:
         # Of the tenants that are in the line or run, and no others: tenants may be as many as users.
         self._last_turn: dict[str, int] = {}
         self._n_of_tenant: Counter[str] = Counter()
+        # Those that wait and may run one more. Most looks for a task that can start find one near the front, or none
+        # at all; without this the latter would look at every task of a tenant that has a thousand and runs its one.
+        self._open_tenants: set[str] = set()
 
     @property
     def n_waiting(self) -> int:
@@ -70,12 +73,13 @@ class LineUp:
             self._n_of_tenant[tenant] += 1
             self._entries[place] = _Entry(key, tenant)
             insort(self._waiting, place)
+            self._note(tenant)
             return place
 
     def take(self) -> Place | None:
         """Start the first that can; None when none can."""
         with self._lock:
-            for i, place in enumerate(self._waiting):
+            for i, place in enumerate(self._waiting if self._open_tenants else ()):
                 if self._can_start(place):
                     self._start(i)
                     return place
@@ -97,6 +101,7 @@ class LineUp:
             else:
                 del self._waiting[self._index(place)]
             _count_down(self._n_of_tenant, tenant)
+            self._note(tenant)
             if tenant not in self._n_of_tenant:
                 del self._last_turn[tenant]
 
@@ -109,8 +114,7 @@ class LineUp:
 
     def _can_start(self, place: Place) -> bool:
         key, tenant = self._entries[place]
-        limit = self._max_running_per_tenant
-        return not (key and key in self._running_keys) and (limit is None or self._running_tenants[tenant] < limit)
+        return tenant in self._open_tenants and not (key and key in self._running_keys)
 
     def _start(self, i: int) -> None:
         place = self._waiting.pop(i)
@@ -119,6 +123,15 @@ class LineUp:
         self._running.add(place)
         self._running_keys[key] += 1
         self._running_tenants[tenant] += 1
+        self._note(tenant)
+
+    def _note(self, tenant: str) -> None:
+        n_running = self._running_tenants[tenant]
+        may_start = self._max_running_per_tenant is None or n_running < self._max_running_per_tenant
+        if may_start and self._n_of_tenant[tenant] > n_running:
+            self._open_tenants.add(tenant)
+        else:
+            self._open_tenants.discard(tenant)
 
     def _index(self, place: Place) -> int:
         return bisect_left(self._waiting, place)

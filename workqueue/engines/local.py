@@ -58,7 +58,6 @@ class LocalEngine:
         self._is_closed = False
         self._unlent: deque[str] = deque()
         self._is_refusing = False
-        close_at_exit(self)
 
     @property
     def max_running(self) -> int | None:
@@ -73,6 +72,7 @@ class LocalEngine:
 
     def submit(self, task: Task, report: Report) -> "Ticket":
         """See `Engine.submit`."""
+        close_at_exit(self)  # here, since the process may be a child of the one that made the engine
         token = _Token()
         with self._changed:
             is_closed = self._is_closed
