@@ -119,3 +119,25 @@ def ensure(queue: WorkQueue, *arguments: str) -> Job:
     job = queue.ensure_run(arguments)
     assert job is not None
     return job
+
+
+class IdleKeeper:
+    """A job's keeper that keeps nothing; a test overrides what it wants to see."""
+
+    def queued(self, job: Job) -> None:
+        """Do nothing."""
+
+    def watched(self, job: Job) -> None:
+        """Do nothing."""
+
+    def started(self, job: Job) -> None:
+        """Do nothing."""
+
+    def progressed(self, job: Job) -> None:
+        """Do nothing."""
+
+    def cancelled(self, job: Job) -> None:
+        """Do nothing."""
+
+    def ended(self, job: Job) -> None:
+        """Do nothing."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ensure, write_program
+from tests.conftest import IdleKeeper, ensure, write_program
 from workqueue import Job, WorkQueue
 from workqueue.failures import MAX_REMEMBERED, Failures
 from workqueue.testing import ManualEngine, ScriptedProgram, collect, exit_with, print_error
@@ -14,7 +14,7 @@ MakeQueue = Callable[..., WorkQueue]
 
 
 def job(key: str) -> Job:
-    return Job((), key, lambda _: None, lambda _: None, lambda _: None)
+    return Job((), key, IdleKeeper())
 
 
 def test_a_failure_is_remembered_for_its_time() -> None:

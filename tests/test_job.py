@@ -6,6 +6,7 @@ import pytest
 from reactivex import abc
 from reactivex.subject import ReplaySubject
 
+from tests.conftest import IdleKeeper
 from tests.streams.conftest import PATIENCE, Gate, Recorder, in_thread, join, run_together
 from workqueue.errors import IllegalMove
 from workqueue.job import Job
@@ -32,7 +33,9 @@ def make_job(
     on_ended: Callable[[Job], None] = lambda _: None,
     on_cancel: Callable[[Job], None] = lambda _: None,
 ) -> Job:
-    return Job(("https://host", "1", "s3cret"), KEY, on_watched, on_ended, on_cancel)
+    keeper = IdleKeeper()
+    keeper.watched, keeper.ended, keeper.cancelled = on_watched, on_ended, on_cancel  # type: ignore[method-assign]
+    return Job(("https://host", "1", "s3cret"), KEY, keeper)
 
 
 def watch(job: Job) -> Recorder:
@@ -482,7 +485,7 @@ def test_an_engine_cannot_say_cancelled_of_what_nobody_cancelled() -> None:
 
 def test_a_snapshot_says_where_it_stands_and_hides_its_secrets() -> None:
     params = OverviewViewParams("https://host", "1", "s3cret")
-    job = Job(params, KEY, lambda _: None, lambda _: None, lambda _: None)
+    job = Job(params, KEY, IdleKeeper())
     assert job.snapshot()[:5] == (KEY, ("https://host", "1", "..."), State.PENDING, Progress(), 0)
     watch(job)
     job.report(Progress())

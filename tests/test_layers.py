@@ -11,12 +11,21 @@ ROOT = Path(workqueue.__file__).parent
 
 #: The levels, lowest first; a module may import from its own level and from those before it.
 LEVELS = (
-    ("workqueue.errors", "workqueue.progress", "workqueue.params", "workqueue.redaction", "workqueue.signals"),
+    (
+        "workqueue.errors",
+        "workqueue.progress",
+        "workqueue.params",
+        "workqueue.redaction",
+        "workqueue.signals",
+        "workqueue.options",
+    ),
     ("workqueue.lifecycle",),
     ("workqueue.program", "workqueue.streams", "workqueue.encodings", "workqueue.statistics"),
+    ("workqueue.outbox",),
     ("workqueue.job", "workqueue.registry", "workqueue.storage"),
-    ("workqueue.failures",),
+    ("workqueue.failures", "workqueue.hooks", "workqueue.abandonment"),
     ("workqueue.engines",),
+    ("workqueue.bookkeeper", "workqueue.tasks"),
     ("workqueue.work_queue",),
     ("workqueue",),
     ("workqueue.web", "workqueue.cli", "workqueue.testing", "workqueue.demo", "workqueue.__main__"),

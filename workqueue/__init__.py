@@ -5,8 +5,8 @@ The way of one request, stage by stage; each module's first line begins with its
 0. `work_queue`: `WorkQueue.ensure_run` walks the stages below
 1. `params`: the request is checked and named; `storage`: perhaps its result is there already
 2. `registry`: the one live job of that name, yours or somebody's; `failures`: or one that failed a moment ago
-3. `job`, `lifecycle`: its state, its events; `statistics`: how things stand
-4. `engines`: where and when it runs, and who is ahead of it
+3. `job`, `lifecycle`: its state, its events; `bookkeeper`: who must know of them, such as `hooks` and `statistics`
+4. `tasks`, `engines`: where and when it runs, and who is ahead of it
 5. `program`: what it prints becomes `progress`; `storage`: what it built is published
 6. `streams`: the events, as a generator, an asynchronous iterator, or calls of a function
 7. `encodings`, `web`: the bytes of a response, and applications that send it; a module for the browser
@@ -24,6 +24,7 @@ What is named here and in `workqueue.streams`, `workqueue.engines`, `workqueue.s
 """
 
 from workqueue.errors import InvalidParams, QueueClosed, QueueFull, WorkQueueError
+from workqueue.hooks import Hooks
 from workqueue.job import Job
 from workqueue.lifecycle import State
 from workqueue.params import OverviewViewParams, Params
@@ -33,6 +34,7 @@ from workqueue.statistics import JobSnapshot, Statistics
 from workqueue.work_queue import WorkQueue
 
 __all__ = (
+    "Hooks",
     "InvalidParams",
     "Job",
     "JobSnapshot",

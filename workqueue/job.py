@@ -1,19 +1,18 @@
 """3 job: one run of one key, from its place in the queue to its end.
 
 Thread contract: clients read from any thread. One engine thread at a time reports; anybody may ask for the place to be
-looked at again. Events wait in an outbox, and whoever finds nobody emptying it does so, with no lock held: the subject
-has one writer at a time, events keep their order, and nobody waits for an observer but the one who emits.
+looked at again. What there is to say goes through an `Outbox`, in the order in which it became true.
 """
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from reactivex.subject import ReplaySubject
 
 from workqueue.lifecycle import Event, State, event_of, next_state
+from workqueue.outbox import Outbox
 from workqueue.params import Params, masked
 from workqueue.progress import Progress
 from workqueue.statistics import JobSnapshot
@@ -32,41 +31,61 @@ class Ticket(Protocol):
         ...
 
 
+class Keeper(Protocol):
+    """Whom a job tells what happens to it; called with no lock held."""
+
+    def queued(self, job: "Job") -> None:
+        """It is about to be given to an engine."""
+        ...
+
+    def watched(self, job: "Job") -> None:
+        """Somebody subscribes."""
+        ...
+
+    def started(self, job: "Job") -> None:
+        """It has begun; called once, by the reporting thread, after its observers were told."""
+        ...
+
+    def progressed(self, job: "Job") -> None:
+        """It is further; called like `started`, and after it."""
+        ...
+
+    def cancelled(self, job: "Job") -> None:
+        """It takes no joiners any more; called once, by the first to cancel, before its engine is asked to stop it."""
+        ...
+
+    def ended(self, job: "Job") -> None:
+        """Its state is final; called once, by the reporting thread, before its observers are told."""
+        ...
+
+
 class Job:
     """A job that a client can watch. Made by `WorkQueue.ensure_run`; not made by callers.
 
     Args:
         params: what was asked for.
         key: the name of these params.
-        on_watched: called when somebody subscribes, with no lock held.
-        on_ended: called once, by the reporting thread, after the state is final and before anybody is told.
-        on_cancel: called once, by the first to cancel, before its engine is asked to stop it.
+        keeper: told what happens.
     """
 
-    def __init__(
-        self,
-        params: Params,
-        key: str,
-        on_watched: Callable[["Job"], None],
-        on_ended: Callable[["Job"], None],
-        on_cancel: Callable[["Job"], None],
-    ) -> None:
+    def __init__(self, params: Params, key: str, keeper: Keeper) -> None:
         self.params = params
         self.key = key
-        self._subject: ProgressSubject[Progress] = ProgressSubject(on_subscribe=lambda: on_watched(self))
-        self._on_ended = on_ended
-        self._on_cancel = on_cancel
-        self._announced = threading.Event()
-        self._queued_at = time.monotonic()
+        self._keeper = keeper
+        self._subject: ProgressSubject[Progress] = ProgressSubject(on_subscribe=lambda: keeper.watched(self))
+        self._outbox = Outbox(self._subject)
+        self._queued_at = time.time()
+        self._queued = time.monotonic()
         self._lock = threading.Lock()  # guards all below
         self._state = State.PENDING
         self._latest: Progress | None = None
         self._outcome: Progress | None = None
-        self._outbox: deque[Progress] = deque()
-        self._is_emitting = False
         self._ticket: Ticket | None = None
-        self._started_at: float | None = None
-        self._ended_at: float | None = None
+        self._started: float | None = None
+        self._ended: float | None = None
+        self._was_queued = False
+        self._n_waiting = 0
+        self._n_visits = 0
 
     @property
     def progress(self) -> ReplaySubject[Progress]:
@@ -89,8 +108,18 @@ class Job:
 
     @property
     def n_watchers(self) -> int:
-        """How many observers the job has; all readers of one event loop count as one."""
-        return self._subject.n_observers
+        """How many observers and waiting threads the job has; all readers of one event loop count as one."""
+        return self._subject.n_observers + self._n_waiting
+
+    @property
+    def n_visits(self) -> int:
+        """How often somebody has asked for it, subscribed to it or waited for it; never less than before."""
+        return self._subject.n_subscriptions + self._n_visits
+
+    @property
+    def was_queued(self) -> bool:
+        """Whether it was meant to run; False for one that ends with what was known already."""
+        return self._was_queued
 
     def snapshot(self) -> JobSnapshot:
         """A record of the job at this moment, to look at and to keep; it holds no secret."""
@@ -98,15 +127,16 @@ class Job:
         with self._lock:
             # Once the state says so the progress does, also before the observers were told.
             progress = self._outcome or progress
-            end = time.monotonic() if self._ended_at is None else self._ended_at
-            start = end if self._started_at is None else self._started_at
+            end = time.monotonic() if self._ended is None else self._ended
+            start = end if self._started is None else self._started
             return JobSnapshot(
                 key=self.key,
                 params=masked(self.params),
                 state=self._state,
                 progress=progress,
                 watchers=self.n_watchers,
-                wait_seconds=start - self._queued_at,
+                queued_at=self._queued_at,
+                wait_seconds=start - self._queued,
                 run_seconds=end - start,
             )
 
@@ -119,7 +149,15 @@ class Job:
         Raises:
             TimeoutError: it has not ended by then. It goes on.
         """
-        if not self._announced.wait(timeout):
+        with self._lock:
+            self._n_visits += 1
+            self._n_waiting += 1
+        try:
+            has_ended = self._outbox.is_done.wait(timeout)
+        finally:
+            with self._lock:
+                self._n_waiting -= 1
+        if not has_ended:
             raise TimeoutError(f"the job {self.key} has not ended after {timeout} seconds")
         assert self._latest is not None
         return self._latest
@@ -138,16 +176,25 @@ class Job:
         Returns:
             Whether it was still to end. False: it had ended, and nothing happens.
         """
+        return self._cancel_if(lambda: True)
+
+    def abandon(self, n_visits: int) -> bool:
+        """Cancel it, unless somebody watches it or has come since it had this many visits; return whether it was."""
+        return self._cancel_if(lambda: not self.n_watchers and self.n_visits == n_visits)
+
+    def join(self) -> bool:
+        """Note that somebody more asks for it; return whether he may have it, or it is being cancelled."""
         with self._lock:
-            if self._state.is_final:
+            if self._state is State.CANCELLING:
                 return False
-            is_first = self._state is not State.CANCELLING
-            self._state = next_state(self._state, Event.CANCEL)
-        # Taken out of the registry first: who is told of the end, and asks again, must not be given this job.
-        if is_first:
-            self._on_cancel(self)
-            self._stop()
-        return True
+            self._n_visits += 1
+            return True
+
+    def enqueue(self) -> None:
+        """Note that it is about to be given to an engine, and counts from now on. Called once."""
+        with self._lock:
+            self._was_queued = True
+        self._keeper.queued(self)
 
     def attach(self, ticket: Ticket) -> None:
         """Tell the job whom to ask for its place and its end. Called once, when an engine has taken it."""
@@ -166,16 +213,20 @@ class Job:
         """
         with self._lock:
             self._state = next_state(self._state, event_of(progress))
+            is_start = self._started is None
             is_end = self._state.is_final
             self._note_time(is_end)
             if is_end:
                 self._outcome = progress
         if is_end:
             # Forget, then announce: who is told of a failure and asks again must get a new job.
-            self._on_ended(self)
+            self._keeper.ended(self)
         with self._lock:
             self._post(progress)
-        self._emit()
+        self._outbox.emit()
+        if not is_end:
+            tell = self._keeper.started if is_start else self._keeper.progressed
+            tell(self)
 
     def refresh_place(self) -> None:
         """Look up the place in the queue, and emit it if it is news. Nothing happens once the job runs."""
@@ -187,7 +238,19 @@ class Job:
                 if self._state is not State.PENDING or self._latest == progress:
                     return
                 self._post(progress)
-            self._emit()
+            self._outbox.emit()
+
+    def _cancel_if(self, may: Callable[[], bool]) -> bool:
+        with self._lock:
+            if self._state.is_final or not may():
+                return False
+            is_first = self._state is not State.CANCELLING
+            self._state = next_state(self._state, Event.CANCEL)
+        # Taken out of the registry first: who is told of the end, and asks again, must not be given this job.
+        if is_first:
+            self._keeper.cancelled(self)
+            self._stop()
+        return True
 
     def _stop(self) -> None:
         with self._lock:
@@ -198,46 +261,11 @@ class Job:
     def _note_time(self, is_end: bool) -> None:
         now = time.monotonic()
         if is_end:
-            self._ended_at = now
-        elif self._started_at is None:
-            self._started_at = now
+            self._ended = now
+        elif self._started is None:
+            self._started = now
 
     def _post(self, progress: Progress) -> None:
         assert self._lock.locked()
         self._latest = progress
-        self._outbox.append(progress)
-
-    def _emit(self) -> None:
-        """Empty the outbox, unless another thread is at it: that one takes ours as well."""
-        with self._lock:
-            if self._is_emitting:
-                return
-            self._is_emitting = True
-        try:
-            while (progress := self._next_to_emit()) is not None:
-                self._tell(progress)
-        except BaseException:
-            # An interrupt can strike the main thread here, when it subscribes. The job's end may be in the outbox by
-            # now, left to us by the thread that reported it.
-            with self._lock:
-                self._is_emitting = False
-            self._emit()
-            raise
-
-    def _next_to_emit(self) -> Progress | None:
-        with self._lock:
-            if self._outbox:
-                return self._outbox.popleft()
-            self._is_emitting = False
-            return None
-
-    def _tell(self, progress: Progress) -> None:
-        try:
-            self._subject.on_next(progress)
-        finally:
-            # An observer may raise an interrupt here too, and nobody comes again to say that the job has ended.
-            if progress.returncode is not None:
-                try:
-                    self._subject.on_completed()
-                finally:
-                    self._announced.set()
+        self._outbox.put(progress)

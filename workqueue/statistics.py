@@ -20,6 +20,9 @@ class JobSnapshot(NamedTuple):
     state: State
     progress: Progress
     watchers: int
+    queued_at: float
+    """When it was asked for, in seconds since 1970 (`time.time`)."""
+
     wait_seconds: float
     """How long it waited, or waits, to begin."""
 
@@ -39,7 +42,7 @@ class Statistics(NamedTuple):
     failed: int
     cancelled: int
     watchers: int
-    """How many observers the live jobs have; the readers of one event loop and one job count as one."""
+    """How many observers and waiting threads the live jobs have; the readers of one job in one event loop are one."""
 
     wait_seconds: float
     """How long all jobs that ended had waited, together."""

@@ -2,26 +2,23 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal
 
-from workqueue.engines.base import Engine, Task
+from workqueue.abandonment import Abandonment
+from workqueue.bookkeeper import Bookkeeper
+from workqueue.engines.base import Engine
 from workqueue.engines.herald import Herald
 from workqueue.engines.local import DEFAULT_MAX_RUNNING, LocalEngine
 from workqueue.errors import IllegalMove, QueueClosed
 from workqueue.failures import Failures
+from workqueue.hooks import HookCaller, Hooks
 from workqueue.job import Job
-from workqueue.params import (
-    OverviewViewParams,
-    Params,
-    check_params,
-    key_for_params,
-    secrets_of,
-    server_identity,
-)
+from workqueue.options import check_at_least, check_word
+from workqueue.params import Params, check_params, key_for_params, server_identity
 from workqueue.program.limits import Limits, check_limits
 from workqueue.progress import Progress, failed, succeeded
 from workqueue.registry import Registry
@@ -29,6 +26,7 @@ from workqueue.signals import ClosingHandler
 from workqueue.statistics import JobSnapshot, Statistics, Tally
 from workqueue.storage.disk import DiskStorage
 from workqueue.streams import to_generator
+from workqueue.tasks import TaskMaker
 
 _NO_LIMITS: Final = Limits()
 
@@ -59,6 +57,9 @@ class WorkQueue:
             otherwise starts it again. It must have exited by itself, with a status above 0.
         token_in: how a program gets the `api_token` of an OverviewViewParams. "argv": as an argument, which every user
             of this host can read in the list of processes. "env": in WORKQUEUE_API_TOKEN, with the argument left empty.
+        abandon_after: seconds after which a job that nobody watches, nor asks for, is cancelled, give or take a fifth.
+            None: it goes on, and its result is there for who comes next.
+        hooks: told what happens to jobs, on a thread of their own.
 
     Raises:
         TypeError: for options that contradict each other, or without a `storage_dir`.
@@ -81,6 +82,8 @@ class WorkQueue:
         limits: Limits = _NO_LIMITS,
         failure_ttl: float = 0.0,
         token_in: Literal["argv", "env"] = "argv",  # noqa: S107 - a place, not a password
+        abandon_after: float | None = None,
+        hooks: Iterable[Hooks] = (),
     ) -> None:
         if storage_dir is None:
             raise TypeError("WorkQueue needs a storage_dir, the directory where results are kept")
@@ -92,15 +95,12 @@ class WorkQueue:
             raise TypeError("max_running_per_tenant is for the engine to keep; give it to the engine")
         if time_limit is not None and limits.time is not None:
             raise TypeError("give WorkQueue one of time_limit and limits.time")
-        _check_at_least(1, max_running=max_running, max_running_per_tenant=max_running_per_tenant)
-        _check_at_least(0, max_pending=max_pending)
-        _check_word(token_in, "token_in", ("argv", "env"))
-        self._limits = limits if time_limit is None else limits._replace(time=time_limit)
-        check_limits(self._limits)
+        check_at_least(1, max_running=max_running, max_running_per_tenant=max_running_per_tenant)
+        check_at_least(0, max_pending=max_pending)
+        check_word(token_in, "token_in", ("argv", "env"))
+        limits = limits if time_limit is None else limits._replace(time=time_limit)
+        check_limits(limits)
         self._tenant = tenant
-        self._hides_token = token_in == "env"  # noqa: S105 - as above
-        self._failures = Failures(failure_ttl)
-        self._tally = Tally()
         self.program_path = Path(program_path).absolute()
         self.storage_dir = Path(storage_dir).absolute()
         if isinstance(allowed_servers, str):
@@ -110,13 +110,26 @@ class WorkQueue:
         self._allowed_servers = None if allowed_servers is None else tuple(allowed_servers)
         self._storage = DiskStorage(self.storage_dir)
         self._storage.sweep()
+        hides_token = token_in == "env"  # noqa: S105 - as above
+        self._tasks = TaskMaker(self.program_path, self._storage, limits, hides_token=hides_token)
         self._engine: Engine = engine or LocalEngine(
             executor, max_running or DEFAULT_MAX_RUNNING, max_running_per_tenant
         )
-        self._herald = Herald()
-        self._engine.call_when_moved(self._herald.moved)
+        herald = Herald()
+        self._engine.call_when_moved(herald.moved)
         n_running = self._engine.max_running or 0
         self._registry: Registry[Job] = Registry(None if max_pending is None else n_running + max_pending)
+        self._failures = Failures(failure_ttl)
+        self._tally = Tally()
+        self._hooks = HookCaller(tuple(hooks))
+        self._books = Bookkeeper(
+            registry=self._registry,
+            herald=herald,
+            failures=self._failures,
+            tally=self._tally,
+            abandonment=Abandonment(abandon_after, self._registry.live),
+            hooks=self._hooks,
+        )
         self._is_closed = False
 
     @property
@@ -155,10 +168,14 @@ class WorkQueue:
         tenant = "" if self._tenant is None else self._tenant(params)
         if self._is_closed and self._registry.get(key) is None:
             raise QueueClosed("the work queue was closed; it takes no new jobs")
-        job, is_mine = self._registry.reserve(
-            key, lambda: Job(params, key, self._herald.watch, self._forget, self._retire)
-        )
-        return self._launch(job, tenant, refresh) if is_mine else job
+        while True:
+            job, is_mine = self._registry.reserve(key, lambda: Job(params, key, self._books))
+            if is_mine:
+                return self._launch(job, tenant, refresh)
+            if job.join():
+                return job
+            # Somebody cancels it, at this moment, and has not come to this line himself.
+            self._registry.retire(key, job)
 
     def check_params(self, params: Params) -> None:
         """Refuse what `ensure_run` would refuse, and do nothing else.
@@ -180,7 +197,8 @@ class WorkQueue:
             if (failure := self._failures.get(job.key)) is not None:
                 job.report(failure.current_progress)
                 return failure
-            ticket = self._engine.submit(self._task(job, tenant, refresh), job.report)
+            job.enqueue()
+            ticket = self._engine.submit(self._tasks.task(job, tenant=tenant, is_refresh=refresh), job.report)
         except BaseException:
             # An interrupt, or an engine's bug. Others may have got this job meanwhile, and wait; unless it has ended.
             with contextlib.suppress(IllegalMove):
@@ -188,38 +206,6 @@ class WorkQueue:
             raise
         job.attach(ticket)
         return job
-
-    def _task(self, job: Job, tenant: str, refresh: bool) -> Task:
-        arguments: tuple[str, ...] = tuple(job.params)
-        environment: tuple[tuple[str, str], ...] = ()
-        if self._hides_token and isinstance(job.params, OverviewViewParams):
-            arguments = tuple(job.params._replace(api_token=""))
-            environment = (("WORKQUEUE_API_TOKEN", job.params.api_token),)
-        return Task(
-            job.key,
-            self.program_path,
-            arguments,
-            self._storage,
-            tenant=tenant,
-            is_refresh=refresh,
-            limits=self._limits,
-            environment=environment,
-            secrets=secrets_of(job.params),
-        )
-
-    def _retire(self, job: Job) -> None:
-        self._registry.retire(job.key, job)
-
-    def _forget(self, job: Job) -> None:
-        snapshot = job.snapshot()
-        self._tally.add(snapshot)
-        # Remembered, then forgotten: who looks for neither, in this order, finds one of them.
-        if (returncode := snapshot.progress.returncode) is not None and self._failures.get(job.key) is None:
-            self._failures.remember(job, returncode)
-        self._registry.forget(job.key, job)
-        # The engine said that the line moved before it reported the end. A herald that looked in between found the job
-        # still waiting, and would wait with it for a move that may never come.
-        self._herald.moved()
 
     def jobs(self) -> list[JobSnapshot]:
         """The jobs that wait, run or are being cancelled, at this moment, in the order in which they were asked for."""
@@ -260,9 +246,10 @@ class WorkQueue:
         """
         if drain is not None and not drain >= 0:
             raise ValueError(f"drain must be a number of seconds, 0 or more, or None; got {drain!r}")
-        _check_word(pending, "pending", ("fail", "finish"))
+        check_word(pending, "pending", ("fail", "finish"))
         self._is_closed = True
         self._engine.close(drain, finish_pending=pending == "finish")
+        self._hooks.close()
 
     def handle_signals(self, drain: float = 10.0) -> None:
         """From now on close this queue before SIGTERM or SIGINT do what they do.
@@ -285,14 +272,3 @@ class WorkQueue:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close(None if kind is None else 0.0)
-
-
-def _check_at_least(least: int, **options: int | None) -> None:
-    for name, value in options.items():
-        if value is not None and not value >= least:
-            raise ValueError(f"{name} must be {least} or more; got {value!r}")
-
-
-def _check_word(word: str, name: str, words: tuple[str, str]) -> None:
-    if word not in words:
-        raise ValueError(f"{name} must be {words[0]!r} or {words[1]!r}; got {word!r}")

@@ -399,19 +399,19 @@ def test_a_program_that_starts_after_the_signal_gets_it_all_the_same(
 ) -> None:
     """The window: the run has begun, its process is not there yet."""
     begun, stopped = threading.Event(), threading.Event()
-    workspace, stop = DiskStorage.workspace, local._Run.stop
+    workspace, stop = DiskStorage.workspace, local.LocalRun.stop
 
     def make_slowly(self: DiskStorage, key: str) -> object:
         begun.set()
         assert stopped.wait(10)
         return workspace(self, key)
 
-    def stop_and_tell(self: local._Run, grace: float, outcome: Progress) -> None:
+    def stop_and_tell(self: local.LocalRun, grace: float, outcome: Progress) -> None:
         stop(self, grace, outcome)
         stopped.set()
 
     monkeypatch.setattr(DiskStorage, "workspace", make_slowly)
-    monkeypatch.setattr(local._Run, "stop", stop_and_tell)
+    monkeypatch.setattr(local.LocalRun, "stop", stop_and_tell)
     queue = make_queue(program.path)
     job = ensure(queue, "a")
     assert begun.wait(10)

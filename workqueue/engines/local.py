@@ -20,9 +20,9 @@ from typing import Final, NoReturn
 from workqueue.engines.at_exit import close_at_exit
 from workqueue.engines.base import Report, Task
 from workqueue.engines.lineup import LineUp, Place
-from workqueue.engines.run import run_task
-from workqueue.program.process import TERMINATE_SECONDS, Process
-from workqueue.progress import CANCELLED, Progress, cancelled, failed
+from workqueue.engines.local_run import LocalRun
+from workqueue.program.process import TERMINATE_SECONDS
+from workqueue.progress import Progress, cancelled, failed
 
 #: How many programs run at once, unless the caller says: a build is rarely idle, and small servers have two cores.
 DEFAULT_MAX_RUNNING: Final = 2
@@ -53,7 +53,7 @@ class LocalEngine:
         self._line = LineUp(max_running_per_tenant)
         self._moved: Callable[[], None] = lambda: None
         self._changed = threading.Condition(threading.Lock())  # guards all below
-        self._runs: dict[Place, _Run] = {}
+        self._runs: dict[Place, LocalRun] = {}
         self._tokens: set[_Token] = set()
         self._is_closed = False
         self._unlent: deque[str] = deque()
@@ -76,7 +76,7 @@ class LocalEngine:
         token = _Token()
         with self._changed:
             is_closed = self._is_closed
-            run = _Run(task, report, self._line.enter(task.key, task.tenant))
+            run = LocalRun(task, report, self._line.enter(task.key, task.tenant))
             self._runs[run.place] = run
             if not is_closed:
                 self._tokens.add(token)
@@ -86,11 +86,11 @@ class LocalEngine:
             self._lend(token, run)
         return Ticket(self, run)
 
-    def n_ahead(self, run: "_Run") -> int:
+    def n_ahead(self, run: LocalRun) -> int:
         """See `Ticket.n_ahead`."""
         return self._line.n_ahead(run.place)
 
-    def cancel(self, run: "_Run") -> None:
+    def cancel(self, run: LocalRun) -> None:
         """See `Ticket.cancel`."""
         if not self._refuse(run, cancelled()):
             run.stop(TERMINATE_SECONDS, cancelled())
@@ -117,7 +117,7 @@ class LocalEngine:
         # threads of multiprocessing's on its way.
         raise TypeError("a job needs an executor of threads")
 
-    def _lend(self, token: "_Token", run: "_Run") -> None:
+    def _lend(self, token: "_Token", run: LocalRun) -> None:
         """Give the executor a token for one more task."""
         try:
             future = self.executor.submit(self._work, token)
@@ -142,22 +142,22 @@ class LocalEngine:
                 if self._line.n_waiting <= len(self._tokens):
                     return
 
-    def _next(self) -> "_Run | None":
+    def _next(self) -> LocalRun | None:
         with self._changed:
             place = self._line.take()
             return None if place is None else self._runs[place]
 
-    def _perform(self, run: "_Run") -> None:
+    def _perform(self, run: LocalRun) -> None:
         self._moved()
         outcome = failed("Internal error in workqueue; its log has the details")
         try:
             outcome = run.run()
         except Exception:
-            logger.exception("exception in workqueue")
+            logger.exception("exception in workqueue", extra={"key": run.key})
         finally:
             self._end(run, outcome)
 
-    def _refuse(self, run: "_Run", outcome: Progress) -> bool:
+    def _refuse(self, run: LocalRun, outcome: Progress) -> bool:
         """End a task that nobody has begun to run; return whether it was so."""
         is_first = run.claim(threading.get_ident())
         if is_first:
@@ -168,14 +168,14 @@ class LocalEngine:
         for run in self._all_runs():
             self._refuse(run, failed(_CLOSED_PENDING))  # does nothing to one that runs
 
-    def _end(self, run: "_Run", outcome: Progress) -> None:
+    def _end(self, run: LocalRun, outcome: Progress) -> None:
         """The last thing done for a task, by who claimed it."""
         self._line.leave(run.place)
         self._moved()
         try:
             run.report(outcome)
         except Exception:
-            logger.exception("exception in workqueue")
+            logger.exception("exception in workqueue", extra={"key": run.key})
         finally:
             with self._changed:
                 del self._runs[run.place]
@@ -211,7 +211,7 @@ class LocalEngine:
             if is_short:
                 next((run for run in newest_first if self._refuse(run, failed(reason))), None)
 
-    def _all_runs(self) -> list["_Run"]:
+    def _all_runs(self) -> list[LocalRun]:
         with self._changed:
             return list(self._runs.values())
 
@@ -237,7 +237,7 @@ class _Token:
 class Ticket:
     """The receipt for a task of this engine."""
 
-    def __init__(self, engine: LocalEngine, run: "_Run") -> None:
+    def __init__(self, engine: LocalEngine, run: LocalRun) -> None:
         self._engine = engine
         self._run = run
 
@@ -248,62 +248,3 @@ class Ticket:
     def cancel(self) -> None:
         """See `workqueue.engines.base.Ticket`."""
         self._engine.cancel(self._run)
-
-
-class _Run:
-    """One task in this engine: claimed once, run or refused by who claimed it, stopped by anybody."""
-
-    def __init__(self, task: Task, report: Report, place: Place) -> None:
-        self._task = task
-        self.report = report
-        self.place = place
-        self._lock = threading.Lock()  # guards all below
-        self.thread: int | None = None
-        self._process: Process | None = None
-        self._stopped_as: Progress | None = None
-        self._grace = 0.0
-
-    def claim(self, thread: int) -> bool:
-        """Whether this thread is the first to say what becomes of the task; then it must end it."""
-        with self._lock:
-            is_first = self.thread is None
-            if is_first:
-                self.thread = thread
-            return is_first
-
-    def run(self) -> Progress:
-        """Run the program; return how that ended."""
-        self.report(Progress())
-        if (stopped := self._stopped()) is not None:
-            return stopped
-        outcome = run_task(self._task, self.report, self._on_start)
-        # Published is published: a program that was done before it was stopped has succeeded.
-        if outcome.returncode == 0 or (stopped := self._stopped()) is None:
-            return outcome
-        # An exit status is told as it is, but for one who asked for it.
-        return stopped if stopped.returncode == CANCELLED else outcome._replace(error=stopped.error)
-
-    def _stopped(self) -> Progress | None:
-        with self._lock:
-            return self._stopped_as
-
-    def stop(self, grace: float, outcome: Progress) -> None:
-        """Stop the program, at once or as soon as it has started. The running thread reports its end.
-
-        Args:
-            grace: seconds between SIGTERM and SIGKILL.
-            outcome: what to report, unless it succeeds. The first caller's counts.
-        """
-        with self._lock:
-            self._stopped_as = self._stopped_as or outcome
-            self._grace = grace
-            process = self._process
-        if process is not None:
-            process.stop(grace)
-
-    def _on_start(self, process: Process) -> None:
-        with self._lock:
-            self._process = process
-            is_stopped = self._stopped_as is not None
-        if is_stopped:
-            process.stop(self._grace)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from workqueue.engines.base import Report, Task
 from workqueue.errors import OutputError, ProgramError, StorageError
 from workqueue.program.process import Process
-from workqueue.program.run import run_program
+from workqueue.program.run import Log, run_program
 from workqueue.progress import NO_EXIT_STATUS, Progress, failed, failed_exit, succeeded
 from workqueue.redaction import without_directories, without_secrets
 
@@ -28,7 +28,8 @@ def run_task(task: Task, report: Report, on_start: Callable[[Process], None]) ->
     Returns:
         The outcome: the last event of the job.
     """
-    outcome = _outcome(task, lambda progress: report(_redacted(progress, task)), on_start)
+    log = logging.LoggerAdapter(logger, {"key": task.key})
+    outcome = _outcome(task, lambda progress: report(_redacted(progress, task)), on_start, log)
     return _redacted(outcome, task)
 
 
@@ -39,23 +40,23 @@ def _redacted(progress: Progress, task: Task) -> Progress:
     return progress._replace(message=message, error=error)
 
 
-def _outcome(task: Task, report: Report, on_start: Callable[[Process], None]) -> Progress:
+def _outcome(task: Task, report: Report, on_start: Callable[[Process], None], log: Log) -> Progress:
     try:
-        return _run(task, report, on_start)
+        return _run(task, report, on_start, log)
     except OutputError as err:
         # The words, and the log line, of 1.0.1.
-        logger.warning("%s", err)
+        log.warning("%s", err)
         return failed_exit(NO_EXIT_STATUS, without_directories(str(err)))
     except (ProgramError, StorageError) as err:
-        logger.warning("%s", err)
+        log.warning("%s", err)
         return failed(without_directories(str(err), [str(task.program.parent)]))
     except Exception as err:
         # A bug of ours, or of a storage. The job must end all the same.
-        logger.exception("exception in workqueue")
+        log.exception("exception in workqueue")
         return failed(f"Internal error in workqueue: {type(err).__name__}; its log has the details")
 
 
-def _run(task: Task, report: Report, on_start: Callable[[Process], None]) -> Progress:
+def _run(task: Task, report: Report, on_start: Callable[[Process], None], log: Log) -> Progress:
     # It may have come since the task was taken: from a run of the same key that was cancelled too late.
     if not task.is_refresh and task.storage.has(task.key):
         return succeeded()
@@ -67,6 +68,7 @@ def _run(task: Task, report: Report, on_start: Callable[[Process], None]) -> Pro
             on_start,
             limits=task.limits,
             env=dict(task.environment),
+            log=log,
             redact=lambda text: without_secrets(text, task.secrets),
         )
         if program_exit.exceeded is not None:

@@ -24,6 +24,9 @@ GAP_SECONDS: Final = 0.05
 #: How much of a bad line the log shows.
 _SHOWN_BYTES: Final = 200
 
+Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
+"""Takes log lines; an adapter adds fields that say what they are about."""
+
 logger = logging.getLogger("workqueue")
 
 _NO_LIMITS: Final = Limits()
@@ -50,6 +53,7 @@ def run_program(
     *,
     limits: Limits = _NO_LIMITS,
     env: Mapping[str, str] = MappingProxyType({}),
+    log: Log = logger,
     redact: Callable[[str], str] = str,
 ) -> Exit:
     """Run a program to its end.
@@ -61,6 +65,7 @@ def run_program(
         on_start: given the process as soon as there is one, to stop it from another thread.
         limits: what it may use.
         env: what to add to its environment.
+        log: takes warnings about what it prints.
         redact: takes out of its output what must not be in a log.
 
     Raises:
@@ -68,7 +73,7 @@ def run_program(
     """
     process = Process(start(program, arguments, limits=limits, env=env))
     on_start(process)
-    sink = _ProgressSink(on_progress, redact)
+    sink = _ProgressSink(on_progress, log, redact)
     returncode = process.read_until_exit(sink, limits.time)
     sink.close()
     stderr = sink.stderr_tail.text()
@@ -79,8 +84,9 @@ def run_program(
 class _ProgressSink:
     """Parses and paces stdout, keeps the end of stderr, and logs a program's bad lines once."""
 
-    def __init__(self, on_progress: Callable[[Progress], None], redact: Callable[[str], str]) -> None:
+    def __init__(self, on_progress: Callable[[Progress], None], log: Log, redact: Callable[[str], str]) -> None:
         self._on_progress = on_progress
+        self._log = log
         self._redact = redact
         self._parser = OutputParser(self._count_bad_line)
         self._conflater: Conflater[Progress] = Conflater(GAP_SECONDS)
@@ -102,12 +108,12 @@ class _ProgressSink:
         for progress in self._conflater.flush():
             self._on_progress(progress)
         if self._n_bad_lines > 1:
-            logger.warning("invalid program: %d lines of its stdout did not look like progress", self._n_bad_lines)
+            self._log.warning("invalid program: %d lines of its stdout did not look like progress", self._n_bad_lines)
 
     def _count_bad_line(self, line: bytes) -> None:
         self._n_bad_lines += 1
         if self._n_bad_lines == 1:
-            logger.warning(
+            self._log.warning(
                 "invalid program: stdout must look like '0.25\\tmessage'; got %r",
                 self._redact(line.decode("utf-8", errors="replace"))[:_SHOWN_BYTES],
             )

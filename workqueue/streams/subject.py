@@ -68,6 +68,11 @@ class ProgressSubject(ReplaySubject[T]):
         """How many observers are subscribed now; exact only while nobody comes or goes."""
         return len(self._live) + len(self._replaying)
 
+    @property
+    def n_subscriptions(self) -> int:
+        """How many observers there have been, those that left too."""
+        return self._ids
+
     def _subscribe_core(
         self,
         observer: abc.ObserverBase[T],
