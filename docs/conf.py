@@ -1,13 +1,17 @@
 """Sphinx's settings."""
 
+import sys
 from importlib.metadata import version as _version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "workqueue"
 author = "The workqueue maintainers"
 copyright = "2026, the workqueue maintainers"
 release = _version("overview-plugin-workqueue")
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "moves"]
 html_theme = "furo"
 html_title = "workqueue"
 

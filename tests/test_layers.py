@@ -28,7 +28,14 @@ LEVELS = (
     ("workqueue.bookkeeper", "workqueue.tasks"),
     ("workqueue.work_queue",),
     ("workqueue",),
-    ("workqueue.web", "workqueue.cli", "workqueue.testing", "workqueue.demo", "workqueue.__main__"),
+    (
+        "workqueue.web",
+        "workqueue.monitoring",
+        "workqueue.cli",
+        "workqueue.testing",
+        "workqueue.demo",
+        "workqueue.__main__",
+    ),
 )
 
 #: Foreign packages that only some modules may import.
@@ -43,6 +50,8 @@ ONLY_IN = {
     "ijson": ("workqueue.demo",),
     "starlette": ("workqueue.web.starlette",),
     "django": ("workqueue.web.django",),
+    "prometheus_client": ("workqueue.monitoring.prometheus",),
+    "opentelemetry": ("workqueue.monitoring.opentelemetry",),
     "obstore": ("workqueue.storage.objects",),
 }
 

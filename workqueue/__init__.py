@@ -20,7 +20,7 @@ The way of one request, stage by stage; each module's first line begins with its
             print(progress)
 
 What is named here and in `workqueue.streams`, `workqueue.engines`, `workqueue.storage`, `workqueue.web`,
-`workqueue.testing` and `workqueue.errors` is public; the rest may change.
+`workqueue.monitoring`, `workqueue.testing` and `workqueue.errors` is public; the rest may change.
 """
 
 from workqueue.errors import InvalidParams, QueueClosed, QueueFull, WorkQueueError

@@ -2,17 +2,18 @@
 
 import contextlib
 import http.client
+import itertools
 import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from tests.servers.server import Server
+from tests.servers.server import Client, Server
 from tests.servers.sites import FLASK, KINDS, WAITRESS, WSGI, Kind, Site
 
 #: What `docker stop` leaves is 10 s; half of it is for whatever else there is to stop.
@@ -23,25 +24,36 @@ CLOSING = {"CLOSE_AT_SIGTERM": "1"}
 
 
 class Endless:
-    """A program that stands at 0.25 and would go on for ten minutes."""
+    """A program that stands at 0.25 and would go on for ten minutes; it may run more than once."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "endless"
-        self._pid = directory / "endless.pid"
-        self.path.write_text(f"#!/bin/sh\necho $$ > {self._pid}\necho 0.25\nexec sleep 600\n")
+        self._pids = directory / "endless.pids"
+        self.path.write_text(f"#!/bin/sh\necho $$ >> {self._pids}\necho 0.25\nexec sleep 600\n")
         self.path.chmod(0o755)
 
     @property
+    def pids(self) -> list[int]:
+        """One for each time it was started."""
+        return [int(pid) for pid in self._pids.read_text().split()] if self._pids.exists() else []
+
+    @property
     def is_running(self) -> bool:
+        """Whether any of them still runs; it has run at all."""
+        assert self.pids
+        return any(self._exists(pid) for pid in self.pids)
+
+    def _exists(self, pid: int) -> bool:
         try:
-            os.kill(int(self._pid.read_text()), 0)
+            os.kill(pid, 0)
         except ProcessLookupError:
             return False
         return True
 
     def kill(self) -> None:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            os.kill(int(self._pid.read_text()), signal.SIGKILL)
+        for pid in self.pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -74,6 +86,42 @@ def test_a_server_that_closes_its_queue_is_gone_within_five_seconds(
         assert server.process.returncode in (0, -signal.SIGTERM)
         assert "Traceback" not in server.output
         assert "rror" not in server.output
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_server_under_load_is_gone_in_time_and_leaves_nothing(kind: Kind, endless: Endless, tmp_path: Path) -> None:
+    """Two jobs run and three wait, each with two clients: each of these is told how its job ended, or is cut."""
+    with ExitStack() as stack, Server(kind.command, tmp_path, MAX_RUNNING="2", **CLOSING) as server:
+        site = Site(server.port)
+        clients = [
+            [stack.enter_context(closing(site.watch(endless.path, job=job))) for _ in range(2)] for job in "abcde"
+        ]
+        for client in itertools.chain(*clients[:2]):
+            client.until(0.25)
+        for client in itertools.chain(*clients[2:]):
+            assert client.event()["n_ahead_in_queue"] >= 2
+        server.process.terminate()
+        ends = [end_of(client) for client in itertools.chain(*clients)]
+        server.process.wait(PROMISED_SECONDS)
+        assert not endless.is_running
+        assert len(endless.pids) == 2
+        assert [*Path(tmp_path, "storage", ".tmp").iterdir()] == []
+        assert "Traceback" not in server.output
+    assert set(ends[:4]) <= {"The work queue was closed while this job ran.", "cut"}
+    assert set(ends[4:]) <= {"The work queue was closed before this job began.", "cut"}
+    if kind.command != FLASK:  # which does not wait for the threads that serve
+        assert "cut" not in ends
+
+
+def end_of(client: Client) -> str:
+    """How a stream ended: the error in its last event, or "cut", of which an HTTP client knows."""
+    try:
+        while (event := client.event())["returncode"] is None:
+            pass
+        assert client.rest() == ""
+    except http.client.IncompleteRead:
+        return "cut"
+    return str(event["error"])
 
 
 def impatient(name: str) -> list[str]:

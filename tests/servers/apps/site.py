@@ -11,6 +11,7 @@ without            headers that the response shall lack, to see what they are go
 =================  ==================================================================================
 """
 
+import os
 from collections.abc import Iterable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +33,7 @@ class Queue(WorkQueue):
     """Remembers its jobs."""
 
     def __init__(self) -> None:
-        super().__init__(LAUNCHER, storage_dir="storage", max_running=50)
+        super().__init__(LAUNCHER, storage_dir="storage", max_running=int(os.environ.get("MAX_RUNNING", "50")))
         self.jobs: dict[Params, Job] = {}
 
     def ensure_run(self, params: Params) -> Job | None:

@@ -1,0 +1,48 @@
+"""Queues -> metrics for Prometheus, computed when they are scraped and at no other time."""
+
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.registry import Collector
+
+from workqueue import Statistics, WorkQueue
+
+
+class WorkQueueCollector(Collector):
+    """The statistics of one queue or several::
+
+        prometheus_client.REGISTRY.register(WorkQueueCollector({"builds": queue}))
+
+    One for all queues of a process, since a registry takes each metric from one collector alone. Callable from any
+    thread. Each process counts its own jobs.
+
+    Args:
+        queues: name -> queue; the name is the label ``queue``.
+    """
+
+    def __init__(self, queues: Mapping[str, WorkQueue]) -> None:
+        self._queues = dict(queues)
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics at this moment."""
+        jobs = GaugeMetricFamily("workqueue_jobs", "Jobs that live, by state", labels=("queue", "state"))
+        ended = CounterMetricFamily("workqueue_jobs_ended", "Jobs that ended, by how", labels=("queue", "state"))
+        watchers = GaugeMetricFamily("workqueue_watchers", "Observers and waiting threads", labels=("queue",))
+        waits = SummaryMetricFamily("workqueue_job_wait_seconds", "From request to start or end", labels=("queue",))
+        runs = SummaryMetricFamily("workqueue_job_run_seconds", "From start to end", labels=("queue",))
+        for name, queue in self._queues.items():
+            statistics = queue.statistics()
+            _add_states(jobs, name, statistics, ("pending", "running", "cancelling"))
+            _add_states(ended, name, statistics, ("succeeded", "failed", "cancelled"))
+            watchers.add_metric((name,), statistics.watchers)
+            n_ended = statistics.succeeded + statistics.failed + statistics.cancelled
+            waits.add_metric((name,), n_ended, statistics.wait_seconds)
+            runs.add_metric((name,), n_ended, statistics.run_seconds)
+        yield from (jobs, ended, watchers, waits, runs)
+
+
+def _add_states(
+    family: GaugeMetricFamily | CounterMetricFamily, name: str, statistics: Statistics, states: tuple[str, ...]
+) -> None:
+    for state in states:
+        family.add_metric((name, state), getattr(statistics, state))
