@@ -22,12 +22,10 @@ def picture() -> ModuleType:
 
 def test_each_move_is_an_arrow_between_its_states() -> None:
     root = ElementTree.fromstring(picture().svg(MOVES))
-    columns = {text.attrib["x"]: State(text.text) for text in root.findall(f"{SVG}text") if text.attrib["y"] == "20"}
+    columns = {text.attrib["x"]: State(text.text) for text in root.iter(f"{SVG}text") if text.attrib["y"] == "20"}
     assert list(columns.values()) == list(State)
-    shown = [
-        (columns[g.attrib["data-from"]], g.attrib["data-event"], columns[g.attrib["data-to"]])
-        for g in root.iter(f"{SVG}g")
-    ]
+    moves = [group.attrib for group in root.iter(f"{SVG}g") if group.get("class") == "move"]
+    shown = [(columns[move["data-from"]], move["data-event"], columns[move["data-to"]]) for move in moves]
     assert shown == [(state, event.value, after) for (state, event), after in MOVES.items()]
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import ensure, write_program
 from workqueue import Hooks, JobSnapshot, State, WorkQueue
 from workqueue.hooks import CLOSE_SECONDS
+from workqueue.storage import DiskStorage
 from workqueue.testing import ManualEngine, ScriptedProgram, output, say, wait
 
 MakeQueue = Callable[..., WorkQueue]
@@ -81,9 +82,7 @@ def test_a_hook_is_told_a_jobs_whole_life(make_queue: MakeQueue, program: Script
     assert last.run_seconds > 0
 
 
-def test_a_job_that_never_starts_is_told_as_queued_and_ended(
-    queue: WorkQueue, engine: ManualEngine, tmp_path: Path
-) -> None:
+def test_a_job_that_never_starts_is_told_as_queued_and_ended(engine: ManualEngine, tmp_path: Path) -> None:
     diary = Diary()
     with WorkQueue("program", storage_dir=tmp_path, engine=engine, hooks=[diary]) as queue:
         ensure(queue, "a").cancel()
@@ -94,10 +93,11 @@ def test_a_job_that_never_starts_is_told_as_queued_and_ended(
 def test_what_was_built_meanwhile_was_never_queued(
     engine: ManualEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Between a caller's look at the results and its reservation: neither a hook nor the statistics know of it."""
     diary = Diary()
     looks = iter([False, True])
+    monkeypatch.setattr(DiskStorage, "has", lambda *_: next(looks))
     with WorkQueue("program", storage_dir=tmp_path, engine=engine, hooks=[diary]) as queue:
-        monkeypatch.setattr(queue._storage, "has", lambda _: next(looks))
         assert queue.ensure_run(("a",)) is None
         assert queue.statistics().succeeded == 0
     assert diary.moments == []
@@ -117,9 +117,7 @@ def test_a_hook_that_raises_is_logged_and_the_next_is_told(
     assert record.key == job.key  # type: ignore[attr-defined]
 
 
-def test_a_slow_hook_holds_nobody_up_and_is_told_the_latest_progress(
-    queue: WorkQueue, engine: ManualEngine, tmp_path: Path
-) -> None:
+def test_a_slow_hook_holds_nobody_up_and_is_told_the_latest_progress(engine: ManualEngine, tmp_path: Path) -> None:
     slow = Slow()
     with WorkQueue("program", storage_dir=tmp_path, engine=engine, hooks=[slow]) as queue:
         job = ensure(queue, "a")

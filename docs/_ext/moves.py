@@ -14,6 +14,7 @@ class JobMoves(SphinxDirective):
     """The picture in a page, a list of sentences elsewhere."""
 
     def run(self) -> list[nodes.Node]:
+        """The nodes for this kind of output."""
         if self.env.app.builder.format == "html":
             return [nodes.raw("", svg(MOVES), format="html")]
         items = (nodes.list_item("", nodes.paragraph(text=sentence)) for sentence in sentences(MOVES))
@@ -21,5 +22,6 @@ class JobMoves(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    """Add the directive; called by Sphinx."""
     app.add_directive("job-moves", JobMoves)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

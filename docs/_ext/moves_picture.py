@@ -7,23 +7,29 @@ from workqueue.lifecycle import Event, State
 
 COLUMN, ROW, HEAD, LOOP = 120, 34, 44, 34
 
+_TIP = (
+    '<marker id="job-moves-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
+    '<path d="M0 0 L8 4 L0 8 z" fill="currentColor"/></marker>'
+)
+
 
 def svg(moves: Mapping[tuple[State, Event], State]) -> str:
     """The picture, in the colours and the font of the page it stands in."""
     width, height = COLUMN * len(State), HEAD + ROW * len(moves) + 12
     columns = {state: COLUMN * i + COLUMN // 2 for i, state in enumerate(State)}
+    size = f'viewBox="0 0 {width} {height}" style="width: 100%; height: auto"'
     parts = [
-        f'<svg class="job-moves" role="img" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg"'
-        ' font-size="13" fill="currentColor" stroke="none" style="width: 100%; height: auto">',
+        f'<svg class="job-moves" role="img" xmlns="http://www.w3.org/2000/svg" {size} font-size="13">',
         "<title>What may happen to a job in each state</title>",
         f"<desc>{escape(' '.join(sentences(moves)))}</desc>",
-        '<defs><marker id="job-moves-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8"'
-        ' orient="auto"><path d="M0 0 L8 4 L0 8 z"/></marker></defs>',
+        f"<defs>{_TIP}</defs>",
+        '<g fill="currentColor">',
         *(_column(state, x, height) for state, x in columns.items()),
         *(
             _row(event, columns[state], columns[after], HEAD + ROW * i + ROW * 3 // 4)
             for i, ((state, event), after) in enumerate(moves.items())
         ),
+        "</g>",
         "</svg>",
     ]
     return "\n".join(parts)
@@ -50,4 +56,4 @@ def _row(event: Event, start: int, end: int, y: int) -> str:
         path = f"M{start} {y} H{end - 2 if end > start else end + 2}"
         label = f'<text x="{start + 8}" y="{y - 5}">{event.value}</text>'
     arrow = f'<path d="{path}" fill="none" stroke="currentColor" marker-end="url(#job-moves-tip)"/>'
-    return f'<g data-event="{event.value}" data-from="{start}" data-to="{end}">{arrow}{label}</g>'
+    return f'<g class="move" data-event="{event.value}" data-from="{start}" data-to="{end}">{arrow}{label}</g>'

@@ -94,7 +94,7 @@ def test_between_its_publication_and_its_end(
 def test_between_its_failure_and_its_end(
     make_queue: MakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The program has failed by itself, and who cancelled is told that it was cancelled; a new job waits for its end."""
+    """The program has failed by itself, and who cancelled is told "cancelled"; a new job waits for its end."""
     queue = make_queue(tmp_path / "missing", max_running=1)
     successors: list[Job] = []
 

@@ -19,6 +19,7 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from workqueue import (
+    Hooks,
     InvalidParams,
     Job,
     JobSnapshot,
@@ -32,6 +33,8 @@ from workqueue import (
     Statistics,
     WorkQueue,
 )
+from workqueue.monitoring.opentelemetry import TracingHooks
+from workqueue.monitoring.prometheus import WorkQueueCollector
 from workqueue.streams import AsyncReader, ProgressSubject, to_async_iter, to_callback, to_generator
 from workqueue.web import (
     BROWSER_MODULE,
@@ -210,3 +213,17 @@ def any_other_framework_responds(job: Job | None) -> None:
     assert_type(stream.to_generator(), Generator[bytes, None, None])
     assert_type(stream.to_async_iter(), AsyncIterator[bytes])
     assert_type(BROWSER_MODULE, Path)
+
+
+class Told(Hooks):
+    """Overrides one of four."""
+
+    def ended(self, job: JobSnapshot) -> None:
+        """Look at its times."""
+        assert_type(job.queued_at, float)
+
+
+def watching_a_queue(path: Path) -> None:
+    """Hooks, and what monitors are given."""
+    queue = WorkQueue(path, storage_dir=path, hooks=[Told(), TracingHooks()], abandon_after=60)
+    WorkQueueCollector({"builds": queue})

@@ -9,7 +9,9 @@ _NANOSECONDS = 1_000_000_000
 
 
 class TracingHooks(Hooks):
-    """Makes a span of each job, with its wait and its run as events::
+    """Makes a span of each job, with its wait and its run as events.
+
+    ::
 
         queue = WorkQueue("./process-docset.py", storage_dir="databases", hooks=[TracingHooks()])
 

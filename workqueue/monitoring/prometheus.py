@@ -9,7 +9,9 @@ from workqueue import Statistics, WorkQueue
 
 
 class WorkQueueCollector(Collector):
-    """The statistics of one queue or several::
+    """The statistics of one queue or several.
+
+    ::
 
         prometheus_client.REGISTRY.register(WorkQueueCollector({"builds": queue}))
 
