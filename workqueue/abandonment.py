@@ -19,6 +19,9 @@ LOOKS: Final = 10
 #: The least seconds between two looks.
 MIN_GAP_SECONDS: Final = 0.02
 
+#: The most; what a lock can wait for has an end.
+MAX_GAP_SECONDS: Final = 3600.0
+
 logger = logging.getLogger("workqueue")
 
 
@@ -83,7 +86,7 @@ class Abandonment:
 
     def _run(self) -> None:
         assert self._seconds is not None
-        gap = max(self._seconds / LOOKS, MIN_GAP_SECONDS)
+        gap = min(max(self._seconds / LOOKS, MIN_GAP_SECONDS), MAX_GAP_SECONDS)
         while True:
             with self._changed:
                 self._has_news = False

@@ -1,5 +1,6 @@
 """Whatever becomes of an executor and its futures, each job ends once and no client waits for ever."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -94,6 +95,16 @@ def test_the_callers_executor_says_how_many_and_stays_open(
     assert second.wait(10).returncode == 0
     queue.close()
     assert executor.submit(lambda: "open").result(10) == "open"
+
+
+@pytest.mark.parametrize("drain", [1e300, math.inf])
+def test_any_time_to_drain_is_understood(make_queue: MakeQueue, program: ScriptedProgram, drain: float) -> None:
+    queue = make_queue(program.path)
+    job = ensure(queue, "a")
+    program.wait_reached("gate")
+    program.release("gate")
+    queue.close(drain=drain)
+    assert job.wait(0).returncode == 0
 
 
 def test_an_own_pool_is_gone_after_close(make_queue: MakeQueue, program: ScriptedProgram) -> None:

@@ -47,6 +47,11 @@ def test_all_of_them_are_set(tmp_path: Path) -> None:
     assert run(tmp_path, limits, python(code)) == Exit(0, expected, None)
 
 
+def test_a_limit_may_be_as_large_as_numbers_are(tmp_path: Path) -> None:
+    most = 2**63 - 2
+    assert run(tmp_path, Limits(time=1e300, memory=most, cpu=most, file_size=most), "exit 0") == Exit(0, "", None)
+
+
 def test_too_long(tmp_path: Path) -> None:
     end = run(tmp_path, Limits(time=0.2), "exec sleep 1000")
     assert end == Exit(-signal.SIGTERM, "", "It ran longer than its time limit of 0.2 seconds.")
@@ -145,6 +150,7 @@ def test_a_program_that_cannot_start_says_why_as_it_does_without_limits(
         Limits(memory=1.5),  # type: ignore[arg-type]
         Limits(cpu=True),
         Limits(file_size=-1),
+        Limits(memory=2**63 - 1),
         Limits(niceness=20),
         Limits(niceness=-1),
     ],

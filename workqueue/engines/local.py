@@ -221,7 +221,13 @@ class LocalEngine:
     def _wait_idle(self, timeout: float | None) -> bool:
         me = threading.get_ident()
         with self._changed:
-            return self._changed.wait_for(lambda: all(run.thread == me for run in self._runs.values()), timeout)
+            return self._changed.wait_for(
+                lambda: all(run.thread == me for run in self._runs.values()), _waitable(timeout)
+            )
+
+
+def _waitable(seconds: float | None) -> float | None:
+    return None if seconds is None or seconds > threading.TIMEOUT_MAX else seconds
 
 
 def _why_it_never_ran(future: "Future[None]") -> str:

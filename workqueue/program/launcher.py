@@ -3,7 +3,7 @@
 They must be set between fork and exec. `preexec_fn` would run Python in a forked child of a process with threads, which
 can deadlock on any lock that another thread held (the subprocess module's documentation warns of it); prlimit(2) comes
 after the program has begun, and only on Linux; a shell's `ulimit` rounds, differs between shells, and a shell that
-cannot exec a file takes it for a script. So a fresh interpreter does it and execs; that costs some 15 ms, and only
+cannot exec a file takes it for a script. So a fresh interpreter does it and execs; that costs some 16 ms, and only
 programs with limits pay them. An exec that fails is told over a pipe that closes with the exec that does not, the way
 `subprocess` does it: its reason stays exact.
 """

@@ -11,6 +11,9 @@ import resource
 import signal
 from typing import Final, NamedTuple
 
+#: What setrlimit(2) can be told.
+MAX_LIMIT: Final = 2**63 - 1
+
 
 class Limits(NamedTuple):
     """What one run of a program may use; None: as much as it likes."""
@@ -55,8 +58,8 @@ def check_limits(limits: Limits) -> None:
         raise ValueError(f"time_limit must be a number of seconds above 0, or None; got {time!r}")
     for name in ("memory", "cpu", "file_size"):
         value = getattr(limits, name)
-        if value is not None and not (_is_int(value) and value > 0):
-            raise ValueError(f"limits.{name} must be a whole number above 0, or None; got {value!r}")
+        if value is not None and not (_is_int(value) and 0 < value < MAX_LIMIT):
+            raise ValueError(f"limits.{name} must be a whole number above 0, below 2**63, or None; got {value!r}")
     if limits.niceness is not None and not (_is_int(limits.niceness) and 0 <= limits.niceness <= 19):
         raise ValueError(f"limits.niceness must be a whole number from 0 to 19, or None; got {limits.niceness!r}")
 

@@ -30,6 +30,9 @@ LOOK_SECONDS: Final = 0.05
 #: What a program gets between SIGTERM and SIGKILL: the 10 s of `docker stop`, halved to fit within them.
 TERMINATE_SECONDS: Final = 5.0
 
+#: `poll` takes no more than 24 days of milliseconds, and a time limit may be any number.
+MAX_WAIT_SECONDS: Final = 3600.0
+
 _READ_BYTES: Final = 64 * 1024
 
 
@@ -209,7 +212,7 @@ class _Reading:
 def _milliseconds(waits: list[float | None]) -> int | None:
     """The shortest wait for `poll`, rounded up: rounded down it would spin through the last millisecond."""
     seconds = [wait for wait in waits if wait is not None]
-    return math.ceil(min(seconds) * 1000) if seconds else None
+    return math.ceil(min(*seconds, MAX_WAIT_SECONDS) * 1000) if seconds else None
 
 
 def _open_exit_fd(pid: int) -> int | None:
