@@ -226,10 +226,6 @@ class LocalEngine:
             )
 
 
-def _waitable(seconds: float | None) -> float | None:
-    return None if seconds is None or seconds > threading.TIMEOUT_MAX else seconds
-
-
 def _why_it_never_ran(future: "Future[None]") -> str:
     if future.cancelled():
         return "The executor cancelled this job before it began."
