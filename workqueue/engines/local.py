@@ -220,10 +220,9 @@ class LocalEngine:
 
     def _wait_idle(self, timeout: float | None) -> bool:
         me = threading.get_ident()
+        seconds = None if timeout is None or timeout > threading.TIMEOUT_MAX else timeout
         with self._changed:
-            return self._changed.wait_for(
-                lambda: all(run.thread == me for run in self._runs.values()), _waitable(timeout)
-            )
+            return self._changed.wait_for(lambda: all(run.thread == me for run in self._runs.values()), seconds)
 
 
 def _why_it_never_ran(future: "Future[None]") -> str:
