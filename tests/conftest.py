@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import importlib
 import os
 import threading
 import time
@@ -62,6 +63,19 @@ def child_pids() -> set[int]:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             pids.update(map(int, file.read_text().split()))
     return pids
+
+
+def pytest_collection_finish() -> None:
+    """Let a thread that holds coverage's lock take it again.
+
+    It is held while a set is made, which may start a garbage collection; that may close a generator, whose code is
+    measured too, and the thread would wait for itself.
+    """
+    measuring = None
+    with contextlib.suppress(ImportError):
+        measuring = importlib.import_module("coverage").Coverage.current()
+    if measuring is not None and measuring._collector is not None:
+        measuring._collector.data_lock = threading.RLock()
 
 
 @pytest.fixture(autouse=True)
