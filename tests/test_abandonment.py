@@ -140,6 +140,31 @@ def test_who_comes_between_the_look_and_the_cancel_keeps_the_job(queue: WorkQueu
     assert job.state is State.CANCELLED
 
 
+def test_a_job_that_could_not_be_looked_at_is_not_taken_and_the_next_one_is(
+    make_queue: MakeQueue, program: ScriptedProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system has no thread to spare; who joined the job meanwhile is told its end."""
+    ends = Ends()
+    queue = make_queue(program.path, abandon_after=60.0, hooks=[ends])
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "workqueue-abandonment":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            queue.ensure_run(("a",))
+    assert ends.ended_one.wait(10)
+    assert (queue.jobs(), queue.statistics().failed) == ([], 1)
+    job = ensure(queue, "a")
+    program.wait_reached("gate")
+    program.release("gate")
+    assert job.wait(10).returncode == 0
+
+
 @pytest.mark.parametrize("seconds", [0, -1.0, math.inf, math.nan])
 def test_a_time_that_is_none_is_refused(seconds: float, make_queue: MakeQueue) -> None:
     with pytest.raises(ValueError, match="abandon_after must be a number of seconds above 0"):

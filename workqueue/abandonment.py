@@ -50,18 +50,27 @@ class Abandonment:
         self._has_news = False
         self._thread: threading.Thread | None = None
 
-    def jobs_changed(self) -> None:
-        """There is a first job, or there may be none left: look, and look again while there are any."""
+    def begin(self) -> None:
+        """There is a job: look now and then, as long as there are any.
+
+        Raises:
+            RuntimeError: the system has no thread to spare.
+        """
         if self._seconds is None:
             return
         with self._changed:
             self._has_news = True
-            self._changed.notify()
             if self._thread is None:
                 # A daemon: an interpreter that ends stops its jobs by itself.
                 thread = threading.Thread(target=self._run, name="workqueue-abandonment", daemon=True)
-                thread.start()  # raises when the system has no thread to spare; then the next job tries again
+                thread.start()
                 self._thread = thread
+
+    def wake(self) -> None:
+        """There may be no job left: look at once. It never raises."""
+        with self._changed:
+            self._has_news = True
+            self._changed.notify()
 
     def look(self) -> bool:
         """Cancel what has been alone for long enough; return whether there is any job. By one thread at a time."""

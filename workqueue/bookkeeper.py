@@ -40,7 +40,7 @@ class Bookkeeper:
         """See `Keeper`."""
         logger.debug("the job %s is queued", job.key, extra={"key": job.key})
         self._hooks.tell(Moment.QUEUED, job)
-        self._abandonment.jobs_changed()
+        self._abandonment.begin()
 
     def watched(self, job: Job) -> None:
         """See `Keeper`."""
@@ -68,7 +68,7 @@ class Bookkeeper:
         # still waiting, and would wait with it for a move that may never come.
         self._herald.moved()
         if not self._registry:
-            self._abandonment.jobs_changed()
+            self._abandonment.wake()
 
     def _count(self, job: Job) -> None:
         """Before the job is forgotten: who looks for the job, then for its failure, finds one of them."""
