@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from workqueue import Job, WorkQueue
-from workqueue.testing import ManualEngine
+from workqueue.testing import ManualEngine, ScriptedProgram, output, say, wait
 
 # What they assert is told in full, too. Here, since tests of several directories import them.
 pytest.register_assert_rewrite("tests.servers.checks", "tests.servers.server")
@@ -66,7 +66,7 @@ def child_pids() -> set[int]:
 
 
 def pytest_collection_finish() -> None:
-    """Take coverage's lock away, for which a thousand threads that begin at once have waited for ever.
+    """Take coverage's lock away: beside a busy writer, twenty readers were seen to stand at it for two minutes.
 
     It guards a dictionary of files against being emptied in mid-run, which only happens at the end here.
     """
@@ -121,6 +121,12 @@ def write_program(path: Path, text: str) -> Path:
     path.write_text(f"#!/bin/sh\nfor output; do :; done\n{text}\n")
     path.chmod(0o755)
     return path
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> ScriptedProgram:
+    """Says 0.5, waits at "gate", builds."""
+    return ScriptedProgram(tmp_path / "program", say(0.5), wait("gate"), output(b"built"))
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 import math
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import ensure
 from workqueue import Hooks, Job, JobSnapshot, State, WorkQueue
 from workqueue.abandonment import Abandonment
-from workqueue.testing import ManualEngine, ScriptedProgram, collect, output, say, wait
+from workqueue.testing import ManualEngine, ScriptedProgram, collect
 
 MakeQueue = Callable[..., WorkQueue]
 
@@ -31,12 +30,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> ScriptedProgram:
-    """Says 0.5, waits at "gate", builds."""
-    return ScriptedProgram(tmp_path / "program", say(0.5), wait("gate"), output(b"built"))
 
 
 def test_a_job_that_nobody_watches_is_cancelled(make_queue: MakeQueue, program: ScriptedProgram) -> None:

@@ -11,15 +11,9 @@ from workqueue import Job, QueueFull, State, WorkQueue
 from workqueue.engines.base import Task
 from workqueue.engines.run import run_task
 from workqueue.storage import DiskStorage
-from workqueue.testing import ManualEngine, ScriptedProgram, collect, output, say, wait
+from workqueue.testing import ManualEngine, ScriptedProgram, collect
 
 MakeQueue = Callable[..., WorkQueue]
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> ScriptedProgram:
-    """Says 0.5, waits at "gate", builds."""
-    return ScriptedProgram(tmp_path / "program", say(0.5), wait("gate"), output(b"built"))
 
 
 def running(queue: WorkQueue, program: ScriptedProgram, *arguments: str) -> Job:

@@ -188,5 +188,5 @@ def test_log_lines_have_the_key_of_their_job(
     lines = {record.getMessage(): getattr(record, "key", None) for record in caplog.records}
     assert set(lines.values()) == {job.key}
     assert any("has started" in line for line in lines)
-    assert any("has succeeded after" in line for line in lines)
+    assert any("has ended: succeeded, after" in line for line in lines)
     assert any("invalid program" in line for line in lines)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workqueue.testing import ScriptedProgram, output, say, wait
+from workqueue.testing import ScriptedProgram
 
 _FALLS_OFF = r"""
 import os, sys
@@ -38,12 +38,6 @@ try:
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> ScriptedProgram:
-    """Says 0.5, waits at "gate", builds."""
-    return ScriptedProgram(tmp_path / "program", say(0.5), wait("gate"), output(b"built"))
 
 
 class Child:

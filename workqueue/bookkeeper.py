@@ -77,9 +77,9 @@ class Bookkeeper:
         if (returncode := snapshot.progress.returncode) is not None:
             self._failures.remember(job, returncode)
         logger.info(
-            "the job %s has %s after %.3f s in the line and %.3f s of running",
+            "the job %s has ended: %s, after %.3f s in the line and %.3f s of running",
             job.key,
-            "been cancelled" if snapshot.state.value == "cancelled" else snapshot.state.value,
+            snapshot.state.value,
             snapshot.wait_seconds,
             snapshot.run_seconds,
             extra={"key": job.key},

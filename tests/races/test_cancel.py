@@ -12,15 +12,9 @@ from workqueue.engines.local import LocalEngine
 from workqueue.engines.local_run import LocalRun
 from workqueue.engines.run import run_task
 from workqueue.program.process import Process
-from workqueue.testing import ScriptedProgram, collect, output, say, wait
+from workqueue.testing import ScriptedProgram, collect
 
 MakeQueue = Callable[..., WorkQueue]
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> ScriptedProgram:
-    """Says 0.5, waits at "gate", builds."""
-    return ScriptedProgram(tmp_path / "program", say(0.5), wait("gate"), output(b"built"))
 
 
 @pytest.fixture
