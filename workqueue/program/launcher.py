@@ -8,16 +8,15 @@ programs with limits pay them. An exec that fails is told over a pipe that close
 `subprocess` does it: its reason stays exact.
 """
 
-import errno
 import json
 import os
 import select
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from workqueue.program.interpreter import interpreter
 from workqueue.program.limits import Limits
 
 #: A new interpreter takes a hundredth of this. Then the program is taken to have started: somebody who forked in
@@ -62,9 +61,7 @@ class Launcher:
         """What to run in place of the program."""
         limits = json.dumps([[which, *values] for which, values in self._limits.kept_by_kernel.items()])
         niceness = str(self._limits.niceness or 0)
-        # Isolated and without site: the program's environment may hold PYTHON... variables that are meant for it.
-        script = [_interpreter(), "-I", "-S", "-c", _SCRIPT]
-        return [*script, str(self._writer), limits, niceness, str(program), *arguments]
+        return [*interpreter(), "-c", _SCRIPT, str(self._writer), limits, niceness, str(program), *arguments]
 
     def check(self) -> None:
         """Wait until the program has taken over; called once it was started.
@@ -91,13 +88,3 @@ class Launcher:
         if self._writer >= 0:
             os.close(self._writer)
             self._writer = -1
-
-
-def _interpreter() -> str:
-    # A server that embeds Python, such as uWSGI, has its own name in sys.executable.
-    if "py" in Path(sys.executable or "").name:
-        return sys.executable
-    path = Path(sys.exec_prefix, "bin", "python3")
-    if not path.exists():
-        raise OSError(errno.ENOENT, "limits need a Python interpreter, and there is none in sys.exec_prefix")
-    return str(path)

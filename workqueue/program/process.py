@@ -52,15 +52,37 @@ class Sink(Protocol):
         ...
 
 
+class Guard(Protocol):
+    """Who kills the program should this process die; see `workqueue.program.warden.Guard`."""
+
+    @property
+    def channel(self) -> int | None:
+        """A descriptor that becomes readable when `renew` is to be called."""
+        ...
+
+    def started(self, pid: int) -> None:
+        """Take the program's number."""
+        ...
+
+    def renew(self) -> None:
+        """Replace whoever died."""
+        ...
+
+
 class Process:
     """A started program, until it is reaped. Any thread may stop it; one thread reads it.
+
+    Args:
+        popen: the program.
+        guard: told of it, and kept alive while it is read; None: nobody.
 
     Raises:
         ProgramError: there is no descriptor left to watch it with; it is dead then.
     """
 
-    def __init__(self, popen: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, popen: "subprocess.Popen[bytes]", guard: Guard | None = None) -> None:
         self._popen = popen
+        self._guard = guard
         self._lock = threading.Lock()  # guards all below, and with _is_over the meaning of the process group's number
         self._is_over = False
         self._kill_at: float | None = None
@@ -73,6 +95,8 @@ class Process:
                 self._kill_group(signal.SIGKILL)
             raise ProgramError(f"Cannot watch the program: {err.strerror}") from err
         os.set_blocking(self._wake_writer, False)
+        if guard is not None:
+            guard.started(popen.pid)
 
     @property
     def timed_out(self) -> bool:
@@ -108,7 +132,7 @@ class Process:
         end = None if time_limit is None else time.monotonic() + time_limit
         with self._popen:
             try:
-                _Reading(self._popen, sink, self._wake_reader, lambda: self._keep_time(end)).run()
+                _Reading(self._popen, sink, self._wake_reader, lambda: self._keep_time(end), self._guard).run()
             finally:
                 with self._lock:
                     self._kill_group(signal.SIGKILL)
@@ -146,10 +170,16 @@ class _Reading:
         sink: takes its output.
         wake: a descriptor that becomes readable when `keep_time` has something new to say.
         keep_time: does what is due; returns the seconds until something else is, or None.
+        guard: who may have to be renewed.
     """
 
     def __init__(
-        self, popen: "subprocess.Popen[bytes]", sink: Sink, wake: int, keep_time: Callable[[], float | None]
+        self,
+        popen: "subprocess.Popen[bytes]",
+        sink: Sink,
+        wake: int,
+        keep_time: Callable[[], float | None],
+        guard: Guard | None,
     ) -> None:
         assert popen.stdout is not None
         assert popen.stderr is not None
@@ -157,6 +187,7 @@ class _Reading:
         self._sink = sink
         self._wake = wake
         self._keep_time = keep_time
+        self._guard = guard
         self._open = {popen.stdout.fileno(): sink.stdout, popen.stderr.fileno(): sink.stderr}
         self._poll = select.poll()
         # The moment at which to stop reading, once the program has exited.
@@ -165,8 +196,9 @@ class _Reading:
     def run(self) -> None:
         exit_fd = _open_exit_fd(self._popen.pid)
         try:
-            for fd in (self._wake, *self._open, *([] if exit_fd is None else [exit_fd])):
-                self._poll.register(fd, select.POLLIN)
+            for fd in (self._wake, *self._open, exit_fd, self._channel):
+                if fd is not None:
+                    self._poll.register(fd, select.POLLIN)
             while self._read_once(exit_fd):
                 pass
         finally:
@@ -185,6 +217,8 @@ class _Reading:
                 self._read(fd)
             elif fd == self._wake:
                 os.read(fd, _READ_BYTES)
+            elif fd == self._channel:
+                self._renew_guard()
             else:
                 self._poll.unregister(fd)
                 self._begin_end()
@@ -200,6 +234,18 @@ class _Reading:
         else:
             self._poll.unregister(fd)
             del self._open[fd]
+
+    @property
+    def _channel(self) -> int | None:
+        return None if self._guard is None else self._guard.channel
+
+    def _renew_guard(self) -> None:
+        assert self._guard is not None
+        assert self._channel is not None
+        self._poll.unregister(self._channel)
+        self._guard.renew()
+        if self._channel is not None:
+            self._poll.register(self._channel, select.POLLIN)
 
     def _begin_end(self) -> None:
         if self._deadline is None:

@@ -15,6 +15,7 @@ from workqueue.program.process import Process
 from workqueue.program.protocol import OutputParser
 from workqueue.program.start import start
 from workqueue.program.tail import Tail
+from workqueue.program.warden import Guard
 from workqueue.progress import Progress
 from workqueue.streams.conflate import Conflater
 
@@ -55,6 +56,7 @@ def run_program(
     env: Mapping[str, str] = MappingProxyType({}),
     log: Log = logger,
     redact: Callable[[str], str] = str,
+    guard: Guard | None = None,
 ) -> Exit:
     """Run a program to its end.
 
@@ -67,11 +69,13 @@ def run_program(
         env: what to add to its environment.
         log: takes warnings about what it prints.
         redact: takes out of its output what must not be in a log.
+        guard: sees to it that the program dies with this process.
 
     Raises:
         ProgramError: it cannot start.
     """
-    process = Process(start(program, arguments, limits=limits, env=env))
+    inherited = () if guard is None else guard.inherited
+    process = Process(start(program, arguments, limits=limits, env=env, inherited=inherited), guard)
     on_start(process)
     sink = _ProgressSink(on_progress, log, redact)
     returncode = process.read_until_exit(sink, limits.time)

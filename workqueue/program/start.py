@@ -21,6 +21,7 @@ def start(
     *,
     limits: Limits = _NO_LIMITS,
     env: Mapping[str, str] = MappingProxyType({}),
+    inherited: tuple[int, ...] = (),
 ) -> "subprocess.Popen[bytes]":
     """Start a program the way every job is: unread input, unbuffered pipes, a process group of its own.
 
@@ -32,23 +33,24 @@ def start(
         arguments: what follows the path on its command line.
         limits: what it may use; its time is not kept here.
         env: what to add to its environment.
+        inherited: the descriptors to pass on, besides stdin, stdout and stderr.
 
     Raises:
         ProgramError: it cannot start; the text names the program and the reason.
     """
     try:
         if limits.kept_by_kernel or limits.niceness:
-            return _start_limited(program, arguments, limits, env)
-        return _popen([str(program), *arguments], env)
+            return _start_limited(program, arguments, limits, env, inherited)
+        return _popen([str(program), *arguments], env, inherited)
     except OSError as err:
         raise ProgramError(f"Cannot start the program {program}: {_reason(program, err)}") from err
 
 
 def _start_limited(
-    program: Path, arguments: Sequence[str], limits: Limits, env: Mapping[str, str]
+    program: Path, arguments: Sequence[str], limits: Limits, env: Mapping[str, str], inherited: tuple[int, ...]
 ) -> "subprocess.Popen[bytes]":
     with Launcher(limits) as launcher:
-        popen = _popen(launcher.command(program, arguments), env, launcher.inherited)
+        popen = _popen(launcher.command(program, arguments), env, (*launcher.inherited, *inherited))
         try:
             launcher.check()
         except BaseException:
@@ -58,9 +60,7 @@ def _start_limited(
         return popen
 
 
-def _popen(
-    command: Sequence[str], env: Mapping[str, str], inherited: tuple[int, ...] = ()
-) -> "subprocess.Popen[bytes]":
+def _popen(command: Sequence[str], env: Mapping[str, str], inherited: tuple[int, ...]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

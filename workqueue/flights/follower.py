@@ -1,0 +1,192 @@
+"""4 follower: files of other processes change -> whoever follows them looks.
+
+One thread for all that this process follows, however many jobs wait. It is told by `changes`; besides it looks every
+second at what there is: files that are followed, and those that have come. One look at a directory's listing costs as
+much as there are runs on the host, not as much as there are jobs that wait here.
+
+A file's last writer, when it dies, closes the file first and loses its lock a moment later. So after a close there are
+some more looks, at growing distances.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from workqueue.flights.changes import LOST, Change, Changes
+
+#: Seconds after a writer closed a file at which to look again.
+_LOOKS_AFTER_CLOSE: Final = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
+
+logger = logging.getLogger("workqueue")
+
+Look = Callable[[], None]
+"""Looks at one file; called by the following thread alone."""
+
+
+class _Soon(NamedTuple):
+    at: float
+    directory: Path
+    name: str
+
+
+class Follower:
+    """Files that are followed, by any number of queues. Callable from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards all below
+        self._looks: dict[Path, dict[str, list[Look]]] = {}
+        self._numbers: dict[int, Path] = {}
+        self._always: set[tuple[Path, str]] = set()
+        self._changes: Changes | None = None
+
+    def open(self, directory: Path) -> None:
+        """Follow files of this directory from now on. Idempotent.
+
+        Raises:
+            OSError, RuntimeError: the system has no descriptor or no thread to spare.
+        """
+        with self._lock:
+            if directory in self._looks:
+                return
+            if self._changes is None:
+                self._changes = self._begin()
+            self._looks[directory] = {}
+            self._numbers[self._changes.watch(directory)] = directory
+
+    def close(self, directory: Path) -> None:
+        """Follow none of them any more; after the last directory the thread ends."""
+        with self._lock:
+            self._looks.pop(directory, None)
+            if not self._looks and self._changes is not None:
+                self._changes.wake()
+                self._changes = None
+                self._numbers.clear()
+
+    def follow(self, directory: Path, name: str, look: Look, *, always: bool = False) -> None:
+        """Call `look` when this file changes, and now and then when it exists.
+
+        Args:
+            directory: one that is open.
+            name: the file, which may not exist yet.
+            look: called by the following thread alone, one call at a time; it must not raise.
+            always: call it once now, and now and then also when the file does not exist.
+        """
+        with self._lock:
+            self._looks.setdefault(directory, {}).setdefault(name, []).append(look)
+            if always:
+                self._always.add((directory, name))
+            changes = self._changes
+        if always and changes is not None:
+            changes.wake()
+
+    def unfollow(self, directory: Path, name: str, look: Look) -> None:
+        """Do not call it any more; one call may be under way. Idempotent."""
+        with self._lock:
+            looks = self._looks.get(directory, {})
+            # By equality, since a bound method is a new object each time.
+            left = [other for other in looks.get(name, ()) if other != look]
+            if left:
+                looks[name] = left
+            else:
+                looks.pop(name, None)
+                self._always.discard((directory, name))
+
+    def _begin(self) -> Changes:
+        changes = Changes()
+        thread = threading.Thread(target=self._run, args=(changes,), name="workqueue-follower", daemon=True)
+        try:
+            thread.start()
+        except BaseException:
+            changes.close()
+            raise
+        return changes
+
+    def _run(self, changes: Changes) -> None:
+        soon: list[_Soon] = []
+        next_look = 0.0
+        try:
+            while self._is_wanted(changes):
+                told = changes.wait(self._seconds(soon, next_look))
+                now = time.monotonic()
+                if now >= next_look or any(change.directory == LOST for change in told):
+                    next_look = now + changes.look_seconds
+                    self._look_at_all()
+                elif not told:
+                    self._look_always()  # woken: somebody follows something new
+                soon = self._look_at_changed(told, soon, now)
+        finally:
+            changes.close()
+
+    def _is_wanted(self, changes: Changes) -> bool:
+        with self._lock:
+            return self._changes is changes
+
+    def _seconds(self, soon: list["_Soon"], next_look: float) -> float | None:
+        times = [entry.at for entry in soon]
+        with self._lock:
+            if any(self._looks.values()):
+                times.append(next_look)
+        return min(times) - time.monotonic() if times else None
+
+    def _look_at_changed(self, told: list[Change], soon: list["_Soon"], now: float) -> list["_Soon"]:
+        """Look at what has changed, and at what is due; return what is due later."""
+        with self._lock:
+            numbers = dict(self._numbers)
+        changed: dict[tuple[Path, str], bool] = {}
+        for change in told:
+            if (directory := numbers.get(change.directory)) is not None:
+                name = (directory, change.name)
+                changed[name] = changed.get(name, False) or change.is_closed
+        due = {(entry.directory, entry.name) for entry in soon if entry.at <= now}
+        for directory, file in {*changed, *due}:
+            self._look(directory, file)
+        later = [entry for entry in soon if entry.at > now]
+        for (directory, file), is_closed in changed.items():
+            if is_closed and self._find(directory, file):
+                later += [_Soon(now + seconds, directory, file) for seconds in _LOOKS_AFTER_CLOSE]
+        return later
+
+    def _look_always(self) -> None:
+        with self._lock:
+            always = list(self._always)
+        for directory, name in always:
+            self._look(directory, name)
+
+    def _look_at_all(self) -> None:
+        self._look_always()
+        with self._lock:
+            directories = [directory for directory, looks in self._looks.items() if looks]
+            always = set(self._always)
+        for directory in directories:
+            try:
+                names = os.listdir(directory)
+            except OSError:
+                continue
+            for name in names:
+                if (directory, name) not in always:
+                    self._look(directory, name)
+
+    def _find(self, directory: Path, name: str) -> list[Look]:
+        with self._lock:
+            return list(self._looks.get(directory, {}).get(name, ()))
+
+    def _look(self, directory: Path, name: str) -> None:
+        for look in self._find(directory, name):
+            try:
+                look()
+            except Exception:
+                logger.exception("exception in workqueue")
+
+
+def _reset_in_child() -> None:
+    global follower  # noqa: PLW0603 - the one of this process, which a forked child is not
+    follower = Follower()
+
+
+#: The one of this process: inotify has few instances to give, and a thread for each queue would buy nothing.
+follower = Follower()
+os.register_at_fork(after_in_child=_reset_in_child)
