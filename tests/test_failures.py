@@ -5,39 +5,59 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import IdleKeeper, ensure, write_program
-from workqueue import Job, WorkQueue
+from tests.conftest import ensure, write_program
+from workqueue import Progress, WorkQueue
 from workqueue.failures import MAX_REMEMBERED, Failures
+from workqueue.progress import failed_exit
 from workqueue.testing import ManualEngine, ScriptedProgram, collect, exit_with, print_error
 
 MakeQueue = Callable[..., WorkQueue]
 
 
-def job(key: str) -> Job:
-    return Job((), key, IdleKeeper())
+FAILURE = failed_exit(1, "why")
 
 
-def test_a_failure_is_remembered_for_its_time() -> None:
+def test_a_failure_is_remembered_for_its_time_by_all(tmp_path: Path) -> None:
     now = [0.0]
-    failures, failed = Failures(10.0, lambda: now[0]), job("a")
-    failures.remember(failed, 1)
+    failures, others = (Failures(10.0, tmp_path / "failed", lambda: now[0]) for _ in range(2))
+    failures.remember("a", FAILURE)
     now[0] = 9.9
-    assert failures.get("a") is failed
+    assert failures.get("a") == others.get("a") == FAILURE
     now[0] = 10.0
+    assert failures.get("a") is others.get("a") is None
+    assert list((tmp_path / "failed").iterdir()) == []
+
+
+def test_a_failure_is_forgotten_by_all(tmp_path: Path) -> None:
+    failures, others = (Failures(10.0, tmp_path) for _ in range(2))
+    failures.remember("a", FAILURE)
+    others.forget("a")
     assert failures.get("a") is None
+
+
+@pytest.mark.parametrize("text", [b"", b"[1", b"[]", b"{}", b'["a", 1, "b"]'])
+def test_a_file_that_is_no_failure_is_none(text: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(text)
+    assert Failures(10.0, tmp_path).get("a") is None
+
+
+def test_a_disk_that_takes_no_failure_costs_no_more_than_that(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "failed").write_text("a file")
+    Failures(10.0, tmp_path / "failed").remember("a", FAILURE)
+    assert "cannot remember a failure: " in caplog.text
 
 
 @pytest.mark.parametrize("returncode", [0, -9, -15, -998, -999])
-def test_only_an_exit_of_the_programs_own_is_remembered(returncode: int) -> None:
-    failures = Failures(10.0)
-    failures.remember(job("a"), returncode)
+def test_only_an_exit_of_the_programs_own_is_remembered(returncode: int, tmp_path: Path) -> None:
+    failures = Failures(10.0, tmp_path)
+    failures.remember("a", FAILURE._replace(returncode=returncode))
     assert failures.get("a") is None
 
 
-def test_no_more_are_remembered_than_there_is_room_for() -> None:
-    failures = Failures(10.0)
+def test_no_more_are_remembered_than_there_is_room_for(tmp_path: Path) -> None:
+    failures = Failures(10.0, tmp_path)
     for i in range(MAX_REMEMBERED + 5):
-        failures.remember(job(str(i)), 1)
+        failures.remember(str(i), FAILURE)
     assert failures.get("4") is None
     assert failures.get("5") is not None
 
@@ -81,7 +101,7 @@ def test_a_failure_between_two_looks_is_told_and_not_run_again(
     engine.start(first)
     get = Failures.get
 
-    def get_then_fail(self: Failures, key: str) -> Job | None:
+    def get_then_fail(self: Failures, key: str) -> Progress | None:
         found = get(self, key)
         if engine.tasks:
             monkeypatch.undo()
@@ -89,7 +109,9 @@ def test_a_failure_between_two_looks_is_told_and_not_run_again(
         return found
 
     monkeypatch.setattr(Failures, "get", get_then_fail)
-    assert ensure(queue, "a") is first
+    again = ensure(queue, "a")
+    assert again is not first
+    assert again.wait(0) == failed_exit(3, "no")
     assert engine.tasks == []
     assert queue.jobs() == []
 

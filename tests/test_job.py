@@ -24,7 +24,7 @@ class Receipt:
         self.n_ahead = place
         self.n_cancels = 0
 
-    def cancel(self) -> None:
+    def cancel(self, *, for_all: bool = True) -> None:
         self.n_cancels += 1
 
 

@@ -74,8 +74,7 @@ class Bookkeeper:
         """Before the job is forgotten: who looks for the job, then for its failure, finds one of them."""
         snapshot = job.snapshot()
         self._tally.add(snapshot)
-        if (returncode := snapshot.progress.returncode) is not None:
-            self._failures.remember(job, returncode)
+        self._failures.remember(job.key, snapshot.progress)
         logger.info(
             "the job %s has ended: %s, after %.3f s in the line and %.3f s of running",
             job.key,

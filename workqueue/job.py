@@ -26,8 +26,8 @@ class Ticket(Protocol):
         """How many come before it."""
         ...
 
-    def cancel(self) -> None:
-        """Stop it."""
+    def cancel(self, *, for_all: bool = True) -> None:
+        """Stop it, for all processes or for this one."""
         ...
 
 
@@ -84,6 +84,7 @@ class Job:
         self._started: float | None = None
         self._ended: float | None = None
         self._was_queued = False
+        self._cancels_for_all = True
         self._n_waiting = 0
         self._n_visits = 0
 
@@ -176,11 +177,12 @@ class Job:
         Returns:
             Whether it was still to end. False: it had ended, and nothing happens.
         """
-        return self._cancel_if(lambda: True)
+        return self._cancel_if(lambda: True, for_all=True)
 
     def abandon(self, n_visits: int) -> bool:
         """Cancel it, unless somebody watches it or has come since it had this many visits; return whether it was."""
-        return self._cancel_if(lambda: not self.n_watchers and self.n_visits == n_visits)
+        # Other processes may have somebody who watches it.
+        return self._cancel_if(lambda: not self.n_watchers and self.n_visits == n_visits, for_all=False)
 
     def join(self) -> bool:
         """Note that somebody more asks for it; return whether he may have it, or it is being cancelled."""
@@ -208,6 +210,8 @@ class Job:
     def report(self, progress: Progress) -> None:
         """Take an engine's report: the first one says that the job runs, one with a returncode that it has ended.
 
+        One with somebody ahead says that it waits again, since where it ran was lost.
+
         Raises:
             IllegalMove: the job has ended already.
         """
@@ -224,7 +228,9 @@ class Job:
         with self._lock:
             self._post(progress)
         self._outbox.emit()
-        if not is_end:
+        if self.state is State.PENDING:
+            self._keeper.watched(self)  # set back: it is among those again that wait to be told their place
+        elif not is_end:
             tell = self._keeper.started if is_start else self._keeper.progressed
             tell(self)
 
@@ -240,12 +246,13 @@ class Job:
                 self._post(progress)
             self._outbox.emit()
 
-    def _cancel_if(self, may: Callable[[], bool]) -> bool:
+    def _cancel_if(self, may: Callable[[], bool], *, for_all: bool) -> bool:
         with self._lock:
             if self._state.is_final or not may():
                 return False
             is_first = self._state is not State.CANCELLING
             self._state = next_state(self._state, Event.CANCEL)
+            self._cancels_for_all = for_all
         # Taken out of the registry first: who is told of the end, and asks again, must not be given this job.
         if is_first:
             self._keeper.cancelled(self)
@@ -255,8 +262,9 @@ class Job:
     def _stop(self) -> None:
         with self._lock:
             ticket = self._ticket
+            for_all = self._cancels_for_all
         if ticket is not None:
-            ticket.cancel()
+            ticket.cancel(for_all=for_all)
 
     def _note_time(self, is_end: bool) -> None:
         now = time.monotonic()

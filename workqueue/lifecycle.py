@@ -2,7 +2,9 @@
 
 Every move is in MOVES; what is not there is refused and changes nothing. A job that was built meanwhile, or that
 cannot be started, ends without ever running, so PENDING has ways to these ends. A job that is being cancelled ends as
-its engine says: by the time it is asked to stop, the program may have succeeded, or failed by itself.
+its engine says: by the time it is asked to stop, the program may have succeeded, or failed by itself. Another process
+may cancel it too, so it can be stopped without having been asked; and where that process ran it and died, it is set
+back: it waits again.
 """
 
 from collections.abc import Mapping
@@ -38,6 +40,7 @@ class Event(Enum):
     FAILURE = "failure"
     CANCEL = "cancel"
     STOPPED = "stopped"
+    SETBACK = "setback"
 
 
 MOVES: Final[Mapping[tuple[State, Event], State]] = MappingProxyType(
@@ -45,14 +48,18 @@ MOVES: Final[Mapping[tuple[State, Event], State]] = MappingProxyType(
         (State.PENDING, Event.PROGRESS): State.RUNNING,
         (State.PENDING, Event.SUCCESS): State.SUCCEEDED,
         (State.PENDING, Event.FAILURE): State.FAILED,
+        (State.PENDING, Event.STOPPED): State.CANCELLED,
         (State.PENDING, Event.CANCEL): State.CANCELLING,
         (State.RUNNING, Event.PROGRESS): State.RUNNING,
         (State.RUNNING, Event.SUCCESS): State.SUCCEEDED,
         (State.RUNNING, Event.FAILURE): State.FAILED,
+        (State.RUNNING, Event.STOPPED): State.CANCELLED,
+        (State.RUNNING, Event.SETBACK): State.PENDING,
         (State.RUNNING, Event.CANCEL): State.CANCELLING,
         (State.CANCELLING, Event.PROGRESS): State.CANCELLING,
         (State.CANCELLING, Event.SUCCESS): State.SUCCEEDED,
         (State.CANCELLING, Event.FAILURE): State.FAILED,
+        (State.CANCELLING, Event.SETBACK): State.CANCELLING,
         (State.CANCELLING, Event.CANCEL): State.CANCELLING,
         (State.CANCELLING, Event.STOPPED): State.CANCELLED,
     }
@@ -62,7 +69,7 @@ MOVES: Final[Mapping[tuple[State, Event], State]] = MappingProxyType(
 def event_of(progress: Progress) -> Event:
     """Which event a report is, by its returncode."""
     if progress.returncode is None:
-        return Event.PROGRESS
+        return Event.SETBACK if progress.n_ahead_in_queue else Event.PROGRESS
     return {0: Event.SUCCESS, CANCELLED: Event.STOPPED}.get(progress.returncode, Event.FAILURE)
 
 

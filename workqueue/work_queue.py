@@ -1,29 +1,29 @@
 """0 work_queue: a request's way through the stages; it owns no logic of its own."""
 
 import contextlib
+import functools
 import os
+import weakref
 from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal
 
-from workqueue.abandonment import Abandonment
-from workqueue.bookkeeper import Bookkeeper
 from workqueue.engines.base import Engine
-from workqueue.engines.herald import Herald
-from workqueue.engines.local import DEFAULT_MAX_RUNNING, LocalEngine
+from workqueue.engines.local import DEFAULT_MAX_RUNNING
 from workqueue.errors import IllegalMove, QueueClosed
-from workqueue.failures import Failures
-from workqueue.hooks import HookCaller, Hooks
+from workqueue.flights.journal import Journals
+from workqueue.hooks import Hooks
 from workqueue.job import Job
+from workqueue.locks import check_excludes
 from workqueue.options import check_at_least, check_word
 from workqueue.params import Params, check_params, key_for_params, server_identity
+from workqueue.parts import Parts, in_child, journals_of, make_parts
 from workqueue.program.limits import Limits, check_limits
 from workqueue.progress import Progress, failed, succeeded
-from workqueue.registry import Registry
 from workqueue.signals import ClosingHandler
-from workqueue.statistics import JobSnapshot, Statistics, Tally
+from workqueue.statistics import JobSnapshot, Statistics
 from workqueue.storage.disk import DiskStorage
 from workqueue.streams import to_generator
 from workqueue.tasks import TaskMaker
@@ -51,6 +51,8 @@ class WorkQueue:
         tenant: names who asks, from the params; called by `ensure_run`. The tenants take turns, so that one who asks
             for a thousand builds is one of many in the line. None: all are the same.
         max_running_per_tenant: how many jobs of one tenant run at once; None: as many as run at all.
+        max_running_on_host: how many programs run at once in all processes of this host that have this `storage_dir`;
+            all must say the same. None: as many as each of them runs.
         time_limit: seconds that a program may run; then it is stopped, and its job has failed. None: any time.
         limits: what a program may use besides: memory, CPU time, the size of files; and how nice it is to others.
         failure_ttl: seconds for which a program's failure is the answer to whoever asks for the same again, who
@@ -78,6 +80,7 @@ class WorkQueue:
         max_pending: int | None = None,
         tenant: Callable[[Params], str] | None = None,
         max_running_per_tenant: int | None = None,
+        max_running_on_host: int | None = None,
         time_limit: float | None = None,
         limits: Limits = _NO_LIMITS,
         failure_ttl: float = 0.0,
@@ -91,11 +94,17 @@ class WorkQueue:
             raise TypeError(
                 "give WorkQueue one of executor, max_running and engine: each says how many jobs run at once"
             )
-        if engine is not None and max_running_per_tenant is not None:
-            raise TypeError("max_running_per_tenant is for the engine to keep; give it to the engine")
+        for name in ("max_running_per_tenant", "max_running_on_host"):
+            if engine is not None and locals()[name] is not None:
+                raise TypeError(f"{name} is for the engine to keep; give it to the engine")
         if time_limit is not None and limits.time is not None:
             raise TypeError("give WorkQueue one of time_limit and limits.time")
-        check_at_least(1, max_running=max_running, max_running_per_tenant=max_running_per_tenant)
+        check_at_least(
+            1,
+            max_running=max_running,
+            max_running_per_tenant=max_running_per_tenant,
+            max_running_on_host=max_running_on_host,
+        )
         check_at_least(0, max_pending=max_pending)
         check_word(token_in, "token_in", ("argv", "env"))
         limits = limits if time_limit is None else limits._replace(time=time_limit)
@@ -109,28 +118,39 @@ class WorkQueue:
             server_identity(server)
         self._allowed_servers = None if allowed_servers is None else tuple(allowed_servers)
         self._storage = DiskStorage(self.storage_dir)
-        self._storage.sweep()
         hides_token = token_in == "env"  # noqa: S105 - as above
         self._tasks = TaskMaker(self.program_path, self._storage, limits, hides_token=hides_token)
-        self._engine: Engine = engine or LocalEngine(
-            executor, max_running or DEFAULT_MAX_RUNNING, max_running_per_tenant
+        self._make_parts = functools.partial(
+            make_parts,
+            self.storage_dir,
+            engine=engine,
+            max_running=max_running or DEFAULT_MAX_RUNNING,
+            max_running_per_tenant=max_running_per_tenant,
+            max_running_on_host=max_running_on_host,
+            max_pending=max_pending,
+            failure_ttl=failure_ttl,
+            abandon_after=abandon_after,
+            hooks=tuple(hooks),
         )
-        herald = Herald()
-        self._engine.call_when_moved(herald.moved)
-        n_running = self._engine.max_running or 0
-        self._registry: Registry[Job] = Registry(None if max_pending is None else n_running + max_pending)
-        self._failures = Failures(failure_ttl)
-        self._tally = Tally()
-        self._hooks = HookCaller(tuple(hooks))
-        self._books = Bookkeeper(
-            registry=self._registry,
-            herald=herald,
-            failures=self._failures,
-            tally=self._tally,
-            abandonment=Abandonment(abandon_after, self._registry.live),
-            hooks=self._hooks,
-        )
+        self._executor = executor
+        self._use(self._make_parts(executor=executor))
+        if engine is None:
+            check_excludes(self.storage_dir)
+            Journals(journals_of(self.storage_dir)).sweep()
+        self._storage.sweep()
         self._is_closed = False
+        _queues.add(self)
+
+    def _use(self, parts: Parts) -> None:
+        self._engine, self._registry, self._failures, self._tally, self._hooks, self._books = parts
+
+    def _renew_in_child(self) -> None:
+        """Begin anew in a forked child, which has none of the threads and is to have none of the jobs.
+
+        Whatever another thread had locked when this process was forked off stays locked for ever, so all of it is left
+        as it is, and new parts are made.
+        """
+        self._use(self._make_parts(executor=in_child(self._executor), max_running=self._engine.max_running or 1))
 
     @property
     def executor(self) -> Executor | None:
@@ -149,8 +169,8 @@ class WorkQueue:
                 though it failed a moment ago. A job that is being built is joined all the same.
 
         Returns:
-            The job to watch, new or somebody's, or one that failed less than `failure_ttl` seconds ago; None when the
-            result is there.
+            The job to watch, new or somebody's, or one that has ended already, as the run did that failed less than
+            `failure_ttl` seconds ago; None when the result is there.
 
         Raises:
             InvalidParams: these can never run.
@@ -164,7 +184,7 @@ class WorkQueue:
         elif self._storage.has(key):
             return None
         elif (failure := self._failures.get(key)) is not None:
-            return failure
+            return self._failed(params, key, failure)
         tenant = "" if self._tenant is None else self._tenant(params)
         if self._is_closed and self._registry.get(key) is None:
             raise QueueClosed("the work queue was closed; it takes no new jobs")
@@ -195,8 +215,8 @@ class WorkQueue:
                 return None
             # For the same reason; those who joined this job meanwhile are told how the other one failed.
             if (failure := self._failures.get(job.key)) is not None:
-                job.report(failure.current_progress)
-                return failure
+                job.report(failure)
+                return job
             job.enqueue()
             ticket = self._engine.submit(self._tasks.task(job, tenant=tenant, is_refresh=refresh), job.report)
         except BaseException:
@@ -205,6 +225,12 @@ class WorkQueue:
                 job.report(failed("The job could not be queued."))
             raise
         job.attach(ticket)
+        return job
+
+    def _failed(self, params: Params, key: str, failure: Progress) -> Job:
+        """A job for who asks again too soon, that has ended already."""
+        job = Job(params, key, self._books)
+        job.report(failure)
         return job
 
     def jobs(self) -> list[JobSnapshot]:
@@ -272,3 +298,15 @@ class WorkQueue:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close(None if kind is None else 0.0)
+
+
+#: Those of this process that are in use, to be made anew in its forked children.
+_queues: Final["weakref.WeakSet[WorkQueue]"] = weakref.WeakSet()
+
+
+def _renew_all_in_child() -> None:
+    for queue in list(_queues):
+        queue._renew_in_child()  # noqa: SLF001
+
+
+os.register_at_fork(after_in_child=_renew_all_in_child)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,9 +40,9 @@ def test_before_it_has_started(queue: WorkQueue, program: ScriptedProgram, monke
     """A thread has taken the task out of the line, and not yet reported that it runs."""
     run = LocalRun.run
 
-    def cancel_first(self: LocalRun) -> Progress:
+    def cancel_first(self: LocalRun, report: Report | None = None, lock: int | None = None) -> Progress:
         only_job(queue).cancel()
-        return run(self)
+        return run(self, report, lock)
 
     monkeypatch.setattr(LocalRun, "run", cancel_first)
     assert last_of(ensure(queue, "a")).returncode == -998
@@ -71,8 +72,8 @@ def test_between_its_publication_and_its_end(
     """The result is there, and nobody was told: it has succeeded, and who asks is answered with it."""
     answers: list[Job | None] = []
 
-    def run_and_cancel(task: Task, report: Report, on_start: Callable[[Process], None]) -> Progress:
-        outcome = run_task(task, report, on_start)
+    def run_and_cancel(task: Task, *arguments: Any) -> Progress:
+        outcome = run_task(task, *arguments)
         assert only_job(queue).cancel()
         answers.append(queue.ensure_run(("a",)))
         return outcome
@@ -92,8 +93,8 @@ def test_between_its_failure_and_its_end(
     queue = make_queue(tmp_path / "missing", max_running=1)
     successors: list[Job] = []
 
-    def run_and_cancel(task: Task, report: Report, on_start: Callable[[Process], None]) -> Progress:
-        outcome = run_task(task, report, on_start)
+    def run_and_cancel(task: Task, *arguments: Any) -> Progress:
+        outcome = run_task(task, *arguments)
         if not successors:
             job = only_job(queue)
             job.cancel()

@@ -37,7 +37,7 @@ class CountingEngine:
     def n_ahead(self) -> int:
         return 0
 
-    def cancel(self) -> None:
+    def cancel(self, *, for_all: bool = True) -> None:
         pytest.fail("nobody asks for it here")
 
     def _run(self, task: Task, report: Report) -> None:

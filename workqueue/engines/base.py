@@ -16,7 +16,8 @@ Report = Callable[[Progress], None]
 """Takes what an engine has to say about one task, in order, one call at a time, from any thread.
 
 The first report says that the task has begun. Exactly one, the last, has a returncode; it comes after the result is
-published, or when there will be none.
+published, or when there will be none. One with an ``n_ahead_in_queue`` says that where the task ran was lost: it waits
+again, until the next report.
 """
 
 
@@ -62,8 +63,10 @@ class Ticket(Protocol):
         """How many tasks, running or waiting, come before this one; 0 once it runs. Cheap: clients ask it."""
         ...
 
-    def cancel(self) -> None:
+    def cancel(self, *, for_all: bool = True) -> None:
         """Stop it; returns at once and never raises, idempotent.
+
+        Where several processes share the run, `for_all` stops it for all of them; without, others may go on with it.
 
         A task that waits ends before this returns, one that runs as soon as it has stopped, both with a report whose
         returncode is `CANCELLED`; unless it ended by itself first. No other task of its key begins until then.

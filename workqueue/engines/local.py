@@ -20,15 +20,16 @@ from typing import Final, NoReturn
 from workqueue.engines.at_exit import close_at_exit
 from workqueue.engines.base import Report, Task
 from workqueue.engines.lineup import LineUp, Place
-from workqueue.engines.local_run import LocalRun
+from workqueue.engines.local_run import Around, LocalRun
 from workqueue.program.process import TERMINATE_SECONDS
+from workqueue.program.warden import Warden
 from workqueue.progress import Progress, cancelled, failed
 
 #: How many programs run at once, unless the caller says: a build is rarely idle, and small servers have two cores.
 DEFAULT_MAX_RUNNING: Final = 2
 
-_CLOSED_PENDING: Final = "The work queue was closed before this job began."
-_CLOSED_RUNNING: Final = "The work queue was closed while this job ran."
+CLOSED_PENDING: Final = "The work queue was closed before this job began."
+CLOSED_RUNNING: Final = "The work queue was closed while this job ran."
 
 logger = logging.getLogger("workqueue")
 
@@ -51,6 +52,7 @@ class LocalEngine:
         self._owns_executor = executor is None
         self.executor = ThreadPoolExecutor(max_running, "workqueue") if executor is None else executor
         self._line = LineUp(max_running_per_tenant)
+        self._warden = Warden()
         self._moved: Callable[[], None] = lambda: None
         self._changed = threading.Condition(threading.Lock())  # guards all below
         self._runs: dict[Place, LocalRun] = {}
@@ -70,18 +72,23 @@ class LocalEngine:
         """See `Engine.call_when_moved`. One listener at a time."""
         self._moved = moved
 
-    def submit(self, task: Task, report: Report) -> "Ticket":
-        """See `Engine.submit`."""
+    @property
+    def n_tasks(self) -> int:
+        """How many tasks run or wait."""
+        return len(self._runs)
+
+    def submit(self, task: Task, report: Report, around: Around | None = None) -> "Ticket":
+        """See `Engine.submit`; and `LocalRun` for `around`."""
         close_at_exit(self)  # here, since the process may be a child of the one that made the engine
         token = _Token()
         with self._changed:
             is_closed = self._is_closed
-            run = LocalRun(task, report, self._line.enter(task.key, task.tenant))
+            run = LocalRun(task, report, self._line.enter(task.key, task.tenant), self._warden, around)
             self._runs[run.place] = run
             if not is_closed:
                 self._tokens.add(token)
         if is_closed:  # since the check that the caller made
-            self._refuse(run, failed(_CLOSED_PENDING))
+            self._refuse(run, failed(CLOSED_PENDING))
         else:
             self._lend(token, run)
         return Ticket(self, run)
@@ -95,6 +102,13 @@ class LocalEngine:
         if not self._refuse(run, cancelled()):
             run.stop(TERMINATE_SECONDS, cancelled())
 
+    def withdraw(self, run: LocalRun) -> bool:
+        """Take back a task that nobody has begun to run; return whether it was so. Nothing is reported of it."""
+        is_first = run.claim(threading.get_ident())
+        if is_first:
+            self._end(run, None)
+        return is_first
+
     def close(self, drain: float | None = None, *, finish_pending: bool = False) -> None:
         """See `Engine.close`. Programs that are stopped get SIGTERM, then TERMINATE_SECONDS, then SIGKILL.
 
@@ -107,8 +121,10 @@ class LocalEngine:
         if not self._wait_idle(drain):
             self._refuse_all()
             for run in self._all_runs():
-                run.stop(TERMINATE_SECONDS, failed(_CLOSED_RUNNING))
+                run.stop(TERMINATE_SECONDS, failed(CLOSED_RUNNING))
             self._wait_idle(None)
+        if not self.n_tasks:
+            self._warden.close()
         if self._owns_executor:
             self.executor.shutdown(wait=not self._is_mine())
 
@@ -149,9 +165,9 @@ class LocalEngine:
 
     def _perform(self, run: LocalRun) -> None:
         self._moved()
-        outcome = failed("Internal error in workqueue; its log has the details")
+        outcome: Progress | None = failed("Internal error in workqueue; its log has the details")
         try:
-            outcome = run.run()
+            outcome = run.perform()
         except Exception:
             logger.exception("exception in workqueue", extra={"key": run.key})
         finally:
@@ -166,20 +182,24 @@ class LocalEngine:
 
     def _refuse_all(self) -> None:
         for run in self._all_runs():
-            self._refuse(run, failed(_CLOSED_PENDING))  # does nothing to one that runs
+            self._refuse(run, failed(CLOSED_PENDING))  # does nothing to one that runs
 
-    def _end(self, run: LocalRun, outcome: Progress) -> None:
+    def _end(self, run: LocalRun, outcome: Progress | None) -> None:
         """The last thing done for a task, by who claimed it."""
         self._line.leave(run.place)
         self._moved()
         try:
-            run.report(outcome)
+            if outcome is not None:
+                run.report(outcome)
         except Exception:
             logger.exception("exception in workqueue", extra={"key": run.key})
         finally:
             with self._changed:
                 del self._runs[run.place]
+                is_last = self._is_closed and not self._runs
                 self._changed.notify_all()
+            if is_last:  # of those that an observer did not wait for when it closed the engine
+                self._warden.close()
 
     def _done(self, token: "_Token", future: "Future[None]") -> None:
         """A future has ended; if its token was never come to, one task has lost its thread."""
@@ -246,6 +266,10 @@ class Ticket:
         """See `workqueue.engines.base.Ticket`."""
         return self._engine.n_ahead(self._run)
 
-    def cancel(self) -> None:
+    def cancel(self, *, for_all: bool = True) -> None:  # noqa: ARG002 - there is nobody else here
         """See `workqueue.engines.base.Ticket`."""
         self._engine.cancel(self._run)
+
+    def withdraw(self) -> bool:
+        """Take the task back, if nobody has begun to run it; return whether it was so."""
+        return self._engine.withdraw(self._run)

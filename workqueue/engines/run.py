@@ -6,30 +6,46 @@ temporary file. Every way to fail is mapped here, once, to the last event's text
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 from workqueue.engines.base import Report, Task
 from workqueue.errors import OutputError, ProgramError, StorageError
 from workqueue.program.process import Process
 from workqueue.program.run import Log, run_program
+from workqueue.program.warden import Guard
 from workqueue.progress import NO_EXIT_STATUS, Progress, failed, failed_exit, succeeded
 from workqueue.redaction import without_directories, without_secrets
 
 logger = logging.getLogger("workqueue")
 
 
-def run_task(task: Task, report: Report, on_start: Callable[[Process], None]) -> Progress:
+MakeGuard = Callable[[Path], AbstractContextManager[Guard | None]]
+"""From the directory of a run, who sees to it that its program dies, and the directory goes, with this process."""
+
+
+def _unguarded(_: Path) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def run_task(
+    task: Task, report: Report, on_start: Callable[[Process], None], make_guard: MakeGuard = _unguarded
+) -> Progress:
     """Make one run on this thread; it never raises.
 
     Args:
         task: what to run.
         report: told of progress, in this thread, but not of the outcome.
         on_start: given the process, to signal it from another thread.
+        make_guard: guards the run; without it, it is not.
 
     Returns:
         The outcome: the last event of the job.
     """
     log = logging.LoggerAdapter(logger, {"key": task.key})
-    outcome = _outcome(task, lambda progress: report(_redacted(progress, task)), on_start, log)
+    outcome = _outcome(
+        task, log, lambda: _run(task, lambda told: report(_redacted(told, task)), on_start, make_guard, log)
+    )
     return _redacted(outcome, task)
 
 
@@ -40,9 +56,9 @@ def _redacted(progress: Progress, task: Task) -> Progress:
     return progress._replace(message=message, error=error)
 
 
-def _outcome(task: Task, report: Report, on_start: Callable[[Process], None], log: Log) -> Progress:
+def _outcome(task: Task, log: Log, run: Callable[[], Progress]) -> Progress:
     try:
-        return _run(task, report, on_start, log)
+        return run()
     except OutputError as err:
         # The words, and the log line, of 1.0.1.
         log.warning("%s", err)
@@ -56,21 +72,23 @@ def _outcome(task: Task, report: Report, on_start: Callable[[Process], None], lo
         return failed(f"Internal error in workqueue: {type(err).__name__}; its log has the details")
 
 
-def _run(task: Task, report: Report, on_start: Callable[[Process], None], log: Log) -> Progress:
+def _run(task: Task, report: Report, on_start: Callable[[Process], None], make_guard: MakeGuard, log: Log) -> Progress:
     # It may have come since the task was taken: from a run of the same key that was cancelled too late.
     if not task.is_refresh and task.storage.has(task.key):
         return succeeded()
     with task.storage.workspace(task.key) as workspace:
-        program_exit = run_program(
-            task.program,
-            (*task.arguments, str(workspace.output)),
-            report,
-            on_start,
-            limits=task.limits,
-            env=dict(task.environment),
-            log=log,
-            redact=lambda text: without_secrets(text, task.secrets),
-        )
+        with make_guard(workspace.directory) as guard:
+            program_exit = run_program(
+                task.program,
+                (*task.arguments, str(workspace.output)),
+                report,
+                on_start,
+                limits=task.limits,
+                env=dict(task.environment),
+                log=log,
+                redact=lambda text: without_secrets(text, task.secrets),
+                guard=guard,
+            )
         if program_exit.exceeded is not None:
             return failed(f"{program_exit.exceeded}\nstderr:\n{program_exit.stderr}", program_exit.returncode)
         if program_exit.returncode != 0:

@@ -37,7 +37,7 @@ class Change(NamedTuple):
     """One change of one file."""
 
     directory: int
-    """The number that `Changes.watch` gave; LOST: nobody knows what has changed, so look at everything."""
+    """The number that `Changes.watch` gave; LOST: look at everything."""
 
     name: str
     """The file."""
@@ -76,16 +76,15 @@ class Changes:
         return number
 
     def wait(self, seconds: float | None) -> list[Change]:
-        """Wait for changes, a `wake`, or the time to pass."""
+        """Wait for changes, a `wake`, or these seconds; for ever, if None."""
         changes: list[Change] = []
         for fd, _ in self._poll.poll(None if seconds is None else max(0.0, seconds) * 1000):
             data = os.read(fd, _READ_BYTES)
-            if fd == self._inotify:
-                changes += _parse(data)
+            changes += _parse(data) if fd == self._inotify else [Change(LOST, "", False)]
         return changes
 
     def wake(self) -> None:
-        """Have `wait` return. Callable from any thread."""
+        """Have `wait` say that everything is to be looked at. Callable from any thread."""
         with contextlib.suppress(BlockingIOError):  # a full pipe wakes as well
             os.write(self._writer, b".")
 

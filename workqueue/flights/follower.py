@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -39,28 +40,33 @@ class Follower:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards all below
         self._looks: dict[Path, dict[str, list[Look]]] = {}
+        self._n_open: Counter[Path] = Counter()
         self._numbers: dict[int, Path] = {}
         self._always: set[tuple[Path, str]] = set()
         self._changes: Changes | None = None
+        self._thread: threading.Thread | None = None
 
     def open(self, directory: Path) -> None:
-        """Follow files of this directory from now on. Idempotent.
+        """Follow files of this directory, until `close` was called as often.
 
         Raises:
             OSError, RuntimeError: the system has no descriptor or no thread to spare.
         """
         with self._lock:
-            if directory in self._looks:
-                return
-            if self._changes is None:
-                self._changes = self._begin()
-            self._looks[directory] = {}
-            self._numbers[self._changes.watch(directory)] = directory
+            if directory not in self._looks:
+                if self._changes is None:
+                    self._changes = self._begin()
+                self._looks[directory] = {}
+                self._numbers[self._changes.watch(directory)] = directory
+            self._n_open[directory] += 1
 
     def close(self, directory: Path) -> None:
         """Follow none of them any more; after the last directory the thread ends."""
         with self._lock:
-            self._looks.pop(directory, None)
+            self._n_open[directory] -= 1
+            if self._n_open[directory] > 0:
+                return
+            del self._looks[directory], self._n_open[directory]
             if not self._looks and self._changes is not None:
                 self._changes.wake()
                 self._changes = None
@@ -83,6 +89,17 @@ class Follower:
         if always and changes is not None:
             changes.wake()
 
+    def look_again(self) -> None:
+        """Look at everything that is followed, soon, on the following thread."""
+        with self._lock:
+            changes = self._changes
+        if changes is not None:
+            changes.wake()
+
+    def is_following_thread(self) -> bool:
+        """Whether the caller is called by it, perhaps as somebody's observer."""
+        return threading.current_thread() is self._thread
+
     def unfollow(self, directory: Path, name: str, look: Look) -> None:
         """Do not call it any more; one call may be under way. Idempotent."""
         with self._lock:
@@ -103,6 +120,7 @@ class Follower:
         except BaseException:
             changes.close()
             raise
+        self._thread = thread
         return changes
 
     def _run(self, changes: Changes) -> None:
@@ -115,8 +133,6 @@ class Follower:
                 if now >= next_look or any(change.directory == LOST for change in told):
                     next_look = now + changes.look_seconds
                     self._look_at_all()
-                elif not told:
-                    self._look_always()  # woken: somebody follows something new
                 soon = self._look_at_changed(told, soon, now)
         finally:
             changes.close()
@@ -163,7 +179,7 @@ class Follower:
             always = set(self._always)
         for directory in directories:
             try:
-                names = os.listdir(directory)
+                names = [path.name for path in directory.iterdir()]
             except OSError:
                 continue
             for name in names:

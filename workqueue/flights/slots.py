@@ -70,7 +70,7 @@ class Slots:
 
     def _is_first(self, number: Path) -> bool:
         """Whether nobody waits that came before; what the dead left is removed on the way."""
-        for name in sorted(name for name in os.listdir(self._directory) if name.startswith("wait-")):
+        for name in sorted(path.name for path in self._directory.glob("wait-*")):
             if name == number.name:
                 return True
             if not self._is_dead(self._directory / name):

@@ -104,6 +104,7 @@ class Run:
         return True
 
     def close(self) -> None:
+        """Let go of everything; the lock is free then, if nobody else has a copy."""
         self.channel.close()
         for fd in (self.pidfd, self.lock):
             if fd is not None:

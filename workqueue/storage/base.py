@@ -17,6 +17,11 @@ class Workspace(Protocol):
         """An existing empty file on this host, for the program to overwrite."""
         ...
 
+    @property
+    def directory(self) -> Path:
+        """Where it is, on this host: to be removed by whoever cleans up after this process, should it be killed."""
+        ...
+
     def publish(self) -> None:
         """Make the output the result of its key, atomically and durably, in place of an earlier one.
 

@@ -17,7 +17,6 @@ network file systems) nothing is swept.
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import secrets
@@ -28,7 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from workqueue.descriptors import close_own, open_own
 from workqueue.errors import OutputError, StorageError
+from workqueue.locks import is_file_of, try_lock
 
 logger = logging.getLogger("workqueue")
 
@@ -97,6 +98,11 @@ class DiskWorkspace:
     output: Path
     destination: Path
     mode: int
+
+    @property
+    def directory(self) -> Path:
+        """See `Workspace`."""
+        return self.output.parent
 
     def publish(self) -> None:
         """Steps 2 to 5 of the recipe."""
@@ -180,19 +186,21 @@ def _locked(directory: Path, *, must_lock: bool = True) -> Iterator[None]:
     Raises:
         OSError: somebody else holds it, or it was removed.
     """
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = open_own(lambda: os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
     try:
+        is_locked = True
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as err:
-            if must_lock or err.errno == errno.EWOULDBLOCK:
+            is_locked = try_lock(fd)
+        except OSError:
+            if must_lock:
                 raise
-        # A lock on something that no longer has this name protects nothing.
-        if os.fstat(fd).st_ino != directory.stat().st_ino:
+        if not is_locked:
+            raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK), os.fspath(directory))
+        if not is_file_of(fd, directory):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(directory))
         yield
     finally:
-        os.close(fd)
+        close_own(fd)
 
 
 def _remove(directory: Path) -> None:

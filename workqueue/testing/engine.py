@@ -133,5 +133,5 @@ class _Entry:
     def n_ahead(self) -> int:
         return self._line.n_ahead(self.place)
 
-    def cancel(self) -> None:
+    def cancel(self, *, for_all: bool = True) -> None:  # noqa: ARG002 - there is one process
         self._engine.cancel(self)

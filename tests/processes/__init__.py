@@ -1,0 +1,1 @@
+"""Several processes with queues over one storage, and any of them may be killed."""

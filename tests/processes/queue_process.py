@@ -1,0 +1,72 @@
+"""A process with a queue: takes lines of JSON, what to do with which key; prints lines of JSON, what becomes of it."""
+
+import json
+import os
+import sys
+import threading
+
+from workqueue import Job, Progress, WorkQueue
+
+
+def say(key: str, what: object) -> None:
+    os.write(1, json.dumps([key, what]).encode() + b"\n")
+
+
+def watch(key: str, job: Job | None) -> None:
+    if job is None:
+        say(key, "built")
+        return
+    jobs[key] = job
+
+    def tell(progress: Progress) -> None:
+        say(key, list(progress))
+
+    job.progress.subscribe(tell)
+
+
+def fork(key: str) -> None:
+    """Let a forked child ask, and be gone; say how its job ended."""
+    pid = os.fork()
+    if not pid:
+        try:
+            job = queue.ensure_run((key,))
+            outcome = "built" if job is None else list(job.wait(20))
+            queue.close()
+            say(key, ["child", outcome])
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def linger(key: str) -> None:
+    """Fork a child that does nothing, for as long as a pipe of its parent's parent is open."""
+    pid = os.fork()
+    if not pid:
+        os.read(int(key), 1)
+        os._exit(0)
+    say(key, ["lingers", pid])
+
+
+jobs: dict[str, Job] = {}
+queue = WorkQueue(**json.loads(sys.argv[1]))
+say("", "ready")
+for line in sys.stdin:
+    action, key = json.loads(line)
+    if action == "ask":
+        watch(key, queue.ensure_run((key,)))
+    elif action == "refresh":
+        watch(key, queue.ensure_run((key,), refresh=True))
+    elif action == "cancel":
+        jobs[key].cancel()
+    elif action == "place":
+        say(key, [jobs[key].state.value, jobs[key].current_progress.n_ahead_in_queue])
+    elif action == "threads":
+        say(key, sorted(thread.name for thread in threading.enumerate()))
+    elif action == "fork":
+        fork(key)
+    elif action == "linger":
+        linger(key)
+    elif action == "close":
+        queue.close(drain=0.0)
+        say(key, "closed")
+queue.close(drain=0.0)

@@ -1,0 +1,109 @@
+"""A queue in a process of its own, told what to do and listened to."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SCRIPT = Path(__file__).with_name("queue_process.py")
+ROOT = SCRIPT.parent.parent.parent
+
+TIMEOUT = 20.0
+
+
+class Worker:
+    """One process; as a context manager it closes its queue at the end, unless it was killed."""
+
+    def __init__(self, program: Path, storage: Path, *, pass_fds: tuple[int, ...] = (), **options: object) -> None:
+        told = {"program_path": str(program), "storage_dir": str(storage), **options}
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", str(SCRIPT), json.dumps(told)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            pass_fds=pass_fds,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        self._said: list[tuple[str, Any]] = []
+        self._heard = threading.Condition()
+        self._thread = threading.Thread(target=self._listen, name="worker")
+        self._thread.start()
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(TIMEOUT)
+        finally:
+            self.kill()
+            self._thread.join()
+            self.process.stdout.close()
+
+    def kill(self) -> None:
+        """Kill it, as SIGKILL does."""
+        self.process.kill()
+        self.process.wait()
+
+    def tell(self, action: str, key: str = "") -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([action, key]) + "\n")
+        self.process.stdin.flush()
+
+    def said(self, key: str) -> list[Any]:
+        """All it has said of this key."""
+        with self._heard:
+            return [what for name, what in self._said if name == key]
+
+    def hear(self, key: str, is_it: Callable[[Any], object], after: int = 0) -> Any:
+        """Return the first that it says of this key which is it, when it does; `after` so many others."""
+
+        def found() -> list[Any]:
+            return [what for what in self.said_of(key)[after:] if is_it(what)]
+
+        with self._heard:
+            assert self._heard.wait_for(found, TIMEOUT), self._said
+            return found()[0]
+
+    def said_of(self, key: str) -> list[Any]:
+        return [what for name, what in self._said if name == key]
+
+    def hear_fraction(self, key: str, fraction: float, after: int = 0) -> None:
+        self.hear(key, lambda what: isinstance(what, list) and what[1] == fraction and what[3] is None, after)
+
+    def hear_end(self, key: str, after: int = 0) -> int:
+        """Return its returncode, when it has ended; 0 also when it was built already."""
+        end = self.hear(key, lambda what: what == "built" or (isinstance(what, list) and what[3] is not None), after)
+        return 0 if end == "built" else end[3]
+
+    def children(self) -> dict[int, str]:
+        """Its children and their command lines."""
+        found = {}
+        for file in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            for pid in file.read_text().split():
+                try:
+                    found[int(pid)] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                except OSError:
+                    continue
+        return found
+
+    @property
+    def warden(self) -> int | None:
+        """The process number of its warden."""
+        return next((pid for pid, command in self.children().items() if "warden_process" in command), None)
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            key, what = json.loads(line)
+            with self._heard:
+                self._said.append((key, what))
+                self._heard.notify_all()
