@@ -27,6 +27,7 @@ def last_event(tmp_path: Path, executor: ThreadPoolExecutor, text: str) -> Progr
     assert job is not None
     *before, last = work_queue.report_job_progress_until_completed(job)
     assert all(progress.returncode is None for progress in before)
+    work_queue.close()  # which those users do not call: the interpreter's end does
     return last
 
 
@@ -77,6 +78,7 @@ def test_a_job_knows_its_params(tmp_path: Path, executor: ThreadPoolExecutor) ->
     assert job is not None
     assert job.params is PARAMS
     job.wait(10)
+    work_queue.close()
 
 
 @pytest.mark.parametrize(
@@ -114,6 +116,7 @@ def test_a_program_that_cannot_start_has_no_exit_status(tmp_path: Path, executor
     job = work_queue.ensure_run(PARAMS)
     assert job is not None
     assert list(work_queue.report_job_progress_until_completed(job))[-1].returncode == -999
+    work_queue.close()
 
 
 def test_a_bad_line_is_logged_in_these_words(
@@ -135,3 +138,4 @@ def test_progress_is_told_with_its_message(tmp_path: Path, executor: ThreadPoolE
     told: list[Progress] = []
     job.progress.subscribe(told.append)
     assert told[-2:] == [Progress(0, 0.25, "message"), Progress(0, 1.0, None, 0)]
+    work_queue.close()

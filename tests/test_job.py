@@ -83,7 +83,8 @@ def test_a_life_from_the_queue_to_success() -> None:
     job.report(runs(0.5))
     job.report(succeeded())
     assert job.state is State.SUCCEEDED
-    expected = [waits(2), waits(1), waits(0), runs(0.0), runs(0.5), succeeded()]
+    # That it runs is told as that nobody is ahead was.
+    expected = [waits(2), waits(1), waits(0), runs(0.5), succeeded()]
     for recorder in (live, watch(job)):
         assert (recorder.values, recorder.endings) == (expected, ["completed"])
     assert job.n_watchers == 0
@@ -429,7 +430,7 @@ def test_observers_see_places_then_running_then_the_end_whoever_refreshes_meanwh
 def test_cancelling_takes_it_out_of_the_registry_before_its_engine_is_asked() -> None:
     calls: list[str] = []
     job, receipt = make_job(on_cancel=lambda _: calls.append("retired")), Receipt()
-    receipt.cancel = lambda: calls.append("stopped")  # type: ignore[method-assign]
+    receipt.cancel = lambda *, for_all=True: calls.append("stopped")  # type: ignore[method-assign]
     job.attach(receipt)
     assert job.cancel()
     assert calls == ["retired", "stopped"]
@@ -473,11 +474,41 @@ def test_a_job_being_cancelled_has_no_place_any_more() -> None:
     assert live.values == [waits(2)]
 
 
-def test_an_engine_cannot_say_cancelled_of_what_nobody_cancelled() -> None:
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_it_may_be_cancelled_elsewhere(has_begun: bool) -> None:
     job = make_job()
+    live = watch(job)
+    if has_begun:
+        job.report(Progress())
+    job.report(cancelled())
+    assert job.state is State.CANCELLED
+    assert live.values[-1] == cancelled()
+
+
+def test_what_ran_elsewhere_and_was_lost_waits_again_and_is_told_its_place() -> None:
+    watched: list[Job] = []
+
+    class Keeper(IdleKeeper):
+        def watched(self, job: Job) -> None:
+            watched.append(job)
+
+    job = Job((), KEY, Keeper())
     job.report(Progress())
-    with pytest.raises(IllegalMove):
-        job.report(cancelled())
+    job.report(Progress(n_ahead_in_queue=2))
+    assert job.state is State.PENDING
+    assert watched == [job]
+    assert job.current_progress == Progress(n_ahead_in_queue=2)
+    job.report(Progress())
+    assert job.state is State.RUNNING
+
+
+def test_abandoning_stops_it_for_this_process_alone() -> None:
+    asked: list[bool] = []
+    job, receipt = make_job(), Receipt()
+    receipt.cancel = lambda *, for_all=True: asked.append(for_all)  # type: ignore[method-assign]
+    job.attach(receipt)
+    assert job.abandon(job.n_visits)
+    assert asked == [False]
 
 
 # Snapshots

@@ -46,6 +46,8 @@ ONLY_IN = {
     "reactivex": ("workqueue.streams", "workqueue.job"),
     "subprocess": ("workqueue.program",),
     "multiprocessing": (),
+    "ctypes": ("workqueue.flights.changes",),
+    "fcntl": ("workqueue.locks",),
     "asyncio": ("workqueue.streams", "workqueue.web"),
     "rich": ("workqueue.cli", "workqueue.demo"),
     "flask": ("workqueue.demo",),

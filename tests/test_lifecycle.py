@@ -21,6 +21,10 @@ LEGAL = {
     (State.CANCELLING, Event.SUCCESS): State.SUCCEEDED,
     (State.CANCELLING, Event.FAILURE): State.FAILED,
     (State.CANCELLING, Event.STOPPED): State.CANCELLED,
+    (State.PENDING, Event.STOPPED): State.CANCELLED,
+    (State.RUNNING, Event.STOPPED): State.CANCELLED,
+    (State.RUNNING, Event.SETBACK): State.PENDING,
+    (State.CANCELLING, Event.SETBACK): State.CANCELLING,
 }
 
 
@@ -45,8 +49,8 @@ def test_only_the_ends_are_final() -> None:
     assert {state for state in State if state.is_final} == {State.SUCCEEDED, State.FAILED, State.CANCELLED}
 
 
-def test_nothing_goes_back_to_pending() -> None:
-    assert State.PENDING not in MOVES.values()
+def test_only_what_runs_goes_back_to_pending() -> None:
+    assert {source for (source, _), target in MOVES.items() if target is State.PENDING} == {State.RUNNING}
 
 
 def test_the_table_cannot_be_changed() -> None:
@@ -58,6 +62,7 @@ def test_the_table_cannot_be_changed() -> None:
     ("progress", "event"),
     [
         (Progress(), Event.PROGRESS),
+        (Progress(n_ahead_in_queue=1), Event.SETBACK),
         (Progress(fraction=1.0, message="done"), Event.PROGRESS),
         (succeeded(), Event.SUCCESS),
         (failed("no"), Event.FAILURE),

@@ -226,7 +226,9 @@ class Job:
             # Forget, then announce: who is told of a failure and asks again must get a new job.
             self._keeper.ended(self)
         with self._lock:
-            self._post(progress)
+            # That it begins is no news to those who were told that nobody is ahead.
+            if not is_start or is_end or progress != self._latest:
+                self._post(progress)
         self._outbox.emit()
         if self.state is State.PENDING:
             self._keeper.watched(self)  # set back: it is among those again that wait to be told their place

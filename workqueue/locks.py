@@ -50,7 +50,8 @@ def check_excludes(directory: Path) -> None:
     Raises:
         StorageError: two locks are held at once, or there are none.
     """
-    while not directory.is_dir() and directory != directory.parent:
+    # Not `is_dir`, which raises where a name is too long.
+    while not os.path.isdir(directory) and directory != directory.parent:  # noqa: PTH112
         directory = directory.parent
     try:
         if _excludes(directory, os.O_RDONLY | os.O_DIRECTORY):

@@ -58,8 +58,8 @@ for line in sys.stdin:
         watch(key, queue.ensure_run((key,), refresh=True))
     elif action == "cancel":
         jobs[key].cancel()
-    elif action == "place":
-        say(key, [jobs[key].state.value, jobs[key].current_progress.n_ahead_in_queue])
+    elif action == "state":
+        say(f"{key} state", jobs[key].state.value)
     elif action == "threads":
         say(key, sorted(thread.name for thread in threading.enumerate()))
     elif action == "fork":

@@ -139,11 +139,11 @@ def test_who_asks_while_a_run_is_cancelled_gets_a_new_one_after_it(make_worker: 
     owner.tell("ask", "a")
     owner.hear_fraction("a", 0.5)
     owner.tell("cancel", "a")
-    owner.tell("place", "a")
-    owner.hear("a", lambda what: what[0] == "cancelling")
+    owner.tell("state", "a")
+    owner.hear("a state", lambda what: what == "cancelling")
     other.tell("ask", "a")
-    other.tell("place", "a")
-    other.hear("a", lambda what: what[0] == "pending")
+    other.tell("state", "a")
+    other.hear("a state", lambda what: what == "pending")
     gate.touch()
     assert owner.hear_end("a") == -998
     assert other.hear_end("a") == 0

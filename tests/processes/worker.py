@@ -61,19 +61,19 @@ class Worker:
     def said(self, key: str) -> list[Any]:
         """All it has said of this key."""
         with self._heard:
-            return [what for name, what in self._said if name == key]
+            return self._said_of(key)
 
     def hear(self, key: str, is_it: Callable[[Any], object], after: int = 0) -> Any:
         """Return the first that it says of this key which is it, when it does; `after` so many others."""
 
         def found() -> list[Any]:
-            return [what for what in self.said_of(key)[after:] if is_it(what)]
+            return [what for what in self._said_of(key)[after:] if is_it(what)]
 
         with self._heard:
             assert self._heard.wait_for(found, TIMEOUT), self._said
             return found()[0]
 
-    def said_of(self, key: str) -> list[Any]:
+    def _said_of(self, key: str) -> list[Any]:
         return [what for name, what in self._said if name == key]
 
     def hear_fraction(self, key: str, fraction: float, after: int = 0) -> None:

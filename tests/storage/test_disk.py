@@ -247,7 +247,7 @@ def test_a_storage_that_cannot_be_made(make_queue: MakeQueue, tmp_path: Path) ->
     program = ScriptedProgram(tmp_path / "program", output(b"built"))
     (tmp_path / "file").touch()
     queue = make_queue(program.path, storage_dir=tmp_path / "file" / "storage")
-    assert error_of(queue, "a") == "Cannot make the directory .tmp: Not a directory"
+    assert error_of(queue, "a") == "Cannot make the directory .jobs: Not a directory"
     assert program.runs == []
     (tmp_path / "file").unlink()
     mend_and_run(queue, "a")
@@ -256,14 +256,14 @@ def test_a_storage_that_cannot_be_made(make_queue: MakeQueue, tmp_path: Path) ->
 def test_a_storage_where_nothing_can_be_made(make_queue: MakeQueue, tmp_path: Path) -> None:
     program = ScriptedProgram(tmp_path / "program", output(b"built"))
     queue = make_queue(program.path, storage_dir="/proc/self/results")
-    assert error_of(queue, "a").startswith("Cannot make the directory .tmp: ")
+    assert error_of(queue, "a").startswith("Cannot make the directory .jobs: ")
 
 
 def test_a_storage_with_a_name_that_is_too_long(make_queue: MakeQueue, tmp_path: Path) -> None:
     """The queue can be made; the job says what is wrong."""
     program = ScriptedProgram(tmp_path / "program", output(b"built"))
     queue = make_queue(program.path, storage_dir=tmp_path / ("x" * 300))
-    assert error_of(queue, "a").endswith(" .tmp: File name too long")
+    assert error_of(queue, "a").endswith(" .jobs: File name too long")
 
 
 def test_a_file_in_place_of_the_directory_of_runs(make_queue: MakeQueue, tmp_path: Path) -> None:

@@ -59,6 +59,10 @@ class Shared(Protocol):
         """Put a task into this process's line."""
         ...
 
+    def has_another(self, task: "SharedTask") -> bool:
+        """Whether this process has another task of the same key: one that is being cancelled."""
+        ...
+
     def ended(self, task: "SharedTask") -> None:
         """It has ended; called before that is reported."""
         ...
@@ -87,10 +91,14 @@ class SharedTask:
 
     def begin(self) -> None:
         """Follow a run that is under way, or wait for a turn."""
-        if not self._shared.is_closed and self._shared.journals.is_led(self.task.key):
+        if not self._shared.is_closed and self._is_led_for_us():
             self._follow()
         else:
             self._wait()
+
+    def _is_led_for_us(self) -> bool:
+        """Whether somebody makes a run that we may follow: not the one that was cancelled here a moment ago."""
+        return self._shared.journals.is_led(self.task.key) and not self._shared.has_another(self)
 
     def n_ahead(self) -> int:
         """How many tasks of this process come before it, while it waits."""
@@ -156,7 +164,7 @@ class SharedTask:
 
     def _look_while_waiting(self) -> None:
         ticket = self._ticket
-        if ticket is None or self.stage is not Stage.WAITING or not self._shared.journals.is_led(self.task.key):
+        if ticket is None or self.stage is not Stage.WAITING or not self._is_led_for_us():
             return
         # Whoever takes it out of the line hands it on: this, or the thread whose turn it is.
         if ticket.withdraw():

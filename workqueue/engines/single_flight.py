@@ -7,6 +7,7 @@ come; see `shared_task` for a task's ways, and `workqueue.flights` for the files
 import logging
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
@@ -50,7 +51,7 @@ class SingleFlightEngine:
         self._local = LocalEngine(executor, max_running, max_running_per_tenant)
         self._notices = notices.Notices(directory)
         self._changed = threading.Condition(threading.Lock())  # guards all below
-        self._tasks: dict[SharedTask, None] = {}
+        self._tasks: defaultdict[str, list[SharedTask]] = defaultdict(list)
         self._is_open = False
         self._is_closed = False
 
@@ -85,11 +86,11 @@ class SingleFlightEngine:
         try:
             self._open()
         except (StorageError, OSError, RuntimeError) as err:
-            logger.warning("cannot follow what other processes run: %s", err, extra={"key": task.key})
-            report(failed(without_directories(f"Cannot follow what other processes run: {err}")))
+            logger.warning("cannot meet other processes: %s", err, extra={"key": task.key})
+            report(failed(without_directories(str(err))))
             return ticket
         with self._changed:
-            self._tasks[shared] = None
+            self._tasks[task.key].append(shared)
         shared.begin()
         return ticket
 
@@ -130,8 +131,15 @@ class SingleFlightEngine:
     def ended(self, task: SharedTask) -> None:
         """See `Shared.ended`."""
         with self._changed:
-            self._tasks.pop(task, None)
+            self._tasks[task.task.key].remove(task)
+            if not self._tasks[task.task.key]:
+                del self._tasks[task.task.key]
             self._changed.notify_all()
+
+    def has_another(self, task: SharedTask) -> bool:
+        """See `Shared.has_another`."""
+        with self._changed:
+            return any(other is not task for other in self._tasks.get(task.task.key, ()))
 
     def _open(self) -> None:
         """Meet the other processes. Idempotent."""
@@ -161,21 +169,22 @@ class SingleFlightEngine:
             logger.warning("cannot read what other processes cancel: %s", err)
             return
         with self._changed:
-            tasks = [task for task in self._tasks if task.task.key in keys]
+            tasks = [task for key in keys for task in self._tasks.get(key, ())]
         for task in tasks:
             task.cancel_from_elsewhere()
 
     def _following(self) -> list[SharedTask]:
         with self._changed:
-            return [task for task in self._tasks if task.stage is Stage.FOLLOWING]
+            return self._all_following()
 
     def _wait_until_none_follows(self, seconds: float | None) -> bool:
         if seconds is not None:
             seconds = min(max(seconds, 0.0), threading.TIMEOUT_MAX)
         with self._changed:
-            return self._changed.wait_for(
-                lambda: not any(task.stage is Stage.FOLLOWING for task in self._tasks), seconds
-            )
+            return self._changed.wait_for(lambda: not self._all_following(), seconds)
+
+    def _all_following(self) -> list[SharedTask]:
+        return [task for tasks in self._tasks.values() for task in tasks if task.stage is Stage.FOLLOWING]
 
 
 class Ticket:

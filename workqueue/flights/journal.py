@@ -8,7 +8,6 @@ its owner's.
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import time
@@ -58,6 +57,7 @@ class Journals:
         Raises:
             StorageError: there can be no such file.
         """
+        self.prepare()  # somebody may have cleaned up too well
         path = self.directory / key
         try:
             while True:
@@ -181,7 +181,7 @@ class Reader:
     def _is_free(self) -> bool:
         if not try_lock(self._fd, shared=True):
             return False
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        unlock(self._fd)
         return True
 
     def _read(self) -> list[Record]:

@@ -6,6 +6,7 @@ before the end always. Called from the thread that an engine gives to one job; `
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -74,8 +75,9 @@ def run_program(
     Raises:
         ProgramError: it cannot start.
     """
-    inherited = () if guard is None else guard.inherited
-    process = Process(start(program, arguments, limits=limits, env=env, inherited=inherited), guard)
+    with nullcontext(()) if guard is None else guard.inherited() as inherited:
+        popen = start(program, arguments, limits=limits, env=env, inherited=inherited)
+    process = Process(popen, guard)
     on_start(process)
     sink = _ProgressSink(on_progress, log, redact)
     returncode = process.read_until_exit(sink, limits.time)

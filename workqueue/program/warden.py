@@ -18,6 +18,7 @@ import os
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -116,10 +117,21 @@ class Guard:
         self._pid: int | None = None
         self._channel = -1
 
-    @property
-    def inherited(self) -> tuple[int, ...]:
-        """The descriptors that the program must inherit: while it lives, its key is locked, whoever else has died."""
-        return () if self._lock is None else (self._lock,)
+    @contextlib.contextmanager
+    def inherited(self) -> Iterator[tuple[int, ...]]:
+        """The descriptors that the program must inherit: while it lives, its key is locked, whoever else has died.
+
+        A copy, for the moment of the start. The lock itself is closed in forked children, and where a server has
+        replaced `subprocess` (gevent) the program begins as one.
+        """
+        if self._lock is None:
+            yield ()
+            return
+        copy = os.dup(self._lock)
+        try:
+            yield (copy,)
+        finally:
+            os.close(copy)
 
     @property
     def channel(self) -> int | None:

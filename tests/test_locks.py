@@ -1,0 +1,52 @@
+"""What a lock excludes, and file systems on which it does not."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from workqueue import WorkQueue, locks
+from workqueue.errors import StorageError
+
+
+def test_a_local_disk_will_do_and_nothing_is_left_on_it(tmp_path: Path) -> None:
+    locks.check_excludes(tmp_path / "not" / "yet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_whose_locks_keep_nobody_out_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is none to be had here: the kernel's answer is replaced."""
+    monkeypatch.setattr(locks, "try_lock", lambda fd, shared=False: True)
+    with pytest.raises(StorageError, match=r"cannot be used as storage_dir: two processes can hold the same lock"):
+        WorkQueue("program", storage_dir=tmp_path / "storage")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(fd: int, *, shared: bool = False) -> bool:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(locks, "try_lock", refuse)
+    with pytest.raises(StorageError, match=r"it has no locks \(flock: No locks available\), so the same program"):
+        locks.check_excludes(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_locks_files_only_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As NFS does."""
+    try_lock = locks.try_lock
+
+    def files_only(fd: int, *, shared: bool = False) -> bool:
+        if os.path.isdir(f"/proc/self/fd/{fd}"):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return try_lock(fd, shared=shared)
+
+    monkeypatch.setattr(locks, "try_lock", files_only)
+    locks.check_excludes(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_can_be_written_the_question_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "try_lock", lambda fd, shared=False: True)
+    locks.check_excludes(Path("/proc/self"))
