@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_one_that_locks_files_only_will_do(tmp_path: Path, monkeypatch: pytest.M
     try_lock = locks.try_lock
 
     def files_only(fd: int, *, shared: bool = False) -> bool:
-        if os.path.isdir(f"/proc/self/fd/{fd}"):
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return try_lock(fd, shared=shared)
 

@@ -6,8 +6,9 @@ The way of one request, stage by stage; each module's first line begins with its
 1. `params`: the request is checked and named; `storage`: perhaps its result is there already
 2. `registry`: the one live job of that name, yours or somebody's; `failures`: or one that failed a moment ago
 3. `job`, `lifecycle`: its state, its events; `bookkeeper`: who must know of them, such as `hooks` and `statistics`
-4. `tasks`, `engines`: where and when it runs, and who is ahead of it
-5. `program`: what it prints becomes `progress`; `storage`: what it built is published
+4. `tasks`, `engines`: where and when it runs, and who is ahead of it; `flights`: or which other process runs it
+5. `program`: what it prints becomes `progress`, and who kills it when this process dies; `storage`: what it built is
+   published
 6. `streams`: the events, as a generator, an asynchronous iterator, or calls of a function
 7. `encodings`, `web`: the bytes of a response, and applications that send it; a module for the browser
 

@@ -37,7 +37,7 @@ def test_who_comes_later_is_not_meant(two: tuple[Notices, Notices], tmp_path: Pa
     assert late.read() == []
 
 
-def test_a_file_that_was_replaced_is_read_to_its_end(
+def test_a_file_that_makes_way_is_read_to_its_end(
     two: tuple[Notices, Notices], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notices, "_MAX_BYTES", 1)
@@ -46,7 +46,7 @@ def test_a_file_that_was_replaced_is_read_to_its_end(
     one.post("b")
     assert other.read() == ["a"]
     one.post("c")
-    assert other.read() == []  # "b" was in a file that had made way before it was looked for
+    assert other.read() == ["c"]  # "b" was in a file that came and made way between two looks
     monkeypatch.undo()
     one.post("d")
     assert other.read() == ["d"]

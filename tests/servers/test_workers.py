@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.server import Client, eventually
+from tests.servers.server import Client
 from tests.servers.sites import GTHREAD, WSGI, Site, running
 from workqueue.testing import ScriptedProgram, output, say, wait
 
@@ -76,7 +76,8 @@ def test_the_clients_of_other_workers_see_the_successor_of_a_killed_one(site: Si
     # Those of the killed worker were cut off; they are a quarter of all if dealt out evenly, and never all.
     assert set(ends) <= {0, None}
     assert 0 in ends
-    eventually(lambda: site.ping().response.status == 200)
+    with closing(site.ping()) as ping:
+        assert ping.response.status == 200
 
 
 def end_of(client: Client) -> int | None:

@@ -82,11 +82,12 @@ class Follower:
             always: call it once now, and now and then also when the file does not exist.
         """
         with self._lock:
+            was_idle = not any(self._looks.values())
             self._looks.setdefault(directory, {}).setdefault(name, []).append(look)
             if always:
                 self._always.add((directory, name))
             changes = self._changes
-        if always and changes is not None:
+        if (always or was_idle) and changes is not None:
             changes.wake()
 
     def look_again(self) -> None:
