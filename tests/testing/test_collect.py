@@ -25,7 +25,7 @@ def test_a_job_that_does_not_end_is_an_error_that_shows_how_far_it_came(make_que
     job = make_queue("unused", engine=engine).ensure_run(("a",))
     assert job is not None
     engine.start(job)
-    events = [Progress(), Progress()]
+    events = [Progress()]
     text = f"{job} has not ended after 0.01 seconds; its events so far: {events}"
     with pytest.raises(TimeoutError, match=re.escape(text)):
         collect(job, timeout=0.01)

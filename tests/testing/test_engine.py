@@ -25,7 +25,6 @@ def test_a_job_that_is_built(queue: WorkQueue, engine: ManualEngine) -> None:
     engine.succeed(job, b"the result")
     assert collect(job) == [
         Progress(),
-        Progress(),
         Progress(fraction=0.5, message="half"),
         Progress(fraction=1.0, returncode=0),
     ]

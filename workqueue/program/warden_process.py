@@ -34,7 +34,7 @@ _TO_GROUP = 4
 #: Between two looks at what is dying.
 _LOOK_MILLISECONDS = 2
 
-#: Whether a group has only zombies left that nobody reaps cannot be told; what is killed is gone in a hundredth of it.
+#: How long to wait for a process group where /proc does not tell its living from its dead.
 _GROUP_SECONDS = 1.0
 
 #: A process that waits for a broken disk cannot be killed; its run's lock stays locked by its own copy.
@@ -84,7 +84,7 @@ class Run:
             holders = lock_holders(self.lock)
             for pid in holders:
                 kill_holder(pid, self.lock)
-        is_left = bool(holders) or (is_group_left and seconds < _GROUP_SECONDS)
+        is_left = bool(holders) or (is_group_left and seconds < _GROUP_SECONDS and may_live(self.pid))
         if is_left and seconds < _GIVE_UP_SECONDS:
             return False
         remove(self.directory)
@@ -133,6 +133,25 @@ def signal_group(pidfd: int) -> None:
         if pid <= 0:  # reaped, so that its number may be another's
             raise ProcessLookupError from None
         os.killpg(pid, signal.SIGKILL)
+
+
+def may_live(group: int | None) -> bool:
+    """Whether a process group has a member that has not ended; True where /proc cannot say.
+
+    A group can be signalled for as long as it has members, and those who have ended are members until they are reaped,
+    which a container's first process may never do.
+    """
+    try:
+        pids = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return True
+    for pid in pids:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
+            # The name in parentheses may hold anything, parentheses too.
+            state, _, member_of = file.read().rpartition(")")[2].split()[:3]
+            if int(member_of) == group and state not in "ZX":
+                return True
+    return not pids
 
 
 def lock_holders(lock: int) -> list[int]:
