@@ -20,3 +20,25 @@ def check_word(word: str, name: str, words: tuple[str, str]) -> None:
     """
     if word not in words:
         raise ValueError(f"{name} must be {words[0]!r} or {words[1]!r}; got {word!r}")
+
+
+def check_one_of(**options: object) -> None:
+    """Refuse more than one of the options that each say how many jobs run at once.
+
+    Raises:
+        TypeError: with their names.
+    """
+    if sum(option is not None for option in options.values()) > 1:
+        *names, last = options
+        raise TypeError(f"give WorkQueue one of {', '.join(names)} and {last}: each says how many jobs run at once")
+
+
+def check_left_to_engine(**options: int | None) -> None:
+    """Refuse what the engine that was given would have to keep.
+
+    Raises:
+        TypeError: with the option.
+    """
+    for name, value in options.items():
+        if value is not None:
+            raise TypeError(f"{name} is for the engine to keep; give it to the engine")

@@ -17,7 +17,7 @@ from workqueue.flights.journal import Journals
 from workqueue.hooks import Hooks
 from workqueue.job import Job
 from workqueue.locks import check_excludes
-from workqueue.options import check_at_least, check_word
+from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_word
 from workqueue.params import Params, check_params, key_for_params, server_identity
 from workqueue.parts import Parts, in_child, journals_of, make_parts
 from workqueue.program.limits import Limits, check_limits
@@ -90,13 +90,9 @@ class WorkQueue:
     ) -> None:
         if storage_dir is None:
             raise TypeError("WorkQueue needs a storage_dir, the directory where results are kept")
-        if sum(option is not None for option in (executor, max_running, engine)) > 1:
-            raise TypeError(
-                "give WorkQueue one of executor, max_running and engine: each says how many jobs run at once"
-            )
-        for name in ("max_running_per_tenant", "max_running_on_host"):
-            if engine is not None and locals()[name] is not None:
-                raise TypeError(f"{name} is for the engine to keep; give it to the engine")
+        check_one_of(executor=executor, max_running=max_running, engine=engine)
+        if engine is not None:
+            check_left_to_engine(max_running_per_tenant=max_running_per_tenant, max_running_on_host=max_running_on_host)
         if time_limit is not None and limits.time is not None:
             raise TypeError("give WorkQueue one of time_limit and limits.time")
         check_at_least(

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import threading
+import time
 
 from workqueue import Job, Progress, WorkQueue
 
@@ -54,12 +55,18 @@ for line in sys.stdin:
     action, key = json.loads(line)
     if action == "ask":
         watch(key, queue.ensure_run((key,)))
+    elif action == "ask and leave":
+        queue.ensure_run((key,))
     elif action == "refresh":
         watch(key, queue.ensure_run((key,), refresh=True))
     elif action == "cancel":
         jobs[key].cancel()
     elif action == "state":
         say(f"{key} state", jobs[key].state.value)
+    elif action == "await nothing":
+        while queue.jobs():
+            time.sleep(0.005)
+        say(f"{key} idle", True)
     elif action == "threads":
         say(key, sorted(thread.name for thread in threading.enumerate()))
     elif action == "fork":

@@ -181,14 +181,28 @@ def test_who_leaves_another_processs_run_lets_it_go_on(make_worker: MakeWorker, 
 def test_a_job_that_nobody_watches_here_is_left_to_those_elsewhere(
     make_worker: MakeWorker, program: ScriptedProgram
 ) -> None:
-    """Its observer holds it in this process; the other's job has one too, and nothing is abandoned."""
+    """Its owner abandons it, and it begins anew where somebody watches it: it is not cancelled for him."""
     owner, other = make_worker(abandon_after=0.05), make_worker()
-    owner.tell("ask", "a")
+    owner.tell("ask and leave", "a")
     program.wait_reached("gate")
     other.tell("ask", "a")
-    other.hear_fraction("a", 0.5)
+    program.wait_reached("gate")
     program.release("gate")
-    assert owner.hear_end("a") == other.hear_end("a") == 0
+    assert other.hear_end("a") == 0
+    assert len(program.runs) == 2
+
+
+def test_who_follows_a_run_that_nobody_else_watches_may_abandon_it_alone(
+    make_worker: MakeWorker, program: ScriptedProgram
+) -> None:
+    owner, other = make_worker(), make_worker(abandon_after=0.05)
+    owner.tell("ask", "a")
+    program.wait_reached("gate")
+    other.tell("ask and leave", "a")
+    other.tell("await nothing", "a")
+    other.hear("a idle", lambda what: what is True)
+    program.release("gate")
+    assert owner.hear_end("a") == 0
     assert len(program.runs) == 1
 
 

@@ -20,10 +20,10 @@ from workqueue.engines.local import Ticket
 from workqueue.engines.local_run import Around, LocalRun
 from workqueue.errors import StorageError
 from workqueue.flights.follower import Follower
-from workqueue.flights.journal import Journals, Lead, Reader
-from workqueue.flights.record import Mark, Record
+from workqueue.flights.following import Following
+from workqueue.flights.journal import Journals, Lead
 from workqueue.flights.slots import Slots
-from workqueue.progress import CANCELLED, Progress, cancelled, failed, succeeded
+from workqueue.progress import Progress, cancelled, failed, succeeded
 from workqueue.redaction import without_directories
 
 logger = logging.getLogger("workqueue")
@@ -75,7 +75,7 @@ class SharedTask:
         self.task = task
         self._report = report
         self._shared = shared
-        self._reader: Reader | None = None  # of the following thread
+        self._following = Following(shared.journals, task.key)  # of the following thread
         self._has_begun = False  # of whoever reports
         self._lock = threading.Lock()  # guards all below
         self.stage = Stage.WAITING
@@ -123,7 +123,7 @@ class SharedTask:
     def cancel_from_elsewhere(self) -> None:
         """Another process has cancelled this key; called by the following thread."""
         # Who came when that run was being cancelled already is not meant.
-        if self._reader is None or not self._reader.is_late:
+        if not self._following.is_late:
             self.cancel(is_only_here=False)
 
     def leave(self, outcome: Progress) -> None:
@@ -229,29 +229,13 @@ class SharedTask:
         if outcome is not None:
             self._end(outcome)
             return
-        self._reader = self._reader or self._shared.journals.reader(self.task.key)
-        if self._reader is None:
-            self._lost()
-            return
-        is_led, records = self._reader.look()
-        end = self._take(records)
-        if end is not None and not (end.returncode == CANCELLED and self._reader.is_late):
-            self._end(end)
-        elif not is_led:
-            self._lost()
-
-    def _take(self, records: list[Record]) -> Progress | None:
-        """Report where the run stands after these records; return its end, if they tell of one."""
-        latest, end = None, None
-        for record in records:
-            if record is Mark.START:
-                latest, end = Progress(), None
-            elif isinstance(record, Progress):
-                latest, end = (record, None) if record.returncode is None else (latest, record)
-        is_late = self._reader is not None and self._reader.is_late
-        if latest is not None and not is_late:
+        latest, end, is_lost = self._following.look()
+        if latest is not None:
             self._tell(latest)
-        return end
+        if end is not None:
+            self._end(end)
+        elif is_lost:
+            self._lost()
 
     def _lost(self) -> None:
         """Nobody makes the run any more, and it had no end; unless it is not wanted, it begins anew."""
@@ -280,9 +264,7 @@ class SharedTask:
 
     def _stop_looking(self) -> None:
         self._shared.follower.unfollow(self._directory, self.task.key, self._look_while_following)
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        self._following.close()
 
     def _tell(self, progress: Progress) -> None:
         self._has_begun = True
