@@ -41,12 +41,6 @@ class Warden:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket = -1
 
-    @property
-    def pid(self) -> int | None:
-        """The number of its process, for people to look at; None when there is none."""
-        process = self._process
-        return None if process is None else process.pid
-
     def guard(self, directory: Path, lock: int | None = None) -> "Guard":
         """Guard one run, from before its program starts; a context for the thread that makes the run.
 
