@@ -1,0 +1,63 @@
+"""peers: what we are measured beside, each installed from PyPI into an environment of its own, which stays.
+
+The predecessor's import name is ours, so it can only run in a process of its own; so do all others, that their
+dependencies meet neither ours nor each other's. Code written for the predecessor runs with us unchanged: one script,
+given to both interpreters, measures both.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+#: What each needs; the versions are pinned, that two reports can be compared.
+REQUIREMENTS = {
+    "ancestor": ["overview-plugin-workqueue==1.0.1"],
+    "saq": ["saq[redis]==0.26.4"],
+    "gradio": ["gradio==6.31.0", "gradio_client"],
+}
+
+#: How the report calls them.
+NAMES = {"ancestor": "1.0.1", "saq": "SAQ, Redis", "gradio": "Gradio"}
+
+_DIRECTORY = Path(os.environ.get("WORKQUEUE_BENCHMARKS_PEERS", Path(__file__).with_name(".peers")))
+
+
+def python_of(peer: str) -> str:
+    """The interpreter that has this peer, which is installed if it is not there yet.
+
+    Raises:
+        subprocess.CalledProcessError: pip cannot install it.
+    """
+    directory = _DIRECTORY / peer
+    python = directory / "bin" / "python"
+    done = directory / "installed.json"
+    if not done.exists() or json.loads(done.read_text()) != REQUIREMENTS[peer]:
+        shutil.rmtree(directory, ignore_errors=True)
+        print(f"installing {', '.join(REQUIREMENTS[peer])}", file=sys.stderr)
+        venv.create(directory, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS[peer]], check=True, stdout=sys.stderr)
+        done.write_text(json.dumps(REQUIREMENTS[peer]))
+    return str(python)
+
+
+def told(python: str, script: str, *arguments: str, timeout: float = 300.0) -> Any:
+    """Run a script with this interpreter; return what it printed last, a line of JSON.
+
+    Args:
+        python: `sys.executable` for us, or a peer's from `python_of`.
+        script: its source; it has our package, or the peer's.
+        arguments: its `sys.argv[1:]`.
+        timeout: seconds.
+
+    Raises:
+        subprocess.CalledProcessError: it failed; its stderr was passed on.
+    """
+    # -P: the predecessor's interpreter would find our package in the current directory before its own.
+    command = [python, "-P", "-c", script, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=timeout)
+    return json.loads(done.stdout.splitlines()[-1])
