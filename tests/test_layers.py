@@ -57,7 +57,7 @@ ONLY_IN = {
     "django": ("workqueue.web.django",),
     "prometheus_client": ("workqueue.monitoring.prometheus",),
     "opentelemetry": ("workqueue.monitoring.opentelemetry",),
-    "obstore": ("workqueue.storage.objects",),
+    "obstore": ("workqueue.storage.bucket",),
 }
 
 #: What a package must not know of at all, on whatever level.
@@ -141,7 +141,7 @@ def test_every_module_is_looked_at() -> None:
         ("workqueue.engines.local", "from reactivex import Subject", "belongs in workqueue.streams and workqueue.job"),
         ("workqueue.engines.local", "import subprocess", "imports subprocess, which belongs in workqueue.program"),
         ("workqueue.job", "import asyncio.events as e", "imports asyncio.events, which belongs in"),
-        ("workqueue.storage.disk", "import obstore", "imports obstore, which belongs in workqueue.storage.objects"),
+        ("workqueue.storage.disk", "import obstore", "imports obstore, which belongs in workqueue.storage.bucket"),
         ("workqueue.cli.run", "from flask import Flask", "imports flask, which belongs in workqueue.demo"),
         ("workqueue.program.start", "from multiprocessing import Process", "which belongs in no module"),
     ],

@@ -24,7 +24,7 @@ What is named here and in `workqueue.streams`, `workqueue.engines`, `workqueue.s
 `workqueue.monitoring`, `workqueue.testing` and `workqueue.errors` is public; the rest may change.
 """
 
-from workqueue.errors import InvalidParams, QueueClosed, QueueFull, WorkQueueError
+from workqueue.errors import InvalidParams, QueueClosed, QueueFull, ResultNotFound, StorageError, WorkQueueError
 from workqueue.hooks import Hooks
 from workqueue.job import Job
 from workqueue.lifecycle import State
@@ -45,8 +45,10 @@ __all__ = (
     "Progress",
     "QueueClosed",
     "QueueFull",
+    "ResultNotFound",
     "State",
     "Statistics",
+    "StorageError",
     "WorkQueue",
     "WorkQueueError",
 )

@@ -6,13 +6,15 @@
     +-- InvalidParams (ValueError)     the caller: these parameters can never run
     +-- QueueFull (RuntimeError)       the caller: as many wait as may; later there is room
     +-- QueueClosed (RuntimeError)     the caller: the queue was closed before it was asked
+    +-- ResultNotFound (LookupError)   the caller: there is no such result; ensure_run builds it
     +-- ProgramError                   the program's author: it cannot start
     +-- StorageError                   the operator: the result cannot be kept
     |   +-- OutputError                the program's author: what it left is no result
     +-- IllegalMove (RuntimeError)     us, or the author of an engine: a bug
 
-Only the first three are raised at a caller of :class:`workqueue.WorkQueue`. The others end a job: their text becomes
-the ``error`` of its last event. All carry one string, so that they survive pickling between processes.
+The first four are raised at a caller of :class:`workqueue.WorkQueue`, and so is StorageError where he asks for a
+result itself. Else the others end a job: their text becomes the ``error`` of its last event. All carry one string, so
+that they survive pickling between processes.
 """
 
 
@@ -32,6 +34,10 @@ class QueueClosed(WorkQueueError, RuntimeError):
     """The queue was closed, so it takes no new jobs."""
 
 
+class ResultNotFound(WorkQueueError, LookupError):
+    """There is no such result: it was not built, or is not kept any more. `ensure_run` builds it."""
+
+
 class ProgramError(WorkQueueError):
     """The program cannot be started; the text names it and the reason."""
 
@@ -46,3 +52,8 @@ class OutputError(StorageError):
 
 class IllegalMove(WorkQueueError, RuntimeError):
     """A report that the job's state does not allow, such as progress after the end."""
+
+
+def reason_of(err: OSError) -> str:
+    """The system's words for what went wrong, without its number and the file's name."""
+    return err.strerror or str(err)

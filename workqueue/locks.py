@@ -8,8 +8,10 @@ import contextlib
 import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from workqueue.descriptors import close_own, open_own
 from workqueue.errors import StorageError
 
 
@@ -24,6 +26,40 @@ def try_lock(fd: int, *, shared: bool = False) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def lock(fd: int, *, shared: bool = False) -> None:
+    """Lock an open file, as soon as nobody is in the way.
+
+    Raises:
+        OSError: its file system has no such locks.
+    """
+    fcntl.flock(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Be the only one in here, of all threads and processes that name this path; the others wait.
+
+    Args:
+        path: a file, made for this, and removed at the end.
+
+    Raises:
+        OSError: it cannot be made, or locked.
+    """
+    while True:
+        fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        try:
+            lock(fd)
+            if not is_file_of(fd, path):
+                continue  # who had it before has removed it
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+        finally:
+            close_own(fd)
 
 
 def unlock(fd: int) -> None:

@@ -6,6 +6,7 @@ import os
 import weakref
 from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal
@@ -24,6 +25,7 @@ from workqueue.program.limits import Limits, check_limits
 from workqueue.progress import Progress, failed, succeeded
 from workqueue.signals import ClosingHandler
 from workqueue.statistics import JobSnapshot, Statistics
+from workqueue.storage.base import Storage
 from workqueue.storage.disk import DiskStorage
 from workqueue.streams import to_generator
 from workqueue.tasks import TaskMaker
@@ -42,7 +44,7 @@ class WorkQueue:
             current directory now. Whether it can start is found out by the first job.
         executor: whose threads run the programs; its size is how many run at once, and it stays yours to shut down.
             None: an own one, of `max_running` threads.
-        storage_dir: where results are kept; made when the first job needs it.
+        storage_dir: the directory where results are kept; made when the first job needs it.
         max_running: how many programs run at once, when there is no `executor` or `engine`; 2 by default.
         allowed_servers: the only Overview servers to accept in an OverviewViewParams; None: any.
         engine: where jobs run, in place of an executor on this host.
@@ -62,9 +64,12 @@ class WorkQueue:
         abandon_after: seconds after which a job that nobody watches, nor asks for, is cancelled, give or take a fifth.
             None: it goes on, and its result is there for who comes next.
         hooks: told what happens to jobs, on a thread of their own.
+        storage: where results are kept, in place of a `storage_dir`: a `DiskStorage` that keeps its size, an
+            `ObjectStorage` in a bucket.
 
     Raises:
-        TypeError: for options that contradict each other, or without a `storage_dir`.
+        StorageError: the file system of the storage's directory has no locks.
+        TypeError: for options that contradict each other, or without one of `storage_dir` and `storage`.
         ValueError: for an option that is no number it could be, or one of `allowed_servers` that is no http(s) URL.
     """
 
@@ -87,9 +92,9 @@ class WorkQueue:
         token_in: Literal["argv", "env"] = "argv",  # noqa: S107 - a place, not a password
         abandon_after: float | None = None,
         hooks: Iterable[Hooks] = (),
+        storage: Storage | None = None,
     ) -> None:
-        if storage_dir is None:
-            raise TypeError("WorkQueue needs a storage_dir, the directory where results are kept")
+        self._storage = _storage(storage_dir, storage)
         check_one_of(executor=executor, max_running=max_running, engine=engine)
         if engine is not None:
             check_left_to_engine(max_running_per_tenant=max_running_per_tenant, max_running_on_host=max_running_on_host)
@@ -107,13 +112,12 @@ class WorkQueue:
         check_limits(limits)
         self._tenant = tenant
         self.program_path = Path(program_path).absolute()
-        self.storage_dir = Path(storage_dir).absolute()
+        self.storage_dir = self._storage.directory
         if isinstance(allowed_servers, str):
             raise TypeError("allowed_servers must be a collection of URLs, not one URL")
         for server in allowed_servers or ():
             server_identity(server)
         self._allowed_servers = None if allowed_servers is None else tuple(allowed_servers)
-        self._storage = DiskStorage(self.storage_dir)
         hides_token = token_in == "env"  # noqa: S105 - as above
         self._tasks = TaskMaker(self.program_path, self._storage, limits, hides_token=hides_token)
         self._make_parts = functools.partial(
@@ -244,11 +248,50 @@ class WorkQueue:
     def destination_path_for_params(self, params: Params) -> Path:
         """Where the finished file for these parameters lies, or will lie; read-only, never written to again.
 
+        Of a storage that evicts results, `open_result` is the way to read one.
+
         Raises:
             InvalidParams: these can never run.
+            TypeError: the storage keeps no files of this host; `open_result` reads from it.
         """
         self.check_params(params)
+        if not isinstance(self._storage, DiskStorage):
+            raise TypeError("results of this storage are no files of this host; read one with open_result(params)")
         return self._storage.path(key_for_params(params))
+
+    def open_result(self, params: Params) -> AbstractContextManager[Path]:
+        """The finished file for these parameters, as a path of this host, for as long as the context lasts.
+
+        ::
+
+            with queue.open_result(params) as path:
+                ...
+
+        No eviction takes it away meanwhile, and nobody writes to it. From a bucket it is downloaded, once for all
+        processes of the host, unless there is a copy of it. One that is not fresh any more is given, too, for as long
+        as it is there.
+
+        Raises:
+            InvalidParams: these can never run.
+            ResultNotFound: on entering: there is no result; `ensure_run` builds it.
+            StorageError: on entering: it cannot be had; the text says why.
+        """
+        self.check_params(params)
+        return self._storage.open(key_for_params(params))
+
+    def delete(self, params: Params) -> bool:
+        """Remove the result for these parameters, and what is remembered of a failure; return whether there was one.
+
+        A job that is building it goes on. Who has the result open reads it to its end.
+
+        Raises:
+            InvalidParams: these can never run.
+            StorageError: it cannot be removed; the text says why.
+        """
+        self.check_params(params)
+        key = key_for_params(params)
+        self._failures.forget(key)
+        return self._storage.delete(key)
 
     def close(self, drain: float | None = None, *, pending: Literal["fail", "finish"] = "fail") -> None:
         """Take no new jobs, and return when all have ended; every stream then has its end.
@@ -294,6 +337,14 @@ class WorkQueue:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close(None if kind is None else 0.0)
+
+
+def _storage(directory: str | os.PathLike[str] | None, storage: Storage | None) -> Storage:
+    if directory is not None and storage is None:
+        return DiskStorage(Path(directory))
+    if storage is not None and directory is None:
+        return storage
+    raise TypeError("WorkQueue needs a storage_dir, the directory where results are kept, or a storage; not both")
 
 
 #: Those of this process that are in use, to be made anew in its forked children.

@@ -21,7 +21,8 @@ from tests.program.ordeal import Ordeal
 from workqueue import Progress, State, WorkQueue
 from workqueue.errors import OutputError, StorageError
 from workqueue.redaction import without_directories
-from workqueue.storage import DiskStorage, disk
+from workqueue.storage import DiskStorage, runs
+from workqueue.storage import output as output_module
 from workqueue.testing import ManualEngine, ScriptedProgram, collect, output, wait
 
 MakeQueue = Callable[..., WorkQueue]
@@ -219,11 +220,11 @@ def test_an_output_that_becomes_a_link_after_it_was_checked_is_not_followed(
     with storage.workspace("key") as workspace:
         workspace.output.write_bytes(b"x")
 
-        def swap(self: disk.DiskWorkspace) -> None:
+        def swap(path: Path) -> None:
             workspace.output.unlink()
             workspace.output.symlink_to(tmp_path / "victim")
 
-        mocker.patch.object(disk.DiskWorkspace, "_check_output", swap)
+        mocker.patch.object(output_module, "_check", swap)
         with pytest.raises(OutputError, match="Cannot open the output file: "):
             workspace.publish()
     assert stat.S_IMODE((tmp_path / "victim").stat().st_mode) != 0o400
@@ -467,7 +468,7 @@ def test_a_sweeper_that_comes_between_making_and_locking_costs_a_new_name(
     storage: DiskStorage, monkeypatch: pytest.MonkeyPatch, window: str
 ) -> None:
     """A sweeper takes a directory that nobody has locked yet for a dead run's; the run takes another."""
-    locked, n_windows = disk._locked, []
+    locked, n_windows = runs._locked, []
     held = ExitStack()
 
     def sweep_first(directory: Path, *, must_lock: bool = True) -> object:
@@ -489,7 +490,7 @@ def test_a_sweeper_that_comes_between_making_and_locking_costs_a_new_name(
             monkeypatch.setattr(fcntl, "flock", sweep_then_lock)
         return locked(directory, must_lock=must_lock)
 
-    monkeypatch.setattr(disk, "_locked", sweep_first)
+    monkeypatch.setattr(runs, "_locked", sweep_first)
     with held:
         publish(storage, "key")
     assert storage.has("key")

@@ -7,7 +7,7 @@ from typing import Final
 from flask import Flask, Response, render_template, request
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from workqueue import InvalidParams, OverviewViewParams, WorkQueue
+from workqueue import InvalidParams, OverviewViewParams, ResultNotFound, StorageError, WorkQueue
 from workqueue.demo.search_index import Answer, IndexUnreadableError, search_index
 from workqueue.web import Fields, OverviewTokenCheck, Problem, overview_params
 from workqueue.web.problem import problem_of
@@ -75,9 +75,12 @@ class _Plugin:
 
     def _search(self, params: OverviewViewParams, words: str) -> Answer:
         try:
-            return search_index(self._queue.destination_path_for_params(params), words)
-        except FileNotFoundError:
+            with self._queue.open_result(params) as path:
+                return search_index(path, words)
+        except ResultNotFound:
             raise Problem(HTTPStatus.NOT_FOUND, "There is no index yet; POST /generate builds it") from None
+        except StorageError as err:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"The index cannot be had: {err}") from err
         except IndexUnreadableError as err:
             raise Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"The index cannot be read: {err}") from err
 

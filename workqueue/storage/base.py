@@ -1,12 +1,33 @@
-"""1 and 5 storage: what a job needs of the place where results are kept.
+"""1 and 5 storage: what a job, and who reads its result, need of the place where results are kept.
 
-A storage is plain data that can travel to where a job runs: constructing it does no I/O. Each result has one name, its
-key. A result is either there, whole, or not there: nothing that fails half-way can be seen under its key.
+A storage is plain data that can travel to where a job runs. Each result has one name, its key. What all storages
+promise:
+
+* atomic: a result is either there, whole, or not there; nothing that fails half-way can be seen under its key, and
+  whoever reads an earlier result of the same key reads that one to its end;
+* durable: what was published outlasts a crash of this host, as far as the place itself does;
+* idempotent: to publish a key twice, or to delete it twice, is to do so once; of two who publish, the later counts;
+* shared: callable from any thread and any number of processes. All methods may wait for a disk or a network.
 """
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class StoredResult(NamedTuple):
+    """One result that is there."""
+
+    key: str
+    size: int
+    """In bytes."""
+
+    published_at: float
+    """In seconds since the epoch."""
+
+    used_at: float
+    """When it was last asked for or opened, as far as this host knows; in seconds since the epoch."""
 
 
 class Workspace(Protocol):
@@ -23,7 +44,7 @@ class Workspace(Protocol):
         ...
 
     def publish(self) -> None:
-        """Make the output the result of its key, atomically and durably, in place of an earlier one.
+        """Make the output the result of its key, in place of an earlier one.
 
         Raises:
             OutputError: the program left nothing that can be a result.
@@ -33,17 +54,65 @@ class Workspace(Protocol):
 
 
 class Storage(Protocol):
-    """Where results are kept, by key. Callable from any thread and any number of processes."""
+    """Where results are kept, by key; see the module for what it promises."""
+
+    @property
+    def directory(self) -> Path:
+        """A directory of this host: runs have their private places in it, and processes that share it meet there."""
+        ...
+
+    def address(self, key: str) -> str:
+        """Where the result is, or would be, for a person to read: a path or a URL."""
+        ...
 
     def has(self, key: str) -> bool:
-        """Whether the result of this key is there. A storage that cannot tell says no: the run will say why."""
+        """Whether the result of this key is there, and fresh. A storage that cannot tell says no: the run says why."""
         ...
 
     def workspace(self, key: str) -> AbstractContextManager[Workspace]:
         """A private place for one run; nothing of it is left when the context ends.
 
         Raises:
-            StorageError: on entering, when there can be no such place; the text says what to mend.
+            StorageError: on entering, when there can be no such place, or its result could not be published; the text
+                says what to mend.
+        """
+        ...
+
+    def open(self, key: str) -> AbstractContextManager[Path]:
+        """The result as a file of this host, read-only, that no eviction takes away while the context lasts.
+
+        One that is no longer fresh is given, too, for as long as it is there.
+
+        Raises:
+            ResultNotFound: on entering: it is not there.
+            StorageError: on entering: it is, perhaps, and cannot be had.
+        """
+        ...
+
+    def delete(self, key: str) -> bool:
+        """Remove the result; return whether it was there. Who has it open may read it to its end.
+
+        Raises:
+            StorageError: it cannot be removed.
+        """
+        ...
+
+    def results(self) -> Iterator[StoredResult]:
+        """All results that are there, in no particular order.
+
+        Raises:
+            StorageError: they cannot be listed.
+        """
+        ...
+
+    def evict(self) -> list[StoredResult]:
+        """Remove what the storage is to keep no longer, now; return what was removed.
+
+        Nothing happens while another process of this host is at it. Called once a minute at most when something is
+        published, by the storage itself.
+
+        Raises:
+            StorageError: it cannot be looked at, or removed.
         """
         ...
 

@@ -1,40 +1,30 @@
-"""1 and 5 disk: results as files of one directory, published whole or not at all.
+"""1 and 5 disk: results as files of one directory of this host, published whole or not at all.
 
-The recipe, and what each step is against:
-
-1. A private directory per run, ``.tmp/<key>.<random>/``, in the storage's own file system: SQLite makes files beside
-   its database, and a rename cannot cross file systems.
-2. After exit 0 the output must be a regular file, not empty, without an open SQLite journal beside it: a database that
-   was not closed loses what its journal holds.
-3. fchmod 0400: a result holds one user's private documents, whatever the umask, and a stray write to it fails.
-4. fsync before the rename: else a power cut can leave an empty file under the final name, taken for a result for ever.
-5. os.replace, then fsync of the directory.
-
-While a run lives it holds a flock on its private directory. The kernel frees it with the process, so what can be
-locked is a dead run's, and no age or process number is ever guessed at. Where directories cannot be locked (some
-network file systems) nothing is swept.
+A run works in a private directory, ``.tmp/<key>.<random>/``, in the storage's own file system: SQLite makes files
+beside its database, and a rename cannot cross file systems. See `output` for how a file gets from there to its name,
+`runs` for what is removed when a process dies, and `files` for what is open and what may go.
 """
 
 import contextlib
-import errno
+import functools
 import logging
-import os
-import secrets
-import shutil
-import stat
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from workqueue.descriptors import close_own, open_own
-from workqueue.errors import OutputError, StorageError
-from workqueue.locks import is_file_of, try_lock
+from workqueue.errors import ResultNotFound, StorageError, reason_of
+from workqueue.storage.base import StoredResult
+from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
+from workqueue.storage.files import Files
+from workqueue.storage.output import opened_output, place
+from workqueue.storage.runs import Runs
 
 logger = logging.getLogger("workqueue")
 
-#: What SQLite leaves beside a database that was not closed: a write-ahead log, or a rollback journal.
-_JOURNALS: Final = ("-wal", "-journal")
+#: What a key looks like; see `workqueue.params.key_for_params`. What has another name is not ours to remove.
+KEY: Final = re.compile("([0-9a-f]{40})")
 
 
 @dataclass(frozen=True)
@@ -42,53 +32,112 @@ class DiskStorage:
     """Results as files ``<directory>/<key>``. Plain data: constructing it touches nothing.
 
     Attributes:
-        directory: an absolute path; made, with its parents, when the first run needs it.
+        directory: made, with its parents, when the first run needs it.
         mode: the permissions of a published file.
+        ttl: seconds for which a result is fresh; then it is built again for who asks, and is evicted. None: for ever.
+        max_bytes: what all results may take together; those used least recently are evicted. What is open stays, and
+            so does what was asked for, opened or published in the last minute. None: any number.
+
+    Raises:
+        ValueError: for numbers that cannot be.
     """
 
     directory: Path
     mode: int = 0o400
+    ttl: float | None = None
+    max_bytes: int | None = None
+    _policy: Policy = field(init=False, repr=False, compare=False)
+    _files: Files = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        set_once = functools.partial(object.__setattr__, self)  # what a frozen dataclass has for this
+        set_once("directory", Path(self.directory).absolute())
+        set_once("_policy", Policy(self.ttl, self.max_bytes))
+        set_once("_files", Files(self.directory, KEY))
 
     def path(self, key: str) -> Path:
         """Where the result of this key lies once it is built."""
         return self.directory / key
 
+    def address(self, key: str) -> str:
+        """See `Storage`: its path."""
+        return str(self.path(key))
+
     def has(self, key: str) -> bool:
-        """Whether the result is there: a regular file. A link or a directory in its place is not one of ours."""
-        try:
-            return stat.S_ISREG(self.path(key).lstat().st_mode)
-        except OSError:
+        """See `Storage`."""
+        status = self._files.status(key)
+        if status is None or not self._policy.is_fresh(status.st_mtime):
             return False
+        if self.max_bytes is not None:
+            self._files.touch(key, status)
+        return True
 
     @contextlib.contextmanager
     def workspace(self, key: str) -> Iterator["DiskWorkspace"]:
-        """A private directory for one run; what dead runs of the same key left is removed first."""
-        self._sweep(f"{key}.*")
-        with _private_directory(self._runs, key) as directory:
-            workspace = DiskWorkspace(directory / "out", self.path(key), self.mode)
+        """See `Storage`."""
+        with self._runs.private(key) as directory:
+            yield DiskWorkspace(make_output(directory), self, key)
+
+    @contextlib.contextmanager
+    def open(self, key: str) -> Iterator[Path]:
+        """See `Storage`."""
+        with contextlib.ExitStack() as stack:
             try:
-                workspace.output.touch(mode=0o600)
+                path = stack.enter_context(self._files.hold(key))
+            except FileNotFoundError:
+                raise ResultNotFound("there is no such result; it was not built, or is not kept any more") from None
             except OSError as err:
-                raise StorageError(f"Cannot make the output file in {directory}: {_text(err)}") from err
-            yield workspace
+                raise StorageError(f"Cannot open the result {self.path(key)}: {reason_of(err)}") from err
+            yield path
+
+    def delete(self, key: str) -> bool:
+        """See `Storage`."""
+        try:
+            self.path(key).unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as err:
+            raise StorageError(f"Cannot remove the result {self.path(key)}: {reason_of(err)}") from err
+        return True
+
+    def results(self) -> Iterator[StoredResult]:
+        """See `Storage`."""
+        try:
+            for _, result in self._files.entries():
+                yield result
+        except OSError as err:
+            raise StorageError(f"Cannot list the results in {self.directory}: {reason_of(err)}") from err
+
+    def evict(self) -> list[StoredResult]:
+        """See `Storage`."""
+        return self._evict()
+
+    def evict_if_due(self) -> None:
+        """Evict, unless it was done in the last minute; it never raises."""
+        if self._policy.keeps_all:
+            return
+        try:
+            self._evict(GRACE_SECONDS)
+        except StorageError as err:
+            logger.warning("%s", err)
 
     def sweep(self) -> None:
-        """Remove the private directories of dead runs."""
-        self._sweep("*")
+        """See `Storage`."""
+        self._runs.sweep()
+
+    def _evict(self, gap: float = 0.0) -> list[StoredResult]:
+        try:
+            with turn(self.directory / ".evict", gap) as is_mine:
+                return self._policy.evict(self.results(), self._remove) if is_mine else []
+        except OSError as err:
+            raise StorageError(f"Cannot evict results from {self.directory}: {reason_of(err)}") from err
+
+    def _remove(self, result: StoredResult) -> bool:
+        return self._files.remove(result.key, published_at=result.published_at)
 
     @property
-    def _runs(self) -> Path:
-        return self.directory / ".tmp"
-
-    def _sweep(self, pattern: str) -> None:
-        try:
-            directories = list(self._runs.glob(pattern))
-        except OSError:  # the storage is out of reach, or its name too long; the run will say so
-            return
-        for directory in directories:
-            with contextlib.suppress(OSError), _locked(directory):
-                logger.info("removing %s, which a dead run left behind", directory.name)
-                _remove(directory)
+    def _runs(self) -> Runs:
+        return Runs(self.directory / ".tmp")
 
 
 @dataclass(frozen=True)
@@ -96,8 +145,8 @@ class DiskWorkspace:
     """One run's output, and where it goes."""
 
     output: Path
-    destination: Path
-    mode: int
+    storage: DiskStorage
+    key: str
 
     @property
     def directory(self) -> Path:
@@ -105,141 +154,25 @@ class DiskWorkspace:
         return self.output.parent
 
     def publish(self) -> None:
-        """Steps 2 to 5 of the recipe."""
-        self._check_output()
-        fd = self._open_output()
-        try:
-            os.fchmod(fd, self.mode)
-            os.fsync(fd)
-            os.replace(self.output, self.destination)  # noqa: PTH105 - beside the fchmod and fsync it belongs with
-            _fsync_directory(self.destination.parent)
-        except OSError as err:
-            raise StorageError(f"Cannot store the result in {self.destination}: {_text(err)}") from err
-        finally:
-            os.close(fd)
-
-    def _check_output(self) -> None:
-        try:
-            status = self.output.lstat()
-        except OSError as err:
-            raise OutputError(f"Failed to stat output file: {err}") from err
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "a link, pipe or device"
-            raise OutputError(f"invalid program: its output file must be a regular file; it left {kind}")
-        if status.st_size == 0:
-            raise OutputError("invalid program: it should have written to its output file")
-        for suffix in _JOURNALS:
-            journal = self.output.with_name(self.output.name + suffix)
-            if journal.exists() and journal.stat().st_size > 0:
-                raise OutputError(
-                    "invalid program: it left an SQLite journal beside its output file;"
-                    " it must commit and close the database before it exits"
-                )
-
-    def _open_output(self) -> int:
-        # By path, since the program may have replaced the file it was given; not through a link, and without waiting
-        # for a pipe's other end, should either have been put there since the check.
-        try:
-            return os.open(self.output, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as err:
-            raise OutputError(f"Cannot open the output file: {_text(err)}") from err
-
-
-@contextlib.contextmanager
-def _private_directory(parent: Path, key: str) -> Iterator[Path]:
-    try:
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as err:
-        raise StorageError(f"Cannot make the directory {parent}: {_text(err)}") from err
-    while True:
-        directory = parent / f"{key}.{secrets.token_hex(8)}"
-        try:
-            directory.mkdir(mode=0o700)
-        except OSError as err:
-            raise StorageError(f"Cannot make a private directory for the run in {parent}: {_text(err)}") from err
-        with contextlib.ExitStack() as stack:
+        """See `Workspace`."""
+        destination = self.storage.path(self.key)
+        with opened_output(self.output) as fd:
             try:
-                stack.enter_context(_locked(directory, must_lock=False))
+                place(fd, self.output, destination, self.storage.mode)
             except OSError as err:
-                if err.errno in (errno.EWOULDBLOCK, errno.ENOENT):
-                    # A sweeper came between mkdir and flock, and is removing it. Take another name.
-                    continue
-                # Not _remove, which needs a descriptor: it may be for want of one that we are here.
-                with contextlib.suppress(OSError):
-                    directory.rmdir()
-                raise StorageError(f"Cannot use the run's private directory {directory}: {_text(err)}") from err
-            try:
-                yield directory
-            finally:
-                _remove(directory)
-            return
+                raise StorageError(f"Cannot store the result in {destination}: {reason_of(err)}") from err
+        self.storage.evict_if_due()
 
 
-@contextlib.contextmanager
-def _locked(directory: Path, *, must_lock: bool = True) -> Iterator[None]:
-    """Hold a directory's flock.
-
-    Args:
-        directory: an existing directory.
-        must_lock: raise where the file system cannot lock, instead of going on without.
+def make_output(directory: Path) -> Path:
+    """Make the empty file that a program is to overwrite.
 
     Raises:
-        OSError: somebody else holds it, or it was removed.
+        StorageError: it cannot be made.
     """
-    fd = open_own(lambda: os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+    output = directory / "out"
     try:
-        is_locked = True
-        try:
-            is_locked = try_lock(fd)
-        except OSError:
-            if must_lock:
-                raise
-        if not is_locked:
-            raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK), os.fspath(directory))
-        if not is_file_of(fd, directory):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(directory))
-        yield
-    finally:
-        close_own(fd)
-
-
-def _remove(directory: Path) -> None:
-    """Remove a run's directory, also one whose program took its permissions away; log what cannot be removed."""
-    try:
-        shutil.rmtree(directory)
-        return
-    except OSError:
-        if not os.path.lexists(directory):
-            return  # its program did it
-        _allow_removal(directory)
-    try:
-        shutil.rmtree(directory)
-    except OSError:
-        logger.exception("cannot remove %s", directory)
-
-
-def _allow_removal(directory: Path) -> None:
-    """Take back the permissions of all directories in here; each before it is walked, which needs them."""
-    with contextlib.suppress(OSError):
-        directory.chmod(0o700)
-    for path, names, _ in os.walk(directory):
-        for child in (Path(path, name) for name in names):
-            with contextlib.suppress(OSError):
-                if not child.is_symlink():  # chmod would follow it out of here
-                    child.chmod(0o700)
-
-
-def _fsync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
+        output.touch(mode=0o600)
     except OSError as err:
-        # Some file systems cannot sync a directory; there is nothing better to do on them.
-        if err.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(fd)
-
-
-def _text(err: OSError) -> str:
-    return err.strerror or str(err)
+        raise StorageError(f"Cannot make the output file in {directory}: {reason_of(err)}") from err
+    return output

@@ -1,0 +1,246 @@
+"""1 and 5 bucket: the objects directly below one URL, through obstore.
+
+Callable from any thread. obstore has one runtime for a whole process, and a child forked after its first use would wait
+for that for ever, so there it is refused.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import IO, Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+try:
+    import obstore
+except ImportError as err:
+    raise ImportError("results in a bucket need obstore: pip install 'overview-plugin-workqueue[s3]'") from err
+from obstore.exceptions import BaseError, PreconditionError
+from obstore.store import ObjectStore, from_url
+
+from workqueue.errors import StorageError
+from workqueue.storage.explain import explained
+
+#: No more than needs no quoting in any of the three: obstore panics over some of the rest.
+_URL: Final = re.compile(r"(s3|gs|az)://[A-Za-z0-9][\w.-]*(/[\w.=+-]+)*/?", re.ASCII)
+
+#: By which name each provider's configuration has the endpoint.
+_ENDPOINTS: Final = {"s3": "endpoint", "gs": "base_url", "az": "endpoint"}
+
+#: Where obstore looks for an endpoint that is not given.
+_ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT")
+
+#: A part of an upload; S3's least is 5 MiB, and 10,000 its most parts.
+_PART_BYTES: Final = 8 * 1024 * 1024
+_MAX_PARTS: Final = 10_000
+
+#: Parts on their way at once; together they are what an upload holds in memory.
+_PARTS_AT_ONCE: Final = 4
+
+#: What a download holds in memory at least.
+_CHUNK_BYTES: Final = 1024 * 1024
+
+#: A question is asked while a request waits, so it gives up soon; results take minutes to build, so their transfer does
+#: not. obstore's own are 10 retries in 3 minutes, for both.
+_ASKING: Final[dict[str, Any]] = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
+_MOVING: Final[dict[str, Any]] = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
+
+_CLIENT: Final[dict[str, Any]] = {"connect_timeout": "5s", "timeout": "30s"}
+
+
+class Meta(NamedTuple):
+    """What a bucket knows of one object."""
+
+    size: int
+    """In bytes."""
+
+    published_at: float
+    """In seconds since the epoch, by the server's clock."""
+
+    e_tag: str | None
+    """What the server calls this version of it; in quotes."""
+
+    @property
+    def version(self) -> str:
+        """16 hexadecimal digits, other ones for every version."""
+        text = self.e_tag or f"{self.published_at} {self.size}"
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+class Bucket:
+    """The objects directly below one URL.
+
+    Args:
+        url: ``s3://bucket/prefix``, ``gs://bucket/prefix`` or ``az://container/prefix``.
+        endpoint: where the service is; None: the provider's own, or what the environment says.
+        config: options of the provider, by obstore's names; those that are not given come from the environment.
+        client_options: options of the HTTP client, by obstore's names.
+        credential_provider: called for credentials, in place of `config` and the environment.
+
+    Raises:
+        ValueError: for a URL that is none of these.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        endpoint: str | None,
+        config: Mapping[str, Any],
+        client_options: Mapping[str, Any],
+        credential_provider: Callable[[], Any] | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._options: dict[str, Any] = {
+            "config": {**config, **_endpoint_config(_scheme(url), endpoint)},
+            "client_options": {**_CLIENT, **_allow_http(endpoint), **client_options},
+            "credential_provider": credential_provider,
+        }
+        self._lock = threading.Lock()  # guards _stores; to make one is no I/O
+        self._stores: dict[str, ObjectStore] = {}
+
+    def check(self) -> None:
+        """Look whether there is such a bucket, and whether it takes our credentials.
+
+        Raises:
+            StorageError: with what is wrong, and what to do.
+        """
+        next(self.objects(), None)
+
+    def head(self, name: str) -> Meta | None:
+        """What is known of an object; None without one.
+
+        Raises:
+            StorageError: nobody can tell.
+        """
+        with _mapped("look for the result"):
+            try:
+                return _meta(obstore.head(self._asking(), name))
+            except FileNotFoundError:
+                return None
+
+    def objects(self) -> Iterator[tuple[str, Meta]]:
+        """The names of all objects, and what is known of each.
+
+        Raises:
+            StorageError: they cannot be listed.
+        """
+        with _mapped("list the results"):
+            for page in obstore.list(self._asking()):
+                for found in page:
+                    yield found["path"], _meta(found)
+
+    def upload(self, name: str, file: IO[bytes], size: int) -> Meta | None:
+        """Put a file there, in one step: until its last byte has arrived nobody sees anything of it.
+
+        Args:
+            name: the object's, which is replaced if there is one.
+            file: open for reading, at its beginning.
+            size: its length in bytes.
+
+        Returns:
+            What is known of it now; None when the server does not say which version it is.
+
+        Raises:
+            StorageError: it may not be there. Parts of it may be, unseen, until the bucket has them expire.
+        """
+        part = max(_PART_BYTES, -(-size // _MAX_PARTS))
+        with _mapped("store the result"):
+            put = obstore.put(self._moving(), name, file, chunk_size=part, max_concurrency=_PARTS_AT_ONCE)
+        return None if put["e_tag"] is None else Meta(size, time.time(), put["e_tag"])
+
+    def download(self, name: str, meta: Meta, file: IO[bytes]) -> bool:
+        """Write this version of an object to a file; return False when the object is gone, or another one.
+
+        Raises:
+            OSError: the file takes no more.
+            StorageError: it cannot be had. The file then holds some of it.
+        """
+        with _mapped("fetch the result"):
+            try:
+                got = obstore.get(self._moving(), name, options={"if_match": meta.e_tag} if meta.e_tag else {})
+            except (FileNotFoundError, PreconditionError):
+                return False
+            for chunk in got.stream(min_chunk_size=_CHUNK_BYTES):
+                file.write(chunk)
+        return file.tell() == meta.size
+
+    def delete(self, name: str) -> None:
+        """Remove an object; nothing happens without one.
+
+        Raises:
+            StorageError: it may still be there.
+        """
+        with _mapped("remove the result"), contextlib.suppress(FileNotFoundError):
+            obstore.delete(self._asking(), name)
+
+    def _asking(self) -> ObjectStore:
+        return self._store("asking", _ASKING)
+
+    def _moving(self) -> ObjectStore:
+        return self._store("moving", _MOVING)
+
+    def _store(self, name: str, retry_config: dict[str, Any]) -> ObjectStore:
+        _refuse_after_fork()
+        with self._lock:
+            if name not in self._stores:
+                # The types of obstore tell the providers' options apart; here it is the user who knows which it is.
+                self._stores[name] = from_url(self.url, **{**self._options, "retry_config": retry_config})
+            return self._stores[name]
+
+
+def _scheme(url: str) -> str:
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise ValueError(
+            f"url must be s3://BUCKET, gs://BUCKET or az://CONTAINER, and may have /PREFIX behind it; got {url!r}"
+        )
+    return match[1]
+
+
+def _endpoint_config(scheme: str, endpoint: str | None) -> dict[str, str]:
+    if endpoint is None:
+        return {}
+    # obstore panics over one that is no URL.
+    parts = urlsplit(endpoint)
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in endpoint:
+        raise ValueError(f"endpoint must be an http:// or https:// URL; got {endpoint!r}")
+    return {_ENDPOINTS[scheme]: endpoint}
+
+
+def _allow_http(endpoint: str | None) -> dict[str, Any]:
+    """Who names an endpoint with http:// means it; obstore wants it said twice."""
+    named = (endpoint, *(os.environ.get(name) for name in _ENDPOINT_VARIABLES))
+    first = next((name for name in named if name), "")
+    return {"allow_http": True} if first.startswith("http://") else {}
+
+
+def _meta(found: "obstore.ObjectMeta") -> Meta:
+    return Meta(found["size"], found["last_modified"].timestamp(), found["e_tag"])
+
+
+@contextlib.contextmanager
+def _mapped(doing: str) -> Iterator[None]:
+    """Raise what obstore raises as a StorageError."""
+    try:
+        yield
+    except (BaseError, FileNotFoundError) as err:
+        raise StorageError(f"Cannot {doing}: {explained(str(err))}") from err
+
+
+#: The process that has used obstore first, of this one and those that it was forked off; 0: none.
+_user = 0
+
+
+def _refuse_after_fork() -> None:
+    global _user  # noqa: PLW0603 - the runtime is the process's, too
+    _user = _user or os.getpid()
+    if _user != os.getpid():
+        raise StorageError(
+            "Cannot use the bucket: this process was forked off one that had used a bucket already, and its requests"
+            " would wait for ever. Make the storage after the fork (with gunicorn, without --preload), or make it with"
+            " probe=False and use it only after the fork"
+        )

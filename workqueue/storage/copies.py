@@ -1,0 +1,140 @@
+"""1 and 5 copies: a version of a result -> a file of this host that has it, fetched once for all processes, and kept a while.
+
+``<directory>/cache/<key>.<version>``. A version is never changed, so a copy is either there, whole, or not there. Who
+fetches one holds the lock ``cache/.<key>.fetch``, and who comes meanwhile waits for it; the kernel frees it with the
+process. Callable from any thread and any number of processes.
+"""
+
+import contextlib
+import logging
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Final
+
+from workqueue.errors import StorageError, reason_of
+from workqueue.locks import exclusive
+from workqueue.storage.base import StoredResult
+from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
+from workqueue.storage.files import Files
+from workqueue.storage.output import place
+from workqueue.storage.runs import Runs
+
+logger = logging.getLogger("workqueue")
+
+_COPY: Final = re.compile(r"([0-9a-f]{40})\.[0-9a-f]{16}")
+
+
+class Copies:
+    """The copies of one storage.
+
+    Args:
+        directory: the storage's, on this host.
+        max_bytes: what the copies may take together; None: any number.
+        mode: the permissions of a copy.
+
+    Raises:
+        ValueError: for a `max_bytes` that cannot be.
+    """
+
+    def __init__(self, directory: Path, max_bytes: int | None, mode: int) -> None:
+        self._cache = directory / "cache"
+        self._files = Files(self._cache, _COPY)
+        self._policy = Policy(max_bytes=max_bytes)
+        self._runs = Runs(directory / ".tmp")
+        self._mode = mode
+
+    @contextlib.contextmanager
+    def hold(self, key: str, version: str, fetch: Callable[[IO[bytes]], bool]) -> Iterator[Path | None]:
+        """The copy, which is not evicted for as long as the context lasts; None when there is no such version.
+
+        Args:
+            key: the result's.
+            version: which.
+            fetch: writes it to a file, and returns whether there is such a version; called only if there is no copy.
+
+        Raises:
+            StorageError: on entering, when this host cannot take it; or what `fetch` raises.
+        """
+        name = f"{key}.{version}"
+        with contextlib.ExitStack() as stack:
+            try:
+                path = self._hold(stack, name)
+                while path is None and self._fetch(key, name, fetch):
+                    path = self._hold(stack, name)
+            except OSError as err:
+                raise StorageError(f"Cannot keep a copy of the result in {self._cache}: {reason_of(err)}") from err
+            yield path
+
+    def keep(self, key: str, version: str, fd: int, path: Path) -> None:
+        """Make a file a copy, in place of fetching it; it never raises. What cannot be kept is fetched when it is read.
+
+        Args:
+            key: the result's.
+            version: which.
+            fd: the file, open.
+            path: its name, in the same file system; it loses it.
+        """
+        try:
+            self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place(fd, path, self._cache / f"{key}.{version}", self._mode)
+        except OSError as err:
+            logger.warning("cannot keep a copy of a result: %s", err, extra={"key": key})
+        else:
+            self._evict_if_due()
+
+    def delete(self, key: str) -> None:
+        """Remove all copies of the key; who has one open may read it to its end. It never raises."""
+        for path in self._cache.glob(f"{key}.*"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def results(self) -> Iterator[StoredResult]:
+        """All copies that are there, by the keys that they are of.
+
+        Raises:
+            OSError: the directory cannot be read.
+        """
+        return (copy for _, copy in self._files.entries())
+
+    def evict(self, gap: float = 0.0) -> None:
+        """Remove what is too much, unless it was done less than `gap` seconds ago.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        names = {}
+        for name, copy in self._files.entries():
+            names[copy] = name
+        if not names:
+            return
+        with turn(self._cache / ".evict", gap) as is_mine:
+            if is_mine:
+                self._policy.evict(names, lambda copy: self._files.remove(names[copy], published_at=copy.published_at))
+
+    def _hold(self, stack: contextlib.ExitStack, name: str) -> Path | None:
+        try:
+            return stack.enter_context(self._files.hold(name))
+        except FileNotFoundError:
+            return None
+
+    def _fetch(self, key: str, name: str, fetch: Callable[[IO[bytes]], bool]) -> bool:
+        self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with exclusive(self._cache / f".{key}.fetch"):
+            if self._files.status(name) is not None:
+                return True  # somebody else has fetched it meanwhile
+            with self._runs.private(key) as directory:
+                path = directory / "copy"
+                with path.open("xb") as file:
+                    if not fetch(file):
+                        return False
+                    file.flush()
+                    place(file.fileno(), path, self._files.path(name), self._mode)
+        self._evict_if_due()
+        return True
+
+    def _evict_if_due(self) -> None:
+        try:
+            self.evict(GRACE_SECONDS)
+        except OSError as err:
+            logger.warning("cannot evict copies of results: %s", err)

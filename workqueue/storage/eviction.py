@@ -1,0 +1,100 @@
+"""1 and 5 eviction: what a storage is to keep no longer, and whose turn it is to remove it.
+
+Callable from any thread and any number of processes.
+"""
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from workqueue.descriptors import close_own, open_own
+from workqueue.locks import try_lock
+from workqueue.storage.base import StoredResult
+
+#: Seconds for which what was asked for, or published, stays: whoever was told that it is there comes for it now. It is
+#: also how often a storage looks, at most.
+GRACE_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How long, and how much.
+
+    Attributes:
+        ttl: seconds after its publication for which a result is fresh; None: always.
+        max_bytes: what all results may take together; None: any number. It holds but for what is open, and for what
+            came in the last minute.
+
+    Raises:
+        ValueError: for a number that is none of these.
+    """
+
+    ttl: float | None = None
+    max_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.ttl is not None and not 0 < self.ttl < math.inf:
+            raise ValueError(f"ttl must be a number of seconds above 0, or None; got {self.ttl!r}")
+        if self.max_bytes is not None and not self.max_bytes >= 0:
+            raise ValueError(f"max_bytes must be 0 or more, or None; got {self.max_bytes!r}")
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether there is nothing to do, ever."""
+        return self.ttl is None and self.max_bytes is None
+
+    def is_fresh(self, published_at: float) -> bool:
+        """Whether a result of that time answers a request."""
+        return self.ttl is None or time.time() - published_at < self.ttl
+
+    def evict(self, results: Iterable[StoredResult], remove: Callable[[StoredResult], bool]) -> list[StoredResult]:
+        """Remove what is stale, and of the rest what was not used for longest, until it fits; return what went.
+
+        Args:
+            results: all that are there.
+            remove: removes one, unless it is in use, and returns whether it is gone.
+        """
+        oldest_first = sorted(results, key=lambda result: result.used_at)
+        total = sum(result.size for result in oldest_first)
+        now = time.time()
+        removed = []
+        for result in oldest_first:
+            if self._is_to_go(result, total, now) and remove(result):
+                total -= result.size
+                removed.append(result)
+        return removed
+
+    def _is_to_go(self, result: StoredResult, total: int, now: float) -> bool:
+        if now - result.used_at < GRACE_SECONDS:
+            return False
+        is_stale = self.ttl is not None and now - result.published_at >= self.ttl
+        return is_stale or (self.max_bytes is not None and total > self.max_bytes)
+
+
+@contextlib.contextmanager
+def turn(path: Path, gap: float = 0.0) -> Iterator[bool]:
+    """Whether it is this caller's turn, for as long as the context lasts; no two have one at a time.
+
+    Args:
+        path: a file that all who take turns know; made if need be, and left. Its time is that of the last turn.
+        gap: seconds since the last turn began before which there is no other.
+
+    Raises:
+        OSError: it cannot be made, or locked.
+    """
+    fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    try:
+        is_first = os.fstat(fd).st_size == 0
+        # A time in the future, after the clock was set back, would keep everybody away until then.
+        is_due = is_first or not 0 <= time.time() - os.fstat(fd).st_mtime < gap
+        is_mine = is_due and try_lock(fd)
+        if is_mine:
+            os.pwrite(fd, b"1", 0)  # sets its time
+        yield is_mine
+    finally:
+        close_own(fd)

@@ -1,0 +1,249 @@
+"""1 and 5 objects: results as objects of a bucket (S3, GCS, Azure), with copies on this host for who reads them.
+
+A run works on this host's disk, and its output is uploaded in parts, which nobody sees before the last has arrived.
+Results have names that are hashes of what was asked for, so of two hosts that build the same the later one's upload
+counts, and nothing is lost. See `bucket` for the requests, and `copies` for the files that are read.
+"""
+
+import contextlib
+import functools
+import logging
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from workqueue.errors import ResultNotFound, StorageError, reason_of
+from workqueue.storage.base import StoredResult
+from workqueue.storage.bucket import Bucket, Meta
+from workqueue.storage.copies import Copies
+from workqueue.storage.disk import KEY, make_output
+from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
+from workqueue.storage.known import Known
+from workqueue.storage.output import opened_output
+from workqueue.storage.runs import Runs
+
+logger = logging.getLogger("workqueue")
+
+DEFAULT_CACHE_BYTES: Final = 10 * 2**30
+
+#: How often a result may be replaced while it is being opened.
+_MAX_TRIES: Final = 10
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class ObjectStorage:
+    """Results as objects ``<url>/<key>``. It can be pickled, with its credentials.
+
+    Args:
+        url: ``s3://BUCKET/PREFIX``, ``gs://BUCKET/PREFIX`` or ``az://CONTAINER/PREFIX``; the prefix may be left out.
+        directory: of this host: runs work in it, copies are kept in it, and the host's processes meet there. It is
+            made when it is needed.
+        endpoint: where the service is, such as ``http://localhost:8333``; None: the provider's own, or what the
+            environment says.
+        config: credentials and other options of the provider, by the names that obstore has for them, such as
+            ``{"access_key_id": ..., "secret_access_key": ..., "region": ...}``. What is not given comes from the
+            environment, or from the host's role.
+        client_options: options of the HTTP client, by obstore's names.
+        credential_provider: called for credentials, in place of those; see `obstore.auth`.
+        ttl: seconds for which a result is fresh; then it is built again for who asks, and is evicted. None: for ever.
+        max_bytes: what all results may take together; those published first are evicted, since a bucket does not know
+            when they were used. None: any number.
+        cache_bytes: what the copies on this host may take together; those used least recently are evicted. What is
+            open stays, and so does what was used in the last minute. None: any number.
+        revalidate: seconds for which what the bucket said of a result is believed: for so long a process may not see
+            that it was replaced or removed by another. What is not there is looked for each time.
+        mode: the permissions of a copy.
+        probe: whether to look, now, that there is such a bucket and it takes the credentials. That is a first use.
+
+    Raises:
+        StorageError: the bucket is missing, refuses the credentials, or cannot be reached; the text says what to do.
+            Also, from all methods, in a process that was forked off one that had used a bucket already: make the
+            storage after the fork, or without `probe`.
+        ValueError: for a URL or a number that cannot be.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        directory: str | os.PathLike[str],
+        *,
+        endpoint: str | None = None,
+        config: Mapping[str, Any] = _NOTHING,
+        client_options: Mapping[str, Any] = _NOTHING,
+        credential_provider: Callable[[], Any] | None = None,
+        ttl: float | None = None,
+        max_bytes: int | None = None,
+        cache_bytes: int | None = DEFAULT_CACHE_BYTES,
+        revalidate: float = 60.0,
+        mode: int = 0o400,
+        probe: bool = True,
+    ) -> None:
+        if not 0 <= revalidate < math.inf:
+            raise ValueError(f"revalidate must be a number of seconds, 0 or more; got {revalidate!r}")
+        self._directory = Path(directory).absolute()
+        self._bucket = Bucket(url, endpoint, config, client_options, credential_provider)
+        self._policy = Policy(ttl, max_bytes)
+        self._copies = Copies(self._directory, cache_bytes, mode)
+        self._runs = Runs(self._directory / ".tmp")
+        self._known: Known[Meta] = Known(revalidate)
+        # What it takes to make it again where a job runs, which has its own reasons to look at the bucket.
+        self._make_again = functools.partial(
+            ObjectStorage,
+            url,
+            self._directory,
+            endpoint=endpoint,
+            config=dict(config),
+            client_options=dict(client_options),
+            credential_provider=credential_provider,
+            ttl=ttl,
+            max_bytes=max_bytes,
+            cache_bytes=cache_bytes,
+            revalidate=revalidate,
+            mode=mode,
+            probe=False,
+        )
+        if probe:
+            self._bucket.check()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._make_again, ()
+
+    def __repr__(self) -> str:
+        return f"ObjectStorage({self._bucket.url!r}, {str(self._directory)!r})"
+
+    @property
+    def directory(self) -> Path:
+        """See `Storage`."""
+        return self._directory
+
+    def address(self, key: str) -> str:
+        """See `Storage`: its URL."""
+        return f"{self._bucket.url}/{key}"
+
+    def has(self, key: str) -> bool:
+        """See `Storage`."""
+        try:
+            meta = self._look(key)
+        except StorageError as err:
+            logger.warning("%s", err, extra={"key": key})
+            return False
+        return meta is not None and self._policy.is_fresh(meta.published_at)
+
+    @contextlib.contextmanager
+    def workspace(self, key: str) -> Iterator["ObjectWorkspace"]:
+        """See `Storage`. Whether the bucket can be had is looked at first: a run may take hours."""
+        self._bucket.check()
+        with self._runs.private(key) as directory:
+            yield ObjectWorkspace(make_output(directory), self, key)
+
+    @contextlib.contextmanager
+    def open(self, key: str) -> Iterator[Path]:
+        """See `Storage`."""
+        with contextlib.ExitStack() as stack:
+            for _ in range(_MAX_TRIES):
+                meta = self._look(key)
+                if meta is None:
+                    raise ResultNotFound("there is no such result; it was not built, or is not kept any more")
+                fetch = functools.partial(self._bucket.download, key, meta)
+                path = stack.enter_context(self._copies.hold(key, meta.version, fetch))
+                if path is not None:
+                    yield path
+                    return
+                # Replaced or removed since it was looked at.
+                self._known.forget(key)
+            raise StorageError("Cannot fetch the result: it is replaced again and again")
+
+    def publish(self, key: str, output: Path) -> None:
+        """Upload what a program left; see `Workspace.publish`."""
+        with opened_output(output) as fd:
+            self._known.forget(key)
+            with os.fdopen(os.dup(fd), "rb") as file:
+                meta = self._bucket.upload(key, file, os.fstat(fd).st_size)
+            if meta is not None:
+                self._copies.keep(key, meta.version, fd, output)
+                self._known.learn(key, meta)
+        if not self._policy.keeps_all:
+            self._evict_if_due(key)
+
+    def delete(self, key: str) -> bool:
+        """See `Storage`."""
+        self._known.forget(key)
+        was_there = self._bucket.head(key) is not None
+        if was_there:
+            self._bucket.delete(key)
+        self._copies.delete(key)
+        return was_there
+
+    def results(self) -> Iterator[StoredResult]:
+        """See `Storage`. What has a copy on this host was used when that was."""
+        used_at: dict[str, float] = {}
+        for copy in self._copies.results():
+            used_at[copy.key] = max(copy.used_at, used_at.get(copy.key, 0.0))
+        for name, meta in self._bucket.objects():
+            if KEY.fullmatch(name):
+                yield StoredResult(name, meta.size, meta.published_at, used_at.get(name, meta.published_at))
+
+    def evict(self) -> list[StoredResult]:
+        """See `Storage`; what is returned went from the bucket. Copies that are too much go, too."""
+        try:
+            self._copies.evict()
+            return self._evict()
+        except OSError as err:
+            raise StorageError(f"Cannot evict results: {reason_of(err)}") from err
+
+    def sweep(self) -> None:
+        """See `Storage`."""
+        self._runs.sweep()
+
+    def _look(self, key: str) -> Meta | None:
+        meta = self._known.get(key)
+        if meta is None:
+            meta = self._bucket.head(key)
+            if meta is not None:
+                self._known.learn(key, meta)
+        return meta
+
+    def _evict(self, gap: float = 0.0) -> list[StoredResult]:
+        if self._policy.keeps_all:
+            return []
+        with turn(self._directory / ".evict", gap) as is_mine:
+            return self._policy.evict(self.results(), self._remove) if is_mine else []
+
+    def _remove(self, result: StoredResult) -> bool:
+        self._known.forget(result.key)
+        self._bucket.delete(result.key)
+        return True
+
+    def _evict_if_due(self, key: str) -> None:
+        try:
+            self._evict(GRACE_SECONDS)
+        except (OSError, StorageError) as err:
+            logger.warning("cannot evict results: %s", err, extra={"key": key})
+
+
+class ObjectWorkspace:
+    """One run's output, and where it goes.
+
+    Args:
+        output: the program's.
+        storage: where it goes.
+        key: by which name.
+    """
+
+    def __init__(self, output: Path, storage: ObjectStorage, key: str) -> None:
+        self.output = output
+        self._storage = storage
+        self._key = key
+
+    @property
+    def directory(self) -> Path:
+        """See `Workspace`."""
+        return self.output.parent
+
+    def publish(self) -> None:
+        """See `Workspace`."""
+        self._storage.publish(self._key, self.output)
