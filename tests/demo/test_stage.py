@@ -17,7 +17,7 @@ from workqueue.demo.texts import Text
 def test_a_stage_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     path = os.environ["PATH"]
-    with open_stage(stand_in([Text("a", "a", "a")], None, 1.0), listen("127.0.0.1", 0), None) as stage:
+    with open_stage(stand_in([Text("a", "a", "a")], None, 1.0), listen("127.0.0.1", 0)) as stage:
         assert os.environ["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
         assert len(list(tmp_path.iterdir())) == 1
         answer = ask(stage.show_url())
@@ -30,7 +30,7 @@ def test_a_stage_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_address_says_what_overview_says() -> None:
     params = OverviewViewParams("http://o/a b", "7", TOKEN)
-    with open_stage(real_overview(params), listen("127.0.0.1", 0), None) as stage:
+    with open_stage(real_overview(params), listen("127.0.0.1", 0)) as stage:
         assert stage.params is params
         query = f"server=http%3A%2F%2Fo%2Fa+b&origin=http%3A%2F%2Fo%2Fa+b&documentSetId=7&apiToken={TOKEN}"
         assert stage.show_url() == f"{stage.plugin_url}/show?{query}"
@@ -41,7 +41,7 @@ def test_what_cannot_start_leaves_no_port() -> None:
         raise ZeroDivisionError
 
     listener = listen("127.0.0.1", 0)
-    with pytest.raises(ZeroDivisionError), open_stage(refuse, listener, None):
+    with pytest.raises(ZeroDivisionError), open_stage(refuse, listener):
         pass
     assert listener.fileno() == -1
 

@@ -1,4 +1,4 @@
-"""Build one result, with a progress bar, and print where it lies.
+"""Build one result, with a progress bar, and print where it is: a path or a URL.
 
 PROGRAM is run as PROGRAM ARG... OUTPUT_FILENAME, unless the storage has the result for these arguments already.
 Arguments that begin with a dash go behind a double dash: workqueue run --storage DIR -- PROGRAM -x
@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 from workqueue.cli.bar import draw
+from workqueue.cli.place import CannotUseStorage, add_endpoint, complain, told_to_the_user
 from workqueue.errors import InvalidParams
+from workqueue.params import key_for_params
+from workqueue.storage.address import storage_at
 from workqueue.streams import to_generator
 from workqueue.work_queue import WorkQueue
 
@@ -18,13 +21,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("program", metavar="PROGRAM", type=Path, help="the program, a path")
     parser.add_argument("arguments", metavar="ARG", nargs="*", help="what it is given before its output file")
-    parser.add_argument("--storage", metavar="DIR", type=Path, required=True, help="where results are kept")
+    parser.add_argument(
+        "--storage", metavar="STORAGE", required=True, help="where results are kept: a directory, or s3://BUCKET/PREFIX"
+    )
+    add_endpoint(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Build; print the result's path to stdout, all else to stderr; return the exit status."""
+    """Build; print the result's address to stdout, all else to stderr; return the exit status."""
     params = tuple(options.arguments)
-    with WorkQueue(options.program, storage_dir=options.storage, max_running=1) as queue:
+    try:
+        with told_to_the_user():
+            storage = storage_at(options.storage, endpoint=options.endpoint)
+    except CannotUseStorage as err:
+        return complain(err)
+    with WorkQueue(options.program, storage=storage, max_running=1) as queue:
         try:
             job = queue.ensure_run(params)
         except InvalidParams as err:
@@ -35,5 +46,5 @@ def run(options: argparse.Namespace) -> int:
             if last is not None and last.error is not None:
                 print(last.error, file=sys.stderr)
                 return 1
-        print(queue.destination_path_for_params(params))
+        print(storage.address(key_for_params(params)))
     return 0

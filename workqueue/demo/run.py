@@ -16,7 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--host", default="127.0.0.1", help="where the plugin listens (default: %(default)s)")
     add("--port", type=int, help="the plugin's port (default: 8765, or a free one if it is taken)")
     add("--documents", type=Path, metavar="DIR", help="search the *.txt, *.md and *.rst files below DIR")
-    add("--storage", type=Path, metavar="DIR", help="keep finished indexes in DIR (default: a temporary one)")
+    add(
+        "--storage",
+        metavar="STORAGE",
+        help="keep finished indexes there: a directory, or s3://BUCKET/PREFIX (default: a temporary directory)",
+    )
+    add("--endpoint", metavar="URL", help="where the bucket's service is, if not at its provider's")
     add("--delay", type=_seconds, metavar="SECONDS", help="wait before each batch of 20 documents")
     add("--search", metavar="WORDS", help="what --once searches for")
     real = parser.add_argument_group("a real Overview, instead of the stand-in (all three)")

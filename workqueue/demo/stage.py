@@ -19,6 +19,7 @@ from workqueue.demo.overview_api import STREAM_BATCH, create_overview_api
 from workqueue.demo.plugin import create_plugin
 from workqueue.demo.server import listen, serving
 from workqueue.demo.texts import Text
+from workqueue.storage import DiskStorage, Storage
 
 PROGRAM: Final = Path(__file__).with_name("process-docset.py")
 
@@ -46,21 +47,24 @@ class Stage:
 
 @contextmanager
 def open_stage(
-    overview: Callable[[ExitStack], OverviewViewParams], listener: socket.socket, storage_dir: Path | None
+    overview: Callable[[ExitStack], OverviewViewParams],
+    listener: socket.socket,
+    storage: Callable[[Path], Storage] = DiskStorage,
 ) -> Iterator[Stage]:
     """Start the plugin, and Overview if need be; stop them, and remove what is temporary, at the end.
 
     Args:
         overview: `real_overview()` or `stand_in()`.
         listener: where the plugin listens.
-        storage_dir: where finished indexes are kept; None: in a private directory, removed at the end.
+        storage: from a private directory, which is removed at the end, to where finished indexes are kept.
     """
     with ExitStack() as stack:
         stack.callback(listener.close)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workqueue-demo-")))
         stack.enter_context(_our_python_first())
+        kept = storage(scratch / "databases")
         params = overview(stack)
-        queue = WorkQueue(runnable(PROGRAM, scratch), storage_dir=storage_dir or scratch / "databases")
+        queue = WorkQueue(runnable(PROGRAM, scratch), storage=kept)
         # Unwound from the last to the first: the server stops taking requests, then the queue ends every stream.
         stack.enter_context(queue)
         plugin_url = stack.enter_context(serving(create_plugin(queue), listener))

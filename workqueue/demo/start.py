@@ -6,15 +6,18 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from threading import Event
 from typing import Final
 
-from workqueue import OverviewViewParams
+from workqueue import OverviewViewParams, StorageError
 from workqueue.demo.client import ClientError
 from workqueue.demo.server import listen
 from workqueue.demo.stage import Stage, open_stage, real_overview, stand_in
 from workqueue.demo.texts import NoTextsError, texts_from_directory, texts_from_standard_library
 from workqueue.demo.tour import tour
+from workqueue.storage import Storage
+from workqueue.storage.address import storage_at
 
 #: The port one would expect; any free one if it is taken.
 DEFAULT_PORT: Final = 8765
@@ -47,7 +50,7 @@ def start(arguments: argparse.Namespace) -> int:
     overview = _overview(arguments)
     listener = _listen(arguments)
     try:
-        with open_stage(overview, listener, arguments.storage) as stage:
+        with open_stage(overview, listener, lambda directory: _storage(arguments, directory)) as stage:
             return _tour(stage, arguments) if arguments.once else _wait(stage)
     except ClientError as err:
         print(f"workqueue demo: {err}", file=sys.stderr)
@@ -79,6 +82,13 @@ def _overview(arguments: argparse.Namespace) -> Callable[[ExitStack], OverviewVi
     except NoTextsError as err:
         raise CannotStartError(err) from err
     return stand_in(texts, arguments.delay, _SECONDS_ONCE if arguments.once else _SECONDS_WITH_A_PERSON)
+
+
+def _storage(arguments: argparse.Namespace, directory: Path) -> Storage:
+    try:
+        return storage_at(arguments.storage or str(directory), directory, endpoint=arguments.endpoint)
+    except (ImportError, StorageError, ValueError) as err:
+        raise CannotStartError(err) from err
 
 
 def _listen(arguments: argparse.Namespace) -> socket.socket:

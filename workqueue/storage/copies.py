@@ -1,4 +1,4 @@
-"""1 and 5 copies: a version of a result -> a file of this host that has it, fetched once for all processes, and kept a while.
+"""1 and 5 copies: a version of a result -> a file of this host that has it, fetched once for all its processes.
 
 ``<directory>/cache/<key>.<version>``. A version is never changed, so a copy is either there, whole, or not there. Who
 fetches one holds the lock ``cache/.<key>.fetch``, and who comes meanwhile waits for it; the kernel frees it with the
