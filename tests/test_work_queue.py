@@ -28,6 +28,13 @@ def test_a_queue_needs_a_place_for_its_results() -> None:
         WorkQueue("program")
 
 
+def test_a_queue_has_one_place_for_its_results(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="or a storage; not both"):
+        WorkQueue("program", storage_dir=tmp_path, storage=DiskStorage(tmp_path))
+    with WorkQueue("program", storage=DiskStorage(tmp_path / "results")) as queue:
+        assert queue.storage_dir == tmp_path / "results"
+
+
 @pytest.mark.parametrize("names", [("executor", "max_running"), ("executor", "engine"), ("max_running", "engine")])
 def test_only_one_may_say_how_many_run(tmp_path: Path, names: tuple[str, str]) -> None:
     with ThreadPoolExecutor(1) as executor:

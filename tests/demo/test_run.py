@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 
 from tests.demo.conftest import PATIENCE, TOKEN, ask, make_document_set
+from tests.objects.server import ObjectServer
 from workqueue.demo import start
 from workqueue.demo.overview_api import create_overview_api
 from workqueue.demo.run import add_arguments, run
@@ -186,3 +187,41 @@ def test_once_that_is_interrupted_says_so(documents: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(start, "tour", interrupt)
     assert run(parse("--once", "--documents", documents)) == 130
+
+
+def test_the_whole_demo_with_its_index_in_a_bucket(
+    seaweedfs: ObjectServer, prefix: str, documents: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Built, kept, searched; and nothing stays on this host."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", seaweedfs.credentials["access_key_id"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", seaweedfs.credentials["secret_access_key"])
+    command = demo("--once", "--documents", documents, "--search", "rhinoceros")
+    command += ["--storage", seaweedfs.url(prefix), "--endpoint", seaweedfs.endpoint]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\n1 document matches 'rhinoceros'" in done.stdout
+    assert list(scratch.iterdir()) == []
+    [result] = seaweedfs.objects(prefix)
+    assert re.fullmatch("[0-9a-f]{40}", result)
+
+
+@pytest.mark.parametrize(
+    ("storage", "complaint"),
+    [
+        ("ftp://host", "workqueue demo: url must be s3://BUCKET"),
+        ("s3://no-such-bucket", "workqueue demo: Cannot use s3://no-such-bucket: there is no such bucket: create it"),
+    ],
+)
+def test_a_storage_that_cannot_be_used_is_told_at_once(
+    seaweedfs: ObjectServer,
+    documents: Path,
+    storage: str,
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", seaweedfs.credentials["access_key_id"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", seaweedfs.credentials["secret_access_key"])
+    arguments = parse("--once", "--documents", documents, "--storage", storage, "--endpoint", seaweedfs.endpoint)
+    assert run(arguments) == 2
+    assert capsys.readouterr().err.startswith(complaint)

@@ -124,6 +124,12 @@ class ObjectServer(ABC):
             },
         )
 
+    def objects(self, prefix: str) -> list[str]:
+        """The names below a prefix of all that is there."""
+        import obstore
+
+        return sorted(found["path"] for page in obstore.list(self.store(prefix)) for found in page)
+
     def start(self) -> None:
         """Start it, and return when it has served a request."""
         for n_left in reversed(range(_MAX_TRIES)):

@@ -35,6 +35,8 @@ from workqueue import (
 )
 from workqueue.monitoring.opentelemetry import TracingHooks
 from workqueue.monitoring.prometheus import WorkQueueCollector
+from workqueue.storage import DiskStorage, Storage, StoredResult
+from workqueue.storage.objects import ObjectStorage
 from workqueue.streams import AsyncReader, ProgressSubject, to_async_iter, to_callback, to_generator
 from workqueue.web import (
     BROWSER_MODULE,
@@ -70,6 +72,10 @@ def a_queue_is_made_in_each_documented_way() -> None:
         queue.close(drain=5.0)
         queue.close(pending="finish")
         queue.handle_signals(drain=5.0)
+    WorkQueue("./program", storage=DiskStorage("databases", ttl=3600, max_bytes=1 << 30))
+    WorkQueue(
+        "./program", storage=ObjectStorage("s3://bucket/prefix", Path("cache"), config={"region": "eu"}, ttl=60.0)
+    )
     WorkQueue(
         "./program",
         storage_dir="databases",
@@ -82,6 +88,18 @@ def a_queue_is_made_in_each_documented_way() -> None:
     )
 
 
+def a_storage_is_looked_at(storage: Storage) -> None:
+    assert_type(storage.directory, Path)
+    assert_type(storage.address("key"), str)
+    assert_type(storage.has("key"), bool)
+    assert_type(storage.delete("key"), bool)
+    assert_type(storage.evict(), list[StoredResult])
+    assert_type([result.size for result in storage.results()], list[int])
+    with storage.workspace("key") as workspace, storage.open("key") as path:
+        assert_type(workspace.output, Path)
+        assert_type(path, Path)
+
+
 def a_queue_is_asked(queue: WorkQueue) -> None:
     params: Params = OverviewViewParams("https://host", "1", "token")
     assert_type(queue.ensure_run(params), Job | None)
@@ -92,6 +110,9 @@ def a_queue_is_asked(queue: WorkQueue) -> None:
     assert_type(queue.jobs(), list[JobSnapshot])
     assert_type(queue.statistics(), Statistics)
     queue.check_params(params)
+    with queue.open_result(params) as path:
+        assert_type(path, Path)
+    assert_type(queue.delete(params), bool)
     try:
         job = queue.ensure_run(params)
     except (InvalidParams, QueueFull, QueueClosed) as error:

@@ -1,7 +1,8 @@
 """Bring a storage down to a size or an age, and remove what killed runs left.
 
-Of what is too much, the results used least recently go first; in a bucket, those published first. What is open stays,
-and so does what was used or published in the last minute. For a bucket, the copies on this host are looked at, too.
+Of what is too much, the results used least recently go first; in a bucket, as far as this host knows. What is open
+stays, and so does what was used or published in the last minute. For a bucket, the copies on this host are looked at,
+too.
 """
 
 import argparse

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with told_to_the_user():
             storage = storage_at(options.storage, endpoint=options.endpoint)
-            found = list(selected(storage.results(), options))
+            found = sorted(selected(storage.results(), options))
             for result in found:
                 if not options.dry_run:
                     storage.delete(result.key)

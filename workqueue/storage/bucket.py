@@ -23,7 +23,7 @@ from obstore.exceptions import BaseError, PreconditionError
 from obstore.store import ObjectStore, from_url
 
 from workqueue.errors import StorageError
-from workqueue.storage.explain import explained
+from workqueue.storage.explain import explained, says_it_is_another
 
 #: No more than needs no quoting in any of the three: obstore panics over some of the rest.
 _URL: Final = re.compile(r"(s3|gs|az)://[A-Za-z0-9][\w.-]*(/[\w.=+-]+)*/?", re.ASCII)
@@ -44,10 +44,14 @@ _PARTS_AT_ONCE: Final = 4
 #: What a download holds in memory at least.
 _CHUNK_BYTES: Final = 1024 * 1024
 
-#: A question is asked while a request waits, so it gives up soon; results take minutes to build, so their transfer does
-#: not. obstore's own are 10 retries in 3 minutes, for both.
+#: A question is asked while a request waits, so it gives up soon. Results take minutes to build, so their transfer
+#: outlasts a service that is started again. obstore's own are 10 retries in 3 minutes, for both.
 _ASKING: Final[dict[str, Any]] = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
-_MOVING: Final[dict[str, Any]] = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
+_MOVING: Final[dict[str, Any]] = {
+    "max_retries": 1000,
+    "retry_timeout": timedelta(seconds=60),
+    "backoff": {"max_backoff": timedelta(seconds=5)},
+}
 
 _CLIENT: Final[dict[str, Any]] = {"connect_timeout": "5s", "timeout": "30s"}
 
@@ -102,13 +106,16 @@ class Bucket:
         self._lock = threading.Lock()  # guards _stores; to make one is no I/O
         self._stores: dict[str, ObjectStore] = {}
 
-    def check(self) -> None:
+    def check(self, name: str = "the bucket") -> None:
         """Look whether there is such a bucket, and whether it takes our credentials.
+
+        Args:
+            name: what to call it in an error. Clients may see one; the URL is the operator's.
 
         Raises:
             StorageError: with what is wrong, and what to do.
         """
-        next(self.objects(), None)
+        next(self.objects(f"use {name}"), None)
 
     def head(self, name: str) -> Meta | None:
         """What is known of an object; None without one.
@@ -122,13 +129,16 @@ class Bucket:
             except FileNotFoundError:
                 return None
 
-    def objects(self) -> Iterator[tuple[str, Meta]]:
+    def objects(self, purpose: str = "list the results") -> Iterator[tuple[str, Meta]]:
         """The names of all objects, and what is known of each.
+
+        Args:
+            purpose: for an error, behind "Cannot".
 
         Raises:
             StorageError: they cannot be listed.
         """
-        with _mapped("list the results"):
+        with _mapped(purpose):
             for page in obstore.list(self._asking()):
                 for found in page:
                     yield found["path"], _meta(found)
@@ -162,10 +172,15 @@ class Bucket:
         with _mapped("fetch the result"):
             try:
                 got = obstore.get(self._moving(), name, options={"if_match": meta.e_tag} if meta.e_tag else {})
+                for chunk in got.stream(min_chunk_size=_CHUNK_BYTES):
+                    file.write(chunk)
             except (FileNotFoundError, PreconditionError):
                 return False
-            for chunk in got.stream(min_chunk_size=_CHUNK_BYTES):
-                file.write(chunk)
+            except BaseError as err:
+                # A connection that broke is taken up again by another request, whose refusal has no class of its own.
+                if says_it_is_another(str(err)):
+                    return False
+                raise
         return file.tell() == meta.size
 
     def delete(self, name: str) -> None:

@@ -6,11 +6,11 @@ beside its database, and a rename cannot cross file systems. See `output` for ho
 """
 
 import contextlib
-import functools
 import logging
+import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,11 +27,10 @@ logger = logging.getLogger("workqueue")
 KEY: Final = re.compile("([0-9a-f]{40})")
 
 
-@dataclass(frozen=True)
 class DiskStorage:
-    """Results as files ``<directory>/<key>``. Plain data: constructing it touches nothing.
+    """Results as files ``<directory>/<key>``. Plain data, that can be pickled: constructing it touches nothing.
 
-    Attributes:
+    Args:
         directory: made, with its parents, when the first run needs it.
         mode: the permissions of a published file.
         ttl: seconds for which a result is fresh; then it is built again for who asks, and is evicted. None: for ever.
@@ -42,22 +41,31 @@ class DiskStorage:
         ValueError: for numbers that cannot be.
     """
 
-    directory: Path
-    mode: int = 0o400
-    ttl: float | None = None
-    max_bytes: int | None = None
-    _policy: Policy = field(init=False, repr=False, compare=False)
-    _files: Files = field(init=False, repr=False, compare=False)
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        mode: int = 0o400,
+        *,
+        ttl: float | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        self._directory = Path(directory).absolute()
+        self.mode = mode
+        self._policy = Policy(ttl, max_bytes)
+        self._files = Files(self._directory, KEY)
+        self._runs = Runs(self._directory / ".tmp")
 
-    def __post_init__(self) -> None:
-        set_once = functools.partial(object.__setattr__, self)  # what a frozen dataclass has for this
-        set_once("directory", Path(self.directory).absolute())
-        set_once("_policy", Policy(self.ttl, self.max_bytes))
-        set_once("_files", Files(self.directory, KEY))
+    def __repr__(self) -> str:
+        return f"DiskStorage({str(self._directory)!r})"
+
+    @property
+    def directory(self) -> Path:
+        """See `Storage`: where the results are, too."""
+        return self._directory
 
     def path(self, key: str) -> Path:
         """Where the result of this key lies once it is built."""
-        return self.directory / key
+        return self._directory / key
 
     def address(self, key: str) -> str:
         """See `Storage`: its path."""
@@ -68,7 +76,7 @@ class DiskStorage:
         status = self._files.status(key)
         if status is None or not self._policy.is_fresh(status.st_mtime):
             return False
-        if self.max_bytes is not None:
+        if self._policy.max_bytes is not None:
             self._files.touch(key, status)
         return True
 
@@ -114,8 +122,6 @@ class DiskStorage:
 
     def evict_if_due(self) -> None:
         """Evict, unless it was done in the last minute; it never raises."""
-        if self._policy.keeps_all:
-            return
         try:
             self._evict(GRACE_SECONDS)
         except StorageError as err:
@@ -126,6 +132,8 @@ class DiskStorage:
         self._runs.sweep()
 
     def _evict(self, gap: float = 0.0) -> list[StoredResult]:
+        if self._policy.keeps_all or not os.path.isdir(self.directory):  # noqa: PTH112 - it raises for a long name
+            return []
         try:
             with turn(self.directory / ".evict", gap) as is_mine:
                 return self._policy.evict(self.results(), self._remove) if is_mine else []
@@ -134,10 +142,6 @@ class DiskStorage:
 
     def _remove(self, result: StoredResult) -> bool:
         return self._files.remove(result.key, published_at=result.published_at)
-
-    @property
-    def _runs(self) -> Runs:
-        return Runs(self.directory / ".tmp")
 
 
 @dataclass(frozen=True)

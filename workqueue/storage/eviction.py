@@ -81,12 +81,14 @@ def turn(path: Path, gap: float = 0.0) -> Iterator[bool]:
     """Whether it is this caller's turn, for as long as the context lasts; no two have one at a time.
 
     Args:
-        path: a file that all who take turns know; made if need be, and left. Its time is that of the last turn.
+        path: a file that all who take turns know; made if need be, with its directory, and left. Its time is that of
+            the last turn.
         gap: seconds since the last turn began before which there is no other.
 
     Raises:
         OSError: it cannot be made, or locked.
     """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     try:
         is_first = os.fstat(fd).st_size == 0

@@ -32,6 +32,12 @@ _REFUSED: Final = (
 )
 
 
+def says_it_is_another(text: str) -> bool:
+    """Whether the object that was asked for by its version is gone, or has another one."""
+    status = _STATUS.search(text)
+    return status is not None and status[1] in ("404", "412")
+
+
 def explained(text: str) -> str:
     """What is wrong, in one sentence without an address or a secret.
 

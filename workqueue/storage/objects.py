@@ -50,8 +50,8 @@ class ObjectStorage:
         client_options: options of the HTTP client, by obstore's names.
         credential_provider: called for credentials, in place of those; see `obstore.auth`.
         ttl: seconds for which a result is fresh; then it is built again for who asks, and is evicted. None: for ever.
-        max_bytes: what all results may take together; those published first are evicted, since a bucket does not know
-            when they were used. None: any number.
+        max_bytes: what all results may take together; those used least recently are evicted, as far as this host
+            knows: when one was published, or its copy here was used. None: any number.
         cache_bytes: what the copies on this host may take together; those used least recently are evicted. What is
             open stays, and so does what was used in the last minute. None: any number.
         revalidate: seconds for which what the bucket said of a result is believed: for so long a process may not see
@@ -107,7 +107,7 @@ class ObjectStorage:
             probe=False,
         )
         if probe:
-            self._bucket.check()
+            self._bucket.check(self._bucket.url)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._make_again, ()
@@ -166,8 +166,7 @@ class ObjectStorage:
             if meta is not None:
                 self._copies.keep(key, meta.version, fd, output)
                 self._known.learn(key, meta)
-        if not self._policy.keeps_all:
-            self._evict_if_due(key)
+        self._evict_if_due(key)
 
     def delete(self, key: str) -> bool:
         """See `Storage`."""

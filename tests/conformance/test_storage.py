@@ -1,0 +1,350 @@
+"""What every storage promises: on disk, on S3 (SeaweedFS), on Azure (Azurite)."""
+
+import os
+import pickle
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.objects.server import ObjectServer
+from workqueue import WorkQueue
+from workqueue.errors import OutputError, ResultNotFound
+from workqueue.storage import DiskStorage, Storage, eviction
+from workqueue.storage.objects import ObjectStorage
+from workqueue.testing import ScriptedProgram, collect, output, say
+
+KEYS = tuple(f"{i:040x}" for i in range(10))
+KEY, OTHER, THIRD, *_ = KEYS
+
+MakeStorage = Callable[..., Storage]
+
+
+# Of a module: a server that is started for a test would be counted as what the test left behind.
+@pytest.fixture(scope="module", params=["disk", "seaweedfs", "azurite"])
+def server(request: pytest.FixtureRequest) -> ObjectServer | None:
+    return None if request.param == "disk" else request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def make_storage(server: ObjectServer | None, prefix: str, tmp_path: Path) -> MakeStorage:
+    """Makes storages that have the same results; each `host` has a directory of its own, where that makes sense."""
+    if server is None:
+        return lambda _host="host", **options: DiskStorage(tmp_path / "results", **options)
+    url = server.url(prefix)
+
+    def make(host: str = "host", **options: object) -> Storage:
+        told = {"endpoint": server.endpoint, "config": server.credentials, **options}
+        return ObjectStorage(url, tmp_path / host, **told)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def storage(make_storage: MakeStorage) -> Storage:
+    return make_storage()
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets so many seconds pass, for what asks the time of day."""
+    now = time.time
+
+    def wait(seconds: float) -> None:
+        monkeypatch.setattr(eviction.time, "time", lambda: now() + seconds)
+
+    return wait
+
+
+def publish(storage: Storage, key: str = KEY, data: bytes = b"built") -> None:
+    with storage.workspace(key) as workspace:
+        workspace.output.write_bytes(data)
+        workspace.publish()
+
+
+def read(storage: Storage, key: str = KEY) -> bytes:
+    with storage.open(key) as path:
+        return path.read_bytes()
+
+
+def keys(storage: Storage) -> list[str]:
+    return sorted(result.key for result in storage.results())
+
+
+def test_what_was_not_published_is_not_there(storage: Storage) -> None:
+    assert not storage.has(KEY)
+    assert list(storage.results()) == []
+    assert storage.delete(KEY) is False
+    assert storage.evict() == []
+    with pytest.raises(ResultNotFound, match="there is no such result"), storage.open(KEY):
+        pass
+
+
+def test_what_was_published_is_there_and_whole_for_all(make_storage: MakeStorage) -> None:
+    storage, elsewhere = make_storage(), make_storage("another host")
+    data = os.urandom(300_000)
+    before = time.time()
+    publish(storage, KEY, data)
+    for each in (storage, elsewhere):
+        assert each.has(KEY)
+        assert read(each) == data
+        [result] = each.results()
+        assert (result.key, result.size) == (KEY, len(data))
+        # A server's clock may count in whole seconds.
+        assert before - 1 <= result.published_at <= time.time() + 1
+        assert result.used_at >= result.published_at - 1
+
+
+def test_a_result_larger_than_a_part_of_an_upload_is_whole(make_storage: MakeStorage) -> None:
+    data = os.urandom(1_000_000) * 20 + b"the end"
+    publish(make_storage(), KEY, data)
+    assert read(make_storage("another host")) == data
+
+
+def test_the_file_that_is_read_is_nobodys_to_write(storage: Storage) -> None:
+    publish(storage)
+    with storage.open(KEY) as path:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o400
+        assert stat.S_ISREG(path.lstat().st_mode)
+
+
+def test_a_run_in_progress_is_seen_by_nobody_and_leaves_nothing(make_storage: MakeStorage) -> None:
+    storage = make_storage()
+    with storage.workspace(KEY) as workspace:
+        workspace.output.write_bytes(b"half")
+        assert not storage.has(KEY)
+        assert keys(make_storage("another host")) == []
+        assert workspace.directory.is_dir()
+        assert stat.S_IMODE(workspace.directory.stat().st_mode) == 0o700
+    assert not workspace.directory.exists()
+    assert keys(storage) == []
+
+
+def test_what_is_not_published_leaves_an_earlier_result_alone(storage: Storage) -> None:
+    publish(storage, KEY, b"old")
+    with storage.workspace(KEY) as workspace:
+        workspace.output.write_bytes(b"half of the n")
+    assert read(storage) == b"old"
+
+
+def test_a_result_that_is_replaced_is_read_to_its_end_by_who_has_it_open(storage: Storage) -> None:
+    publish(storage, KEY, b"the old one")
+    with storage.open(KEY) as path, path.open("rb") as old:
+        assert old.read(4) == b"the "
+        publish(storage, KEY, b"the new one")
+        assert old.read() == b"old one"
+    assert read(storage) == b"the new one"
+    assert keys(storage) == [KEY]
+
+
+def test_a_result_that_is_deleted_is_read_to_its_end_by_who_has_it_open(storage: Storage) -> None:
+    publish(storage, KEY, b"built")
+    with storage.open(KEY) as path, path.open("rb") as file:
+        assert storage.delete(KEY) is True
+        assert file.read() == b"built"
+    assert storage.delete(KEY) is False
+    assert not storage.has(KEY)
+    assert keys(storage) == []
+
+
+def test_each_key_has_its_own(storage: Storage) -> None:
+    publish(storage, KEY, b"one")
+    publish(storage, OTHER, b"another")
+    assert (read(storage, KEY), read(storage, OTHER)) == (b"one", b"another")
+    assert storage.delete(KEY)
+    assert keys(storage) == [OTHER]
+
+
+def nothing(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def a_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+
+
+@pytest.mark.parametrize("leave", [nothing, a_directory, a_link, Path.unlink])
+def test_what_is_no_result_is_refused(storage: Storage, leave: Callable[[Path], None]) -> None:
+    with storage.workspace(KEY) as workspace:
+        leave(workspace.output)
+        with pytest.raises(OutputError):
+            workspace.publish()
+    assert not storage.has(KEY)
+    assert keys(storage) == []
+
+
+def test_a_storage_travels(storage: Storage) -> None:
+    publish(storage)
+    there = pickle.loads(pickle.dumps(storage))
+    assert there.has(KEY)
+    assert read(there) == b"built"
+    assert there.directory == storage.directory
+
+
+def test_an_address_is_for_a_person_to_read(storage: Storage) -> None:
+    assert storage.address(KEY).endswith(f"/{KEY}")
+
+
+def test_of_many_who_publish_and_read_at_once_each_reads_a_whole_one(storage: Storage) -> None:
+    n_writers, n_readers, n_rounds = 3, 3, 4
+    texts = {bytes([65 + i]) * 100_000 for i in range(n_writers)}
+    publish(storage, KEY, min(texts))
+    begin = threading.Barrier(n_writers + n_readers)
+
+    def write(text: bytes) -> set[bytes]:
+        begin.wait()
+        for _ in range(n_rounds):
+            publish(storage, KEY, text)
+        return set()
+
+    def look(_: int) -> set[bytes]:
+        begin.wait()
+        return {read(storage) for _ in range(n_rounds)}
+
+    with ThreadPoolExecutor(n_writers + n_readers) as pool:
+        done = [*(pool.submit(write, text) for text in texts), *(pool.submit(look, i) for i in range(n_readers))]
+        seen = set().union(*(future.result() for future in done))
+    assert seen <= texts
+    assert read(storage) in texts
+
+
+# How long, and how much
+
+
+def test_a_result_is_fresh_for_so_long_and_given_until_it_is_evicted(
+    make_storage: MakeStorage, later: Callable[[float], None]
+) -> None:
+    storage = make_storage(ttl=3600.0)
+    publish(storage)
+    later(3500)
+    assert storage.has(KEY)
+    assert storage.evict() == []
+    later(3700)
+    assert not storage.has(KEY)
+    assert read(storage) == b"built"
+    # Whoever opened it a moment ago may come back to it.
+    later(3800)
+    assert [result.key for result in storage.evict()] == [KEY]
+    assert keys(storage) == []
+    with pytest.raises(ResultNotFound), storage.open(KEY):
+        pass
+
+
+def test_what_is_too_much_goes_least_recently_used_first(
+    make_storage: MakeStorage, later: Callable[[float], None]
+) -> None:
+    storage = make_storage(max_bytes=250)
+    for key in (THIRD, KEY, OTHER):
+        publish(storage, key, bytes(100))
+    later(1000)
+    assert [(result.key, result.size) for result in storage.evict()] == [(THIRD, 100)]
+    assert keys(storage) == sorted([KEY, OTHER])
+    assert storage.evict() == []
+
+
+def test_what_came_just_now_stays_though_it_is_too_much(make_storage: MakeStorage) -> None:
+    storage = make_storage(max_bytes=10)
+    publish(storage, KEY, bytes(100))
+    publish(storage, OTHER, bytes(100))
+    assert storage.evict() == []
+    assert keys(storage) == sorted([KEY, OTHER])
+
+
+def test_publishing_evicts_once_a_minute_at_most(make_storage: MakeStorage, later: Callable[[float], None]) -> None:
+    storage = make_storage(max_bytes=150)
+    publish(storage, KEY, bytes(100))  # it has looked now
+    later(50)
+    publish(storage, OTHER, bytes(100))
+    later(100)
+    before = keys(storage)
+    publish(storage, THIRD, bytes(100))
+    assert before == sorted([KEY, OTHER])
+    assert KEY not in keys(storage)
+
+
+def test_only_one_evicts_at_a_time(make_storage: MakeStorage, later: Callable[[float], None]) -> None:
+    storage = make_storage(max_bytes=10)
+    publish(storage, KEY, bytes(100))
+    later(1000)
+    with eviction.turn(storage.directory / ".evict") as is_mine:
+        assert is_mine
+        assert storage.evict() == []
+    assert [result.key for result in storage.evict()] == [KEY]
+
+
+@pytest.mark.parametrize("options", [{"ttl": 0}, {"ttl": float("nan")}, {"ttl": -1.0}, {"max_bytes": -1}])
+def test_a_number_that_cannot_be_is_refused(make_storage: MakeStorage, options: dict[str, float]) -> None:
+    [name] = options
+    with pytest.raises(ValueError, match=f"^{name} must be "):
+        make_storage(**options)
+
+
+# What dead processes leave
+
+KILLED = """
+import os, pickle, signal, sys
+with pickle.loads(bytes.fromhex(sys.argv[1])).workspace(sys.argv[2]) as workspace:
+    workspace.output.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_sweep_removes_what_killed_runs_left_and_nothing_of_live_ones(storage: Storage) -> None:
+    command = [sys.executable, "-c", KILLED, pickle.dumps(storage).hex(), OTHER]
+    path = os.pathsep.join(filter(None, sys.path))
+    assert subprocess.run(command, check=False, env={**os.environ, "PYTHONPATH": path}).returncode == -9
+    left = list(storage.directory.glob(f".tmp/{OTHER}.*"))
+    assert len(left) == 1
+    with storage.workspace(KEY) as workspace:
+        storage.sweep()
+        assert not left[0].exists()
+        assert workspace.output.exists()
+    assert keys(storage) == []
+
+
+# With a queue
+
+
+@pytest.fixture
+def queue(storage: Storage, tmp_path: Path) -> Iterator[WorkQueue]:
+    with WorkQueue(ScriptedProgram(tmp_path / "program", say(0.5), output(b"built")).path, storage=storage) as queue:
+        yield queue
+
+
+def test_a_queue_builds_once_and_finds_what_it_built(queue: WorkQueue) -> None:
+    job = queue.ensure_run(("a",))
+    assert job is not None
+    assert collect(job)[-1].returncode == 0
+    assert queue.ensure_run(("a",)) is None
+    with queue.open_result(("a",)) as path:
+        assert path.read_bytes() == b"built"
+    assert queue.delete(("a",)) is True
+    with pytest.raises(ResultNotFound), queue.open_result(("a",)):
+        pass
+    again = queue.ensure_run(("a",))
+    assert again is not None
+    assert again.wait(30).returncode == 0
+
+
+def test_a_refresh_replaces_what_is_there(queue: WorkQueue, storage: Storage) -> None:
+    first = queue.ensure_run(("a",))
+    assert first is not None
+    first.wait(30)
+    again = queue.ensure_run(("a",), refresh=True)
+    assert again is not None
+    with queue.open_result(("a",)) as path:
+        assert path.read_bytes() == b"built"
+    assert again.wait(30).returncode == 0
+    assert len(keys(storage)) == 1

@@ -1,0 +1,46 @@
+"""The examples of docs/storage.rst, as their readers would copy them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.objects.server import ObjectServer
+from tests.readme import DOCS, block
+from workqueue import ResultNotFound, WorkQueue
+from workqueue.testing import ScriptedProgram, output
+
+PAGE = DOCS / "storage.rst"
+
+
+def test_the_examples_keep_find_and_read_a_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seaweedfs: ObjectServer, prefix: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", seaweedfs.endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", seaweedfs.credentials["access_key_id"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", seaweedfs.credentials["secret_access_key"])
+    bucket = block("bucket.py", PAGE)
+    for theirs, ours in (
+        ("s3://my-bucket/indexes", seaweedfs.url(prefix)),
+        ("/var/cache/my-plugin", "cache"),
+        ("eu-central-1", "us-east-1"),
+    ):
+        assert theirs in bucket
+        bucket = bucket.replace(theirs, ours)
+    program = ScriptedProgram(tmp_path / "program", output(b"the index"))
+    Path("process-docset.py").symlink_to(program.path)
+    for example in (block("disk.py", PAGE), bucket):
+        names: dict[str, Any] = {"WorkQueue": WorkQueue, "ResultNotFound": ResultNotFound, "search": Path.read_bytes}
+        exec(example, names)
+        queue: WorkQueue = names["queue"]
+        names["params"] = ("a",)
+        exec(block("search.py", PAGE), names)
+        assert "hits" not in names
+        with queue:
+            job = queue.ensure_run(("a",))
+            assert job is not None
+            assert job.wait(30).returncode == 0
+        exec(block("search.py", PAGE), names)
+        assert names["hits"] == b"the index"
+    assert len(program.runs) == 2
