@@ -18,11 +18,12 @@ from typing import Any
 REQUIREMENTS = {
     "ancestor": ["overview-plugin-workqueue==1.0.1"],
     "saq": ["saq[redis]==0.26.4"],
+    "boto3": ["boto3==1.44.5"],
     "gradio": ["gradio==6.31.0", "gradio_client"],
 }
 
 #: How the report calls them.
-NAMES = {"ancestor": "1.0.1", "saq": "SAQ, Redis", "gradio": "Gradio"}
+NAMES = {"ancestor": "1.0.1", "boto3": "boto3", "saq": "SAQ, Redis", "gradio": "Gradio"}
 
 _DIRECTORY = Path(os.environ.get("WORKQUEUE_BENCHMARKS_PEERS", Path(__file__).with_name(".peers")))
 

@@ -336,7 +336,7 @@ def test_a_full_local_disk_is_said_and_leaves_nothing(make_storage: MakeStorage,
 def test_a_copy_that_cannot_be_kept_is_no_reason_not_to_publish(
     storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:

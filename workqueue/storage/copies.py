@@ -77,7 +77,7 @@ class Copies:
         """
         try:
             self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-            place(fd, path, self._cache / f"{key}.{version}", self._mode)
+            place(fd, path, self._cache / f"{key}.{version}", self._mode, is_to_last=False)
         except OSError as err:
             logger.warning("cannot keep a copy of a result: %s", err, extra={"key": key})
         else:
@@ -103,13 +103,11 @@ class Copies:
         Raises:
             OSError: it cannot be removed.
         """
-        names = {}
-        for name, copy in self._files.entries():
-            names[copy] = name
-        if not names:
+        if self._policy.keeps_all:
             return
         with turn(self._cache / ".evict", gap) as is_mine:
             if is_mine:
+                names = {copy: name for name, copy in self._files.entries()}
                 self._policy.evict(names, lambda copy: self._files.remove(names[copy], published_at=copy.published_at))
 
     def _hold(self, stack: contextlib.ExitStack, name: str) -> Path | None:
@@ -129,7 +127,7 @@ class Copies:
                     if not fetch(file):
                         return False
                     file.flush()
-                    place(file.fileno(), path, self._files.path(name), self._mode)
+                    place(file.fileno(), path, self._files.path(name), self._mode, is_to_last=False)
         self._evict_if_due()
         return True
 

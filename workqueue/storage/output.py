@@ -43,7 +43,7 @@ def opened_output(output: Path) -> Iterator[int]:
         os.close(fd)
 
 
-def place(fd: int, path: Path, destination: Path, mode: int) -> None:
+def place(fd: int, path: Path, destination: Path, mode: int, *, is_to_last: bool = True) -> None:
     """Steps 2 to 4 of the recipe, in one file system; the file's times become those of its publication.
 
     Args:
@@ -51,6 +51,7 @@ def place(fd: int, path: Path, destination: Path, mode: int) -> None:
         path: its name, which it loses.
         destination: the name that it gets, in place of what has it.
         mode: its permissions from now on.
+        is_to_last: whether the name is to outlast a power cut, too; without, the file is whole, or has no name.
 
     Raises:
         OSError: it is not in its place; or it is, and may not outlast a power cut.
@@ -59,7 +60,8 @@ def place(fd: int, path: Path, destination: Path, mode: int) -> None:
     os.utime(fd)
     os.fsync(fd)
     os.replace(path, destination)  # noqa: PTH105 - beside the fchmod and fsync it belongs with
-    _fsync_directory(destination.parent)
+    if is_to_last:
+        _fsync_directory(destination.parent)
 
 
 def _check(output: Path) -> None:
