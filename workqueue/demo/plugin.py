@@ -7,10 +7,9 @@ from typing import Final
 from flask import Flask, Response, render_template, request
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from workqueue import InvalidParams, OverviewViewParams, WorkQueue
+from workqueue import OverviewViewParams, WorkQueue, WorkQueueError
 from workqueue.demo.search_index import Answer, IndexUnreadableError, search_index
-from workqueue.web import Fields, OverviewTokenCheck, Problem, overview_params
-from workqueue.web.problem import problem_of
+from workqueue.web import OverviewTokenCheck, Problem, overview_params, parse_fields
 from workqueue.web.wsgi import GenerateApp
 
 #: Longer than anything a person types; a search costs more with every word.
@@ -35,8 +34,7 @@ def create_plugin(queue: WorkQueue, *, frame_ancestors: str = "*") -> Flask:
     app.add_url_rule("/metadata", view_func=plugin.metadata)
     app.add_url_rule("/show", view_func=plugin.show)
     app.add_url_rule("/search", view_func=plugin.search)
-    app.register_error_handler(Problem, _problem)
-    app.register_error_handler(InvalidParams, _invalid_params)
+    app.register_error_handler(WorkQueueError, _refusal)
     generate = GenerateApp(queue, authorize=OverviewTokenCheck())
     app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/generate": generate})  # type: ignore[method-assign]
     return app
@@ -84,8 +82,8 @@ class _Plugin:
 
 def _requested_params() -> OverviewViewParams:
     """What a search is about. Its token is not taken from the address, which ends up in logs."""
-    fields = Fields(request.args)
-    fields["apiToken"] = (request.authorization and request.authorization.username) or ""
+    fields = parse_fields(request.query_string.decode("latin-1"))
+    fields["apiToken"] = parse_fields(authorization=request.headers.get("Authorization", "")).get("apiToken", "")
     return overview_params(fields)
 
 
@@ -98,9 +96,6 @@ def _requested_words() -> str:
     return words
 
 
-def _problem(problem: Problem) -> Response:
+def _refusal(error: WorkQueueError) -> Response:
+    problem = Problem.of(error)
     return Response(problem.body(), problem.status, problem.headers)
-
-
-def _invalid_params(error: InvalidParams) -> Response:
-    return _problem(problem_of(error))
