@@ -10,7 +10,7 @@ import pytest
 from tests.readme import block
 from tests.servers.server import serving
 from tests.tools import missing
-from workqueue.testing import ScriptedProgram, output, say, wait
+from workqueue.testing import ScriptedProgram
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -36,13 +36,6 @@ def oboe() -> str:
     if not path:
         missing("WORKQUEUE_TEST_OBOE is not set: npm pack oboe@2.1.7, and name package/dist/oboe-browser.min.js in it")
     return Path(path).read_text()
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> Iterator[ScriptedProgram]:
-    steps = say(0.25, "one"), wait("one"), say(0.5, "two"), wait("two"), output(b"the database")
-    with ScriptedProgram(tmp_path / "program", *steps) as program:
-        yield program
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from tests.recipes.recipe import RECIPES, WEB
 
 SERVED = [recipe.name for recipe in test_http.RECIPES] + list(test_websocket.RECIPES)
 
-#: What tests/servers runs, and what tests/recipes/test_web_page.py looks at.
+#: What tests/servers and tests/browser run, and what tests/recipes/test_web_page.py looks at.
 SHOWN = {
-    *("stop.py", "stream.json", "stream.ndjson", "stream.sse"),
+    *("stop.py", "nginx.conf", "stream.json", "stream.ndjson", "stream.sse"),
     *("own_params.py", "own_view.py", "overview_only.py", "refusal.json"),
 }
 
