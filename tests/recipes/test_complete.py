@@ -8,6 +8,7 @@ SERVED = [recipe.name for recipe in test_http.RECIPES] + list(test_websocket.REC
 
 #: What tests/servers and tests/browser run, and what tests/recipes/test_web_page.py looks at.
 SHOWN = {
+    *("report.html", "show.html", "watch.js", "event_source.js"),
     *("stop.py", "nginx.conf", "stream.json", "stream.ndjson", "stream.sse"),
     *("own_params.py", "own_view.py", "overview_only.py", "refusal.json"),
 }
