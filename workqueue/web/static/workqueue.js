@@ -360,7 +360,8 @@ progress:indeterminate {
   animation: waiting 1.8s linear infinite;
 }
 progress:indeterminate::-moz-progress-bar { background: transparent; }
-[data-connection=lost] progress { color: color-mix(in srgb, var(--_accent) 45%, transparent); }
+[data-connection=lost] progress::-webkit-progress-value { opacity: 0.5; }
+[data-connection=lost] progress::-moz-progress-bar { opacity: 0.5; }
 [data-connection=lost] progress:indeterminate { background: var(--_track); animation: none; }
 @keyframes waiting { from { background-position: 150% 0; } to { background-position: -50% 0; } }
 [part=failure] {
