@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.browser.chromium import chromium
 from tests.browser.pages import Answer, Script, Site, serving
+from workqueue.testing import ScriptedProgram, output, say, wait
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -61,3 +63,11 @@ def serve(context: "BrowserContext") -> Iterator[Callable[..., Site]]:
             serving(Script(*answers) if isinstance(answers[0], Answer) else answers[0])
         )
         context.close()
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[ScriptedProgram]:
+    """Stands at 0.25, then at 0.5, then ends, each time when it is told to go on."""
+    steps = say(0.25, "one"), wait("one"), say(0.5, "two"), wait("two"), output(b"the database")
+    with ScriptedProgram(tmp_path / "program", *steps) as program:
+        yield program

@@ -94,7 +94,7 @@ class Script:
 
 
 class Site:
-    """Pages at `/NAME`, and an application for all that is POSTed, and for the module if it serves it."""
+    """Pages at `/NAME`, and an application for all below `/generate`, and for all that is no GET."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -108,7 +108,7 @@ class Site:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        if environ["REQUEST_METHOD"] == "POST":
+        if environ["REQUEST_METHOD"] != "GET" or path.startswith("/generate"):
             return self._application(environ, start_response)
         if path == "/workqueue.js":
             start_response("200 OK", [("Content-Type", "text/javascript; charset=utf-8")])

@@ -163,6 +163,18 @@ def test_a_failure_is_an_alert_in_the_programs_words(page: "Page", serve: Serve,
     assert page.evaluate("log.at(-1)") == ["failed", {"error": error, "returncode": 3, "refused": None}]
 
 
+def test_the_end_of_a_long_failure_is_in_sight(page: "Page", serve: Serve) -> None:
+    """Of a traceback, say, whose last line tells what happened."""
+    lines = "\n".join(f"line {i}" for i in range(200))
+    open_page(page, serve(Answer(line(1.0, returncode=1, error=f"Exited with code 1\nstderr:\n{lines}"))))
+    wait_state(page, "failed")
+    height, top, below = part(page, "reason").evaluate(
+        "e => [e.scrollHeight, e.scrollTop, e.scrollHeight - e.scrollTop - e.clientHeight]"
+    )
+    assert top > height / 2
+    assert below < 2
+
+
 def test_try_again_starts_anew_and_keeps_the_focus(page: "Page", serve: Serve) -> None:
     gate = threading.Event()
     failure = line(1.0, returncode=1, error="Exited with code 1\nstderr:\nno such set")
@@ -218,6 +230,19 @@ def test_a_lost_connection_is_shown_in_place_of_what_is_stale(page: "Page", serv
     assert states == ["open", "lost", "open"]
 
 
+def test_a_place_in_the_queue_that_is_stale_moves_no_more(page: "Page", serve: Serve) -> None:
+    """And nothing of the bar looks like a fraction."""
+    gate = threading.Event()
+    site = serve(Answer(line(0, n_ahead_in_queue=2), gate, None))
+    open_page(page, site, script="element.request = { firstPause: 1e6, longestPause: 1e6 };")
+    look = "e => [getComputedStyle(e).animationName, getComputedStyle(e).backgroundImage.split('(')[0]]"
+    has_text(page, "message", "2 builds ahead")
+    assert part(page, "bar").evaluate(look) == ["waiting", "linear-gradient"]
+    gate.set()
+    has_text(page, "connection", "Connection lost. Reconnecting…")
+    assert part(page, "bar").evaluate(look) == ["none", "none"]
+
+
 def test_the_remaining_time_is_told_once_it_is_credible(page: "Page", serve: Serve) -> None:
     # (seconds since the last event, fraction, what is told): 0.5% a second, then much faster, then that again.
     story = [
@@ -225,12 +250,12 @@ def test_the_remaining_time_is_told_once_it_is_credible(page: "Page", serve: Ser
         (2, 0.01, ""),
         (2, 0.02, ""),
         (4, 0.04, ""),  # three steps and 8 s, but less than 0.05
-        (4, 0.06, "about 3 minutes left"),
-        (60, 0.36, "about 2 minutes left"),
-        (30, 0.51, "about 2 minutes left"),
+        (4, 0.06, "About 3 minutes left"),
+        (60, 0.36, "About 2 minutes left"),
+        (30, 0.51, "About 2 minutes left"),
         (2, 0.95, ""),  # a leap: nobody knows what comes
         (70, 0.96, ""),
-        (6, 0.963, "less than a minute left"),
+        (6, 0.963, "Less than a minute left"),
     ]
     gates = [threading.Event() for _ in story]
     pieces = [
@@ -263,7 +288,7 @@ def test_a_run_that_begins_again_has_a_new_estimate(page: "Page", serve: Serve) 
         gate.set()
         has_text(page, "message", f"at {fraction}")
         remaining.append(part(page, "remaining").inner_text())
-    assert remaining == ["", "", "", "about 6 minutes left", "", ""]
+    assert remaining == ["", "", "", "About 6 minutes left", "", ""]
 
 
 def test_texts_can_be_replaced_for_all_and_for_one(page: "Page", serve: Serve) -> None:

@@ -12,7 +12,7 @@ from tests.browser.server import ServerProcess
 from tests.browser.test_element import has_text, part, text_of, wait_state
 from tests.conftest import write_program
 from workqueue import WorkQueue
-from workqueue.testing import ScriptedProgram, output, say, wait
+from workqueue.testing import ScriptedProgram
 from workqueue.web.wsgi import GenerateApp
 
 if TYPE_CHECKING:
@@ -22,14 +22,6 @@ Serve = Callable[..., Site]
 MakeQueue = Callable[..., WorkQueue]
 
 REQUEST = "element.request = { body: { name: 'a' }, glance: 200, grace: 10 };"
-STEPS = say(0.25, "one"), wait("one"), say(0.5, "two"), wait("two"), output(b"the database")
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> Iterable[ScriptedProgram]:
-    """Stands at 0.25, then at 0.5, then ends, each time when it is told to go on."""
-    with ScriptedProgram(tmp_path / "program", *STEPS) as program:
-        yield program
 
 
 class Counting:
@@ -102,6 +94,38 @@ def test_a_page_that_is_loaded_again_shows_where_the_job_is(
     program.release("two")
     wait_state(page, "done")
     assert len(program.runs) == 1
+
+
+def test_a_page_of_another_origin_may_watch(
+    page: "Page", serve: Serve, make_queue: MakeQueue, program: ScriptedProgram
+) -> None:
+    """And load the module. Its token makes the browser ask first whether it may: OPTIONS."""
+    methods: list[str] = []
+    app = GenerateApp(make_queue(program.path), params=lambda fields: (fields["apiToken"], fields["name"]))
+
+    def plugin(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        methods.append(environ["REQUEST_METHOD"])
+        return app(environ, start_response)
+
+    origin = serve(plugin).origin
+    page.goto(serve(app).page("page", "<!doctype html><title>Another origin</title>"))
+    assert not page.url.startswith(origin)
+    page.evaluate(
+        """async (origin) => {
+          const { watch } = await import(`${origin}/generate/workqueue.js`);
+          globalThis.events = [];
+          const request = { token: "t0ken", body: { name: "a" } };
+          for await (const event of watch(`${origin}/generate`, request)) {
+            events.push(event);
+            if (event.message === "one") return;
+          }
+        }""",
+        origin,
+    )
+    program.release("one")
+    program.release("two")
+    assert methods == ["GET", "OPTIONS", "POST"]
+    assert program.runs[0][:2] == ["t0ken", "a"]
 
 
 def test_streams_that_the_server_ends_are_taken_up_again(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.readme import block
-from tests.servers.server import serving
+from tests.servers.server import Server
 from tests.tools import missing
-from workqueue.testing import ScriptedProgram, output, say, wait
+from workqueue.testing import ScriptedProgram
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -39,27 +39,39 @@ def oboe() -> str:
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[ScriptedProgram]:
-    steps = say(0.25, "one"), wait("one"), say(0.5, "two"), wait("two"), output(b"the database")
-    with ScriptedProgram(tmp_path / "program", *steps) as program:
-        yield program
+def server(tmp_path_factory: pytest.TempPathFactory, program: ScriptedProgram) -> Iterator[Server]:
+    # Not in the test's own directory: a server that is killed cannot tidy up.
+    directory = tmp_path_factory.mktemp("plugin")
+    (directory / "plugin.py").write_text(block("plugin.py"))
+    (directory / "process-docset.py").symlink_to(program.path)
+    with Server(["flask", "--app", "plugin", "run", "--port", "0"], directory) as server:
+        yield server
 
 
-@pytest.fixture
-def port(tmp_path: Path, program: ScriptedProgram) -> Iterator[int]:
-    (tmp_path / "plugin.py").write_text(block("plugin.py"))
-    (tmp_path / "process-docset.py").symlink_to(program.path)
-    with serving(["flask", "--app", "plugin", "run", "--port", "0"], tmp_path) as port:
-        yield port
+def open_page(page: "Page", oboe: str, server: Server) -> None:
+    page.route("**/page", lambda route: route.fulfill(content_type="text/html", body="<!doctype html>"))
+    page.goto(f"http://127.0.0.1:{server.port}/page")
+    page.add_script_tag(content=oboe)
+    page.evaluate(READ, ["/generate", "Basic dG9rZW46eC1hdXRoLXRva2Vu"])
+
+
+def test_oboe_is_told_of_a_connection_that_was_cut(
+    page: "Page", oboe: str, server: Server, program: ScriptedProgram
+) -> None:
+    """And does not take it for the end: the array was not closed."""
+    open_page(page, oboe, server)
+    page.wait_for_function("log.events.at(-1)?.fraction === 0.25")
+    server.process.kill()
+    page.wait_for_function("log.end !== null")
+    assert page.evaluate("log.end").startswith("failed: ")
+    assert page.evaluate("log.events.at(-1).returncode") is None
+    page.close()
 
 
 def test_oboe_sees_each_event_before_the_next_is_printed(
-    page: "Page", oboe: str, port: int, program: ScriptedProgram
+    page: "Page", oboe: str, server: Server, program: ScriptedProgram
 ) -> None:
-    page.route("**/page", lambda route: route.fulfill(content_type="text/html", body="<!doctype html>"))
-    page.goto(f"http://127.0.0.1:{port}/page")
-    page.add_script_tag(content=oboe)
-    page.evaluate(READ, ["/generate", "Basic dG9rZW46eC1hdXRoLXRva2Vu"])
+    open_page(page, oboe, server)
     page.wait_for_function("log.events.at(-1)?.fraction === 0.25")
     assert page.evaluate("[log.events.at(-1).message, log.end]") == ["one", None]
     program.release("one")

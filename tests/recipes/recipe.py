@@ -1,6 +1,6 @@
 """A recipe of the documentation, served by the server that the documentation names."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +32,12 @@ class Served:
 
 
 @contextmanager
-def served(name: str, command: list[str], directory: Path) -> Iterator[Served]:
-    """Write the recipe and its program into a directory, and start its server there."""
+def served(
+    name: str, command: list[str], directory: Path, edit: Callable[[str], str] = lambda text: text
+) -> Iterator[Served]:
+    """Write the recipe, edited, and its program into a directory, and start its server there."""
     page = WEB if name in blocks(WEB) else RECIPES
-    (directory / name).write_text(block(name, page))
+    (directory / name).write_text(edit(block(name, page)))
     with ScriptedProgram(directory / "program", *STEPS) as program:
         (directory / "process-docset.py").symlink_to(program.path)
         # A recipe that a framework warns about is out of date.

@@ -6,8 +6,12 @@ from tests.recipes.recipe import RECIPES, WEB
 
 SERVED = [recipe.name for recipe in test_http.RECIPES] + list(test_websocket.RECIPES)
 
-#: What tests/servers runs, and what tests/recipes/test_web_page.py looks at.
-SHOWN = {"stop.py", "stream.json", "stream.ndjson", "stream.sse", "own_params.py", "overview_only.py", "refusal.json"}
+#: What tests/servers and tests/browser run, and what tests/recipes/test_web_page.py looks at.
+SHOWN = {
+    *("report.html", "show.html", "watch.js", "event_source.js"),
+    *("stop.py", "nginx.conf", "stream.json", "stream.ndjson", "stream.sse"),
+    *("own_params.py", "own_view.py", "overview_only.py", "refusal.json"),
+}
 
 
 def test_each_recipe_is_served_and_all_else_that_has_a_name_is_looked_at() -> None:

@@ -152,14 +152,14 @@ def test_the_ready_application_serves_the_browser_module_too(site: Site) -> None
 def test_what_cannot_be_is_refused_and_what_cannot_be_now_is_put_off(site: Site) -> None:
     n_before = len(site.server.program.runs)
     with closing(site.ask_for_what_cannot_be()) as client:
-        assert client.response.status == 400
+        assert (client.response.status, client.media_type) == (400, "application/problem+json")
         assert "NUL" in (answer := client.rest()) or "http:// or https:// URL" in answer
     if site.recipe.asked == "overview":
         with closing(Client(site.server.port, "/generate", "server=http://localhost&documentSetId=1")) as client:
-            assert client.response.status == 401
+            assert (client.response.status, client.media_type) == (401, "application/problem+json")
     close_queue(site.server.directory)
     with closing(site.ask("3")) as client:
-        assert client.response.status == 503
+        assert (client.response.status, client.media_type) == (503, "application/problem+json")
         assert client.response.getheader("Retry-After") == "5"
         assert "queue was closed" in client.rest()
     assert len(site.server.program.runs) == n_before

@@ -1,6 +1,7 @@
 """What the page about the web shows is what happens."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +14,11 @@ from tests.readme import block
 from tests.recipes.recipe import WEB
 from workqueue import Progress
 from workqueue.encodings import Encoding, JsonArray, NdJson, ServerSent
+from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.testing import ScriptedProgram, output, say
 from workqueue.web import ProgressStream
+from workqueue.web.fields import MAX_BODY_BYTES
+from workqueue.web.stream import DEFAULT_MAX_DURATION
 
 EVENTS = Progress(1), Progress(0, 0.5, "Read 1 of 2"), Progress(0, 1.0, None, 0)
 
@@ -26,7 +30,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[s
     spaces: list[dict[str, Any]] = []
 
     def run(name: str) -> dict[str, Any]:
-        spaces.append({})
+        spaces.append({"__name__": name.removesuffix(".py")})
         exec(compile(block(name, WEB), name, "exec"), spaces[-1])
         return spaces[-1]
 
@@ -69,6 +73,28 @@ def test_parameters_of_ones_own_become_arguments(run: Callable[[str], dict[str, 
         assert len(program.runs) == 1
 
 
+def test_a_view_of_ones_own_refuses_as_the_applications_do(
+    run: Callable[[str], dict[str, Any]], tmp_path: Path
+) -> None:
+    with ScriptedProgram(tmp_path / "program", say(0.5), output(b"the report")) as program:
+        (tmp_path / "make-report.py").symlink_to(program.path)
+        space = run("own_view.py")
+        client = Client(space["app"])
+        with closing(client.get("/reports?corpus=enron&year=2001")) as response:
+            assert json.loads(response.data)[-1]["returncode"] == 0
+        lacking, twice, never = map(
+            client.get, ("/reports?year=2001", "/reports?year=1&year=2", "/reports?corpus=%00&year=1")
+        )
+        assert [refused.status_code for refused in (lacking, twice, never)] == [400, 400, 400]
+        assert "corpus is missing" in lacking.get_json()["detail"]
+        assert "year is twice" in twice.get_json()["detail"]
+        assert {refused.content_type for refused in (lacking, twice, never)} == {"application/problem+json"}
+        space["queue"].close()
+        closed = client.get("/reports?corpus=enron&year=2002")
+        assert (closed.status_code, closed.headers["Retry-After"]) == (503, "5")
+        assert len(program.runs) == 1
+
+
 def test_another_overview_is_refused_and_never_connected_to(run: Callable[[str], dict[str, Any]]) -> None:
     client = Client(run("overview_only.py")["app"])
     form = {"server": "http://localhost:1", "documentSetId": "1", "apiToken": "token"}
@@ -76,6 +102,16 @@ def test_another_overview_is_refused_and_never_connected_to(run: Callable[[str],
     # If Overview had been asked, it would be status 502.
     assert refused.status_code == 400
     assert "not one of those" in refused.get_json()["detail"]
+
+
+def test_the_sizes_that_the_page_gives_are_those_of_the_code() -> None:
+    text = WEB.read_text()
+    assert set(re.findall(r"(\d+) [KM]iB", text)) == {str(MAX_BODY_BYTES // 1024)}
+    assert (
+        f"``max_duration``   seconds after which a stream may end before its job does; {DEFAULT_MAX_DURATION:g}\n"
+        in text
+    )
+    assert f"seconds of silence after which the latest event is sent again; {DEFAULT_HEARTBEAT:g}\n" in text
 
 
 def test_the_refusal_is_what_is_sent(run: Callable[[str], dict[str, Any]]) -> None:

@@ -44,12 +44,18 @@ def check_leaving_is_noticed_at_once(site: Site, program: ScriptedProgram, path:
     assert site.n_pieces(program, path) == client.n_events
 
 
-def median_seconds(site: Site, path: str = "/ping", times: int = 15) -> float:
-    """How long a request takes that needs no job."""
-    seconds = []
+def check_as_fast(site: Site, idle: Site, path: str, times: int = 25) -> None:
+    """A request that needs no job takes as long as on a server that has nothing else to do.
+
+    They are asked in turn, so that whatever else the machine does slows down both. One that had to wait for a stream
+    would do so until the client gives up.
+    """
+    seconds: dict[Site, list[float]] = {site: [], idle: []}
     for _ in range(times):
-        before = time.perf_counter()
-        with closing(site.ping(path)) as client:
-            assert client.rest() == "pong"
-        seconds.append(time.perf_counter() - before)
-    return median(seconds)
+        for asked, taken in seconds.items():
+            before = time.perf_counter()
+            with closing(asked.ping(path)) as client:
+                assert client.rest() == "pong"
+            taken.append(time.perf_counter() - before)
+    # A millisecond or two each; the constant is for what a shared machine leaves uncertain.
+    assert median(seconds[site]) < 2 * median(seconds[idle]) + 0.005, seconds

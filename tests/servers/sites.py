@@ -34,7 +34,10 @@ class Kind(NamedTuple):
     """Whether it sees at once that a client has left."""
 
     n_streams: int
-    """How many it is shown to serve at once, other requests besides."""
+    """How many it is shown to serve at once, other requests besides; on ASGI more than it has threads, which are 40."""
+
+    pings: tuple[str, ...] = ("/ping",)
+    """What else it is asked meanwhile; on ASGI a plain function too, which Starlette calls in one of those threads."""
 
 
 KINDS = {
@@ -42,8 +45,8 @@ KINDS = {
     "gunicorn gthread": Kind([*GTHREAD, WSGI], False, 10),
     "gunicorn gevent": Kind([*GEVENT, WSGI], False, 20),
     "waitress": Kind([*WAITRESS, WSGI], False, 10),
-    "uvicorn": Kind([*UVICORN, ASGI], True, 40),
-    "hypercorn": Kind([*HYPERCORN, ASGI], True, 40),
+    "uvicorn": Kind([*UVICORN, ASGI], True, 45, ("/ping", "/ping_in_thread")),
+    "hypercorn": Kind([*HYPERCORN, ASGI], True, 45, ("/ping", "/ping_in_thread")),
 }
 
 

@@ -1,57 +1,20 @@
-"""nginx in front of a WSGI and an ASGI server, as its package configures it: it buffers, and it compresses."""
+"""nginx in front of the servers, as its package configures it: it buffers, and it compresses."""
 
 import http.client
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from typing import NamedTuple
 
 import pytest
 
 from tests.servers.checks import check_events_are_held_back, check_events_come_one_by_one
-from tests.servers.server import TIMEOUT, eventually
+from tests.servers.nginx import nginx
+from tests.servers.server import eventually
 from tests.servers.sites import JSON_ARRAY, KINDS, MEDIA_TYPES, Kind, Site, running
-from tests.tools import find_program
 from workqueue.testing import ScriptedProgram
 
 #: proxy_read_timeout of the impatient one, 60 by default: how long a stream may be silent.
 IMPATIENT_SECONDS = 1
-
-# What buffers, and what compresses, is on: by default, or as the comments of Debian's nginx.conf propose.
-CONFIGURATION = """
-daemon off;
-worker_processes 1;
-pid {directory}/nginx.pid;
-error_log {directory}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    gzip on;
-    gzip_proxied any;
-    gzip_min_length 0;
-    gzip_types application/json application/x-ndjson text/event-stream;
-    server {{
-        listen 127.0.0.1:{patient};
-        location / {{ proxy_pass http://127.0.0.1:{port}; }}
-    }}
-    server {{
-        listen 127.0.0.1:{modern};
-        location / {{ proxy_pass http://127.0.0.1:{port}; proxy_http_version 1.1; }}
-    }}
-    server {{
-        listen 127.0.0.1:{impatient};
-        location / {{ proxy_pass http://127.0.0.1:{port}; proxy_read_timeout {seconds}s; }}
-    }}
-}}
-"""
 
 
 class Proxied(NamedTuple):
@@ -68,45 +31,28 @@ class Proxied(NamedTuple):
     impatient: Site
     """With a short proxy_read_timeout."""
 
+    deaf: Site
+    """With proxy_ignore_client_abort."""
+
 
 @pytest.fixture(scope="module", params=["gunicorn gthread", "uvicorn"])
 def proxied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     kind = KINDS[request.param]
-    program = find_program("nginx", package="nginx-light")
-    with ExitStack() as stack:
-        direct = stack.enter_context(running(kind.command, tmp_path_factory.mktemp("site")))
-        # nginx cannot be asked which port it chose, but it takes over sockets that listen already: so does it from
-        # the nginx that it replaces.
-        listening = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        patient, modern, impatient = (Site(sock.getsockname()[1]) for sock in listening)
-        directory = tmp_path_factory.mktemp("nginx")
-        configuration = directory / "nginx.conf"
-        configuration.write_text(
-            CONFIGURATION.format(
-                directory=directory,
-                port=direct.port,
-                patient=patient.port,
-                modern=modern.port,
-                impatient=impatient.port,
-                seconds=IMPATIENT_SECONDS,
+    with running(kind.command, tmp_path_factory.mktemp("site")) as direct:
+        servers = [
+            f"server {{ listen ADDRESS; location / {{ proxy_pass http://127.0.0.1:{direct.port}; {setting} }} }}"
+            for setting in (
+                "",
+                "proxy_http_version 1.1;",
+                f"proxy_read_timeout {IMPATIENT_SECONDS}s;",
+                "proxy_ignore_client_abort on;",
             )
-        )
-        descriptors = [sock.fileno() for sock in listening]
-        process = subprocess.Popen(
-            [program, "-p", directory, "-c", configuration, "-e", directory / "error.log"],
-            env={**os.environ, "NGINX": "".join(f"{fd};" for fd in descriptors)},
-            pass_fds=descriptors,
-        )
-        for sock in listening:
-            sock.close()  # so that who asks an nginx that did not start is refused
-        try:
-            yield Proxied(kind, direct, patient, modern, impatient)
-        finally:
-            process.terminate()
-            process.wait(TIMEOUT)
-            sys.stdout.write((directory / "error.log").read_text())
+        ]
+        with nginx(tmp_path_factory.mktemp("nginx"), *servers) as ports:
+            yield Proxied(kind, direct, *map(Site, ports))
 
 
+@pytest.mark.parametrize("proxied", KINDS, indirect=True, scope="module")
 @pytest.mark.parametrize("version", ["patient", "modern"], ids=["HTTP/1.0", "HTTP/1.1"])
 @pytest.mark.parametrize("media_type", MEDIA_TYPES)
 def test_each_event_arrives_before_the_next_is_printed(
@@ -164,3 +110,18 @@ def test_a_client_that_left_nginx_is_noticed(proxied: Proxied, program: Scripted
     eventually(lambda: not proxied.direct.is_open(program, "left"))
     assert proxied.direct.n_watchers(program) == 0
     assert proxied.direct.n_pieces(program, "left") <= n_written + (0 if proxied.kind.is_asgi else 2)
+
+
+def test_who_left_an_nginx_that_ignores_it_is_not_noticed(proxied: Proxied, program: ScriptedProgram) -> None:
+    """`proxy_ignore_client_abort`: not even by ASGI, as long as nothing is written."""
+    silent = {"heartbeat": "none", "max_duration": "none"}
+    with closing(proxied.deaf.watch(program, client="ignored", **silent)) as client:
+        client.until(0.25)
+    heartbeat = "none" if proxied.kind.is_asgi else 0.25
+    with closing(proxied.patient.watch(program, heartbeat=heartbeat, max_duration="none", client="noticed")) as client:
+        client.until(0.25)
+    eventually(lambda: not proxied.direct.is_open(program, "noticed"))
+    assert proxied.direct.is_open(program, "ignored")
+    program.release("one")
+    program.release("two")
+    eventually(lambda: not proxied.direct.is_open(program, "ignored"))

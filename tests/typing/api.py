@@ -32,6 +32,7 @@ from workqueue import (
     State,
     Statistics,
     WorkQueue,
+    WorkQueueError,
 )
 from workqueue.monitoring.opentelemetry import TracingHooks
 from workqueue.monitoring.prometheus import WorkQueueCollector
@@ -48,6 +49,7 @@ from workqueue.web import (
     django,
     flask,
     overview_params,
+    parse_fields,
     starlette,
     wsgi,
 )
@@ -214,6 +216,21 @@ def an_app_is_made_in_each_documented_way(queue: WorkQueue) -> None:
     wsgi.GenerateApp(queue, params=overview_params, authorize=OverviewTokenCheck(ttl=60.0, timeout=5.0))
     asgi_app: ASGIApp = asgi.GenerateApp(queue, authorize=authorize, heartbeat=5.0, max_duration=None)
     del wsgi_app, asgi_app
+
+
+def a_view_reads_its_request_and_refuses_it(queue: WorkQueue, request: WerkzeugRequest) -> None:
+    query, authorization = request.query_string.decode("latin-1"), request.headers.get("Authorization", "")
+    assert_type(parse_fields(query, "application/json", b"{}", authorization), Fields)
+    fields = parse_fields(authorization=authorization)
+    try:
+        assert_type(overview_params(fields), OverviewViewParams)
+    except WorkQueueError as error:
+        problem = Problem.of(error)
+        assert_type(problem, Problem)
+        assert_type(problem.body(), bytes)
+        assert_type(problem.headers, dict[str, str])
+        response: WerkzeugResponse = WerkzeugResponse(problem.body(), problem.status, problem.headers)
+        del response
 
 
 def a_view_responds(job: Job | None, request: WerkzeugRequest) -> None:

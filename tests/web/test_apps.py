@@ -317,14 +317,17 @@ def test_another_last_event_id_is_a_request_like_any_other(make_app: MakeApp, bu
     assert ask(make_app(built), "GET", query=BODY.decode() + "&apiToken=t0ken", Last_Event_ID="7").body == b"[]\n"
 
 
+@pytest.mark.parametrize("kind", [ZeroDivisionError, ConnectionRefusedError])
 def test_an_error_of_the_users_own_function_is_the_servers_to_tell(
-    make_app: MakeApp, queue: WorkQueue, ask: Ask
+    make_app: MakeApp, queue: WorkQueue, ask: Ask, kind: type[Exception]
 ) -> None:
+    """Also one that might be taken for a client that has left."""
+
     def broken(_: object) -> None:
-        raise ZeroDivisionError
+        raise kind
 
     for option in ("params", "authorize"):
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(kind):
             ask(make_app(queue, **{option: broken}), body=BODY, Content_Type=FORM, Authorization=TOKEN)
 
 

@@ -113,16 +113,17 @@ def test_a_client_that_leaves_in_the_middle_of_its_request_gets_nothing(queue: W
     assert engine.tasks == []
 
 
-def test_an_error_of_the_stream_is_not_swallowed() -> None:
+@pytest.mark.parametrize("kind", [ZeroDivisionError, OSError])
+def test_an_error_of_the_stream_is_not_swallowed(kind: type[Exception]) -> None:
     async def broken() -> Any:
         yield b"piece"
-        raise ZeroDivisionError
+        raise kind
 
     async def scenario() -> None:
         wire = Wire()
         await send_stream(200, [], broken(), wire.receive, wire.send)
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(kind):
         asyncio.run(scenario())
 
 

@@ -6,8 +6,8 @@ import pickle
 import pytest
 
 from workqueue import InvalidParams, QueueClosed, QueueFull, WorkQueueError
+from workqueue.errors import StorageError
 from workqueue.web import Problem
-from workqueue.web.problem import problem_of
 
 
 def test_a_problem_says_what_it_is() -> None:
@@ -55,8 +55,17 @@ def test_a_header_takes_the_place_of_its_like_however_it_is_written() -> None:
 
 
 def test_bad_parameters_are_the_clients_fault_and_a_full_queue_is_not() -> None:
-    assert problem_of(InvalidParams("server must be a URL")).status == 400
-    assert "Retry-After" not in problem_of(InvalidParams("no")).headers
+    problem = Problem.of(InvalidParams("server must be a URL"))
+    assert (problem.status, problem.detail) == (400, "server must be a URL")
+    assert "Retry-After" not in problem.headers
     for error in (QueueFull("the queue is full"), QueueClosed("the queue was closed")):
-        problem = problem_of(error)
+        problem = Problem.of(error)
         assert (problem.status, problem.detail, problem.headers["Retry-After"]) == (503, str(error), "5")
+
+
+def test_a_problem_is_one_already_and_what_is_no_refusal_is_none() -> None:
+    problem = Problem(403, "not yours")
+    assert Problem.of(problem) is problem
+    with pytest.raises(TypeError, match="StorageError refuses no request") as error:
+        Problem.of(StorageError("Cannot make the directory /secret"))
+    assert isinstance(error.value.__cause__, StorageError)

@@ -1,17 +1,19 @@
 """The plugin: a queue and its finished indexes -> /metadata, /show, /generate and /search."""
 
 import json
+import logging
 from http import HTTPStatus
 from typing import Final
 
 from flask import Flask, Response, render_template, request
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from workqueue import InvalidParams, OverviewViewParams, ResultNotFound, StorageError, WorkQueue
+from workqueue import OverviewViewParams, ResultNotFound, StorageError, WorkQueue, WorkQueueError
 from workqueue.demo.search_index import Answer, IndexUnreadableError, search_index
-from workqueue.web import Fields, OverviewTokenCheck, Problem, overview_params
-from workqueue.web.problem import problem_of
+from workqueue.web import OverviewTokenCheck, Problem, overview_params, parse_fields
 from workqueue.web.wsgi import GenerateApp
+
+logger = logging.getLogger("workqueue")
 
 #: Longer than anything a person types; a search costs more with every word.
 LONGEST_QUERY: Final = 500
@@ -35,8 +37,7 @@ def create_plugin(queue: WorkQueue, *, frame_ancestors: str = "*") -> Flask:
     app.add_url_rule("/metadata", view_func=plugin.metadata)
     app.add_url_rule("/show", view_func=plugin.show)
     app.add_url_rule("/search", view_func=plugin.search)
-    app.register_error_handler(Problem, _problem)
-    app.register_error_handler(InvalidParams, _invalid_params)
+    app.register_error_handler(WorkQueueError, _refusal)
     generate = GenerateApp(queue, authorize=OverviewTokenCheck())
     app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/generate": generate})  # type: ignore[method-assign]
     return app
@@ -80,15 +81,17 @@ class _Plugin:
         except ResultNotFound:
             raise Problem(HTTPStatus.NOT_FOUND, "There is no index yet; POST /generate builds it") from None
         except StorageError as err:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"The index cannot be had: {err}") from err
+            # What it says is the operator's to read: it may name a directory.
+            logger.warning("%s", err)
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The index cannot be had now; try again later") from err
         except IndexUnreadableError as err:
             raise Problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"The index cannot be read: {err}") from err
 
 
 def _requested_params() -> OverviewViewParams:
     """What a search is about. Its token is not taken from the address, which ends up in logs."""
-    fields = Fields(request.args)
-    fields["apiToken"] = (request.authorization and request.authorization.username) or ""
+    fields = parse_fields(request.query_string.decode("latin-1"))
+    fields["apiToken"] = parse_fields(authorization=request.headers.get("Authorization", "")).get("apiToken", "")
     return overview_params(fields)
 
 
@@ -101,9 +104,6 @@ def _requested_words() -> str:
     return words
 
 
-def _problem(problem: Problem) -> Response:
+def _refusal(error: WorkQueueError) -> Response:
+    problem = Problem.of(error)
     return Response(problem.body(), problem.status, problem.headers)
-
-
-def _invalid_params(error: InvalidParams) -> Response:
-    return _problem(problem_of(error))

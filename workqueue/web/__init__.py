@@ -7,6 +7,8 @@
 `workqueue.web.starlette.progress_response`  for an endpoint of your own in Starlette or FastAPI
 `workqueue.web.django.progress_response`     for a view of your own in Django, under WSGI or ASGI
 `ProgressStream`                             what these are made of, for any other framework
+`parse_fields`, `overview_params`            what a request asks for, in a view of your own
+`Problem`                                    a refusal, and what a refusal of the queue is in HTTP
 `OverviewTokenCheck`                         an `authorize` that asks Overview
 ===========================================  ===========================================================================
 
@@ -15,9 +17,17 @@ apps serve as ``workqueue.js``.
 """
 
 from workqueue.web.browser import BROWSER_MODULE
-from workqueue.web.fields import Fields, overview_params
+from workqueue.web.fields import Fields, overview_params, parse_fields
 from workqueue.web.overview import OverviewTokenCheck
 from workqueue.web.problem import Problem
 from workqueue.web.stream import ProgressStream
 
-__all__ = ("BROWSER_MODULE", "Fields", "OverviewTokenCheck", "Problem", "ProgressStream", "overview_params")
+__all__ = (
+    "BROWSER_MODULE",
+    "Fields",
+    "OverviewTokenCheck",
+    "Problem",
+    "ProgressStream",
+    "overview_params",
+    "parse_fields",
+)

@@ -75,7 +75,7 @@ class GenerateApp:
     async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         body = await _body(receive) if scope["method"] == "POST" else b""
         if body is not None:
-            await _until_left(self._respond(_request(scope, body), send), receive)
+            await _until_left(self._respond(_request(scope, body), _checked(send)), receive)
 
     async def _respond(self, request: Request, send: Send) -> None:
         try:
@@ -120,7 +120,7 @@ async def send_stream(
         receive: the application's; what it still says of the request is thrown away.
         send: the application's.
     """
-    await _until_left(_send_response(status, headers, pieces, send), receive)
+    await _until_left(_send_response(status, headers, pieces, _checked(send)), receive)
 
 
 async def _send_response(
@@ -151,9 +151,27 @@ async def _until_left(responding: Coroutine[Any, Any, None], receive: Receive) -
             task.cancel()
         await asyncio.wait(tasks)  # none of it goes on when this returns
     for task in tasks:
-        # ASGI 2.4: a server may raise OSError for a client that has left.
-        if not task.cancelled() and not isinstance(task.exception(), OSError):
+        if not task.cancelled() and not isinstance(task.exception(), _ClientLeftError):
             task.result()
+
+
+class _ClientLeftError(Exception):
+    """`send` has said so."""
+
+
+def _checked(send: Send) -> Send:
+    """ASGI 2.4: `send` may raise OSError when the client has left.
+
+    Told apart from any other OSError, such as one of an `authorize` that cannot reach its server: that is to be seen.
+    """
+
+    async def checked(message: Message) -> None:
+        try:
+            await send(message)
+        except OSError as error:
+            raise _ClientLeftError from error
+
+    return checked
 
 
 async def _left(receive: Receive) -> None:

@@ -42,20 +42,20 @@ def overview_params(fields: Fields) -> OverviewViewParams:
     return OverviewViewParams(server, document_set_id, fields[TOKEN])
 
 
-def parse_fields(query: str, content_type: str, body: bytes, authorization: str) -> Fields:
-    """Read all that a request says; the body before the query, the Authorization header before both.
+def parse_fields(query: str = "", content_type: str = "", body: bytes = b"", authorization: str = "") -> Fields:
+    """Read all that a request says, as the apps do; the body before the query, the Authorization header before both.
 
     Args:
         query: the address behind its question mark, still encoded; a byte a character, as WSGI has it.
         content_type: the header; empty: there is none.
-        body: at most MAX_BODY_BYTES of it are looked at.
+        body: a form or a JSON object; one of more than 256 KiB is refused.
         authorization: the header; the user of Basic becomes the field `apiToken`, whatever the password: plugins
             send ``x-auth-token``, as Overview wants it, or ``x-api-token``, as documents of 1.0.1 had it.
 
     Raises:
         Problem: what cannot be read, or says one thing twice.
     """
-    fields = Fields(_urlencoded(query.encode("latin-1", "replace"), "the query"))
+    fields = Fields(_urlencoded(_bytes(query), "the query"))
     if len(body) > MAX_BODY_BYTES:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body may have at most {MAX_BODY_BYTES} bytes")
     if body:
@@ -64,6 +64,13 @@ def parse_fields(query: str, content_type: str, body: bytes, authorization: str)
     if token:
         fields[TOKEN] = token
     return fields
+
+
+def _bytes(query: str) -> bytes:
+    try:
+        return query.encode("latin-1")
+    except UnicodeEncodeError:
+        raise Problem(HTTPStatus.BAD_REQUEST, "the query must be escaped, and encoded in UTF-8") from None
 
 
 def _of_body(content_type: str, body: bytes) -> dict[str, str]:

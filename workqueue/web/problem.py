@@ -17,6 +17,9 @@ RETRY_AFTER: Final = 5
 class Problem(WorkQueueError):
     """A request is refused. Raise it in `params` or `authorize` of the apps, for a refusal of your own.
 
+    In a view of your own, `Problem.of` makes one of what `WorkQueue.ensure_run` raises; send its `status`, its
+    `headers` and its `body()`.
+
     Args:
         status: of the response, 400 to 599. 401 comes with a WWW-Authenticate that makes no browser ask the person.
         detail: for the person who reads it: what is wrong, and what to do. It goes to the client: no secrets, no paths.
@@ -45,6 +48,25 @@ class Problem(WorkQueueError):
                 raise ValueError(f"a header of a problem must be printable Latin-1; got {name!r}: {value!r}")
             self.headers[name.title()] = value
 
+    @classmethod
+    def of(cls, error: WorkQueueError) -> "Problem":
+        """What a refusal is in HTTP.
+
+        Args:
+            error: `InvalidParams`, which is status 400; `QueueFull` or `QueueClosed`: 503 with Retry-After; or a
+                problem, which is returned as it is.
+
+        Raises:
+            TypeError: for any other error; what it says is the operator's to read, not the client's.
+        """
+        if isinstance(error, Problem):
+            return error
+        if isinstance(error, InvalidParams):
+            return cls(HTTPStatus.BAD_REQUEST, str(error))
+        if isinstance(error, QueueFull | QueueClosed):
+            return cls(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": str(RETRY_AFTER)})
+        raise TypeError(f"{type(error).__name__} refuses no request") from error
+
     def __str__(self) -> str:
         return f"{self.status.value} {self.status.phrase}: {self.detail}"
 
@@ -58,10 +80,3 @@ class Problem(WorkQueueError):
 def _is_header(name: str, value: str) -> bool:
     # Above all no line ends: what stands behind one would be a header, or a body, of its own.
     return bool(re.fullmatch(r"[\w-]+", name, re.ASCII) and re.fullmatch(r"[\t -~\xa0-\xff]*", value))
-
-
-def problem_of(error: InvalidParams | QueueFull | QueueClosed) -> Problem:
-    """What a queue's refusal is in HTTP."""
-    if isinstance(error, InvalidParams):
-        return Problem(HTTPStatus.BAD_REQUEST, str(error))
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": str(RETRY_AFTER)})

@@ -14,7 +14,7 @@ from workqueue import InvalidParams, Params, QueueClosed, QueueFull, WorkQueue
 from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.web.browser import module
 from workqueue.web.fields import Fields, overview_params, parse_fields
-from workqueue.web.problem import Problem, problem_of
+from workqueue.web.problem import Problem
 from workqueue.web.stream import DEFAULT_MAX_DURATION, ProgressStream, check_stream_options, has_seen_end
 
 Authorize = Callable[[Params], Awaitable[bool | None] | bool | None]
@@ -128,7 +128,7 @@ class Service:
 
     def refuse(self, error: Problem | InvalidParams | QueueFull | QueueClosed) -> Answer:
         """Say why not."""
-        problem = error if isinstance(error, Problem) else problem_of(error)
+        problem = Problem.of(error)
         return Answer(problem.status, {**problem.headers, **self._cors}, problem.body())
 
     def _options(self) -> Answer:

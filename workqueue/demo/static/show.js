@@ -54,7 +54,7 @@ function itemOf(hit) {
 function summaryOf({ query, total, hits }) {
   if (total === 0) return `No document matches “${query}”.`;
   const documents = total === 1 ? "1 document matches" : `${total.toLocaleString("en")} documents match`;
-  return `${documents} “${query}”${total > hits.length ? `; the best ${hits.length}:` : ""}`;
+  return `${documents} “${query}”${total > hits.length ? `; the best ${hits.length}` : ""}:`;
 }
 
 /** The plugin has answered, and its answer is no. */

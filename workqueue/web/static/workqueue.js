@@ -281,13 +281,13 @@ class Pace {
 
 /** Seconds -> about how long that is, in steps that a person would name. */
 function roughly(seconds) {
-  if (seconds < 50) return "less than a minute left";
+  if (seconds < 50) return "Less than a minute left";
   const minutes = Math.round(seconds / 60);
-  if (minutes < 2) return "about a minute left";
-  if (minutes < 10) return `about ${minutes} minutes left`;
-  if (minutes < 58) return `about ${Math.round(minutes / 5) * 5} minutes left`;
+  if (minutes < 2) return "About a minute left";
+  if (minutes < 10) return `About ${minutes} minutes left`;
+  if (minutes < 58) return `About ${Math.round(minutes / 5) * 5} minutes left`;
   const hours = Math.round(minutes / 60);
-  return hours < 2 ? "about an hour left" : `about ${hours} hours left`;
+  return hours < 2 ? "About an hour left" : `About ${hours} hours left`;
 }
 
 // ---- The element ----------------------------------------------------------------------------------------------------
@@ -360,7 +360,9 @@ progress:indeterminate {
   animation: waiting 1.8s linear infinite;
 }
 progress:indeterminate::-moz-progress-bar { background: transparent; }
-[data-connection=lost] progress { opacity: 0.5; animation-play-state: paused; }
+[data-connection=lost] progress::-webkit-progress-value { opacity: 0.5; }
+[data-connection=lost] progress::-moz-progress-bar { opacity: 0.5; }
+[data-connection=lost] progress:indeterminate { background: var(--_track); animation: none; }
 @keyframes waiting { from { background-position: 150% 0; } to { background-position: -50% 0; } }
 [part=failure] {
   margin-top: 0.5em;
@@ -614,6 +616,9 @@ export class WorkqueueProgress extends (globalThis.HTMLElement ?? class {}) {
     this.#failure = failure;
     this.#connection = this.#remaining = null;
     this.#render();
+    // What a program says last is what it failed of; a refusal is to be read from its beginning.
+    const { reason } = this.#parts;
+    reason.scrollTop = failure.refused ? 0 : reason.scrollHeight;
   }
 
   #tell(type, detail) {
