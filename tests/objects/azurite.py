@@ -39,11 +39,10 @@ class Azurite(ObjectServer):
         """See `ObjectServer`."""
         return f"az://{bucket or self.bucket}/{prefix}".rstrip("/")
 
-    def unfinished(self) -> list[str]:
-        """See `ObjectServer`. A key that has an object too is not among them."""
+    def _unfinished(self) -> list[str]:
         query = {"restype": "container", "comp": "list"}
         whole, all_of_them = self._ask("GET", query), self._ask("GET", {**query, "include": "uncommittedblobs"})
-        return sorted(_names(all_of_them) - _names(whole))
+        return list(_names(all_of_them) - _names(whole))
 
     def _make_bucket(self) -> None:
         self._ask("PUT", {"restype": "container"})

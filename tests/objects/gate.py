@@ -48,6 +48,7 @@ class Gate:
         self._connections: set[asyncio.Task[None]] = set()
         self._n_bytes: dict[Direction, int] = {"up": 0, "down": 0}
         self._n_connections = 0
+        self._n_open = 0
         # Has the port as long as there is this gate, whether it listens or not.
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -72,8 +73,8 @@ class Gate:
 
     @property
     def n_open(self) -> int:
-        """Those that there are now, held ones too."""
-        return len(self._connections)
+        """Those that there are now, all the way to the server; held ones too."""
+        return self._n_open
 
     @property
     def n_up(self) -> int:
@@ -184,6 +185,8 @@ class Gate:
         try:
             reader_there, writer_there = await asyncio.open_connection("127.0.0.1", self._to)
             writers.append(writer_there)
+            self._n_open += 1
+            await self._tell()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pass("up", reader, writer_there))
                 group.create_task(self._pass("down", reader_there, writer))
@@ -195,6 +198,7 @@ class Gate:
             _reset(each)
             with contextlib.suppress(OSError):
                 await each.wait_closed()
+        self._n_open -= len(writers) - 1
         self._connections.discard(task)
         await self._tell()
 
@@ -211,11 +215,11 @@ class Gate:
             if fault is not None and n_allowed == 0 and (n_passed or data):
                 await self._suffer(fault, writer)
             elif data:
-                writer.write(data[:n_allowed])
+                piece, data = data[:n_allowed], data[n_allowed:]
+                n_passed += len(piece)
+                self._n_bytes[direction] += len(piece)  # at first: who has it finds it counted
+                writer.write(piece)
                 await writer.drain()
-                n_passed += len(data[:n_allowed])
-                self._n_bytes[direction] += len(data[:n_allowed])
-                data = data[n_allowed:]
                 await self._tell()
             elif not (data := await reader.read(_CHUNK_BYTES)):
                 writer.write_eof()

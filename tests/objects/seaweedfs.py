@@ -42,8 +42,8 @@ class SeaweedFS(ObjectServer):
         """See `ObjectServer`."""
         return f"s3://{bucket or self.bucket}/{prefix}".rstrip("/")
 
-    def unfinished(self) -> list[str]:
-        """See `ObjectServer`; the filer, where S3's objects are files, knows of each upload as a directory."""
+    def _unfinished(self) -> list[str]:
+        """The filer, where S3's objects are files, knows of each upload as a directory."""
         filer = self.ports[_PARTS.index("filer")]
         request = urllib.request.Request(
             f"http://127.0.0.1:{filer}/buckets/{self.bucket}/.uploads/", headers={"Accept": "application/json"}
@@ -56,7 +56,7 @@ class SeaweedFS(ObjectServer):
             if err.code != 404:
                 raise
             return []  # there never was an upload
-        return sorted(base64.b64decode(entry["Extended"]["key"]).decode() for entry in entries)
+        return [base64.b64decode(entry["Extended"]["key"]).decode() for entry in entries]
 
     def _arguments(self) -> list[str]:
         return [
@@ -68,6 +68,8 @@ class SeaweedFS(ObjectServer):
             f"-bucket={self.bucket}",
             *(f"-{part}.port={port}" for part, port in zip(_PARTS, self.ports, strict=True)),
             "-s3.autoCreateBucket=false",
+            # It looks for the leader of one: a restart would take 1, 6 or 16 seconds, as chance has it.
+            "-master.resumeState=false",
             "-master.telemetry=false",  # else it tells its makers that it runs
             "-admin.ui=false",
             "-webdav=false",

@@ -6,10 +6,9 @@ import signal
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tests.objects.ports import free_ports
 from tests.servers.server import TIMEOUT, eventually
@@ -90,8 +89,8 @@ class ObjectServer(ABC):
         """Of what is below a prefix, without the endpoint, as ObjectStorage takes it."""
 
     @abstractmethod
-    def unfinished(self) -> list[str]:
-        """The keys of uploads of which there are parts, and no end."""
+    def _unfinished(self) -> list[str]:
+        """The keys, in all of the bucket, of which there are parts and no object."""
 
     @abstractmethod
     def _arguments(self) -> list[str]:
@@ -100,29 +99,29 @@ class ObjectServer(ABC):
     def _make_bucket(self) -> None:  # noqa: B027 (most need none)
         """Make `bucket`, if the server does not do that itself; raise OSError as long as nothing listens."""
 
-    def store(
-        self, prefix: str = "", *, bucket: str | None = None, endpoint: str | None = None, **options: Any
-    ) -> "ObjectStore":
-        """A client that gives up after one try, and after 10 seconds.
+    def options(self, **options: Any) -> dict[str, Any]:
+        """Options of a store of obstore's: it gives up after one try, and after 10 seconds. They can be told as JSON.
 
         Args:
-            prefix: of all keys.
-            bucket: another than `bucket`.
-            endpoint: another than the server's own.
-            options: more of obstore's; those given here override ours.
+            options: more of them, or others, such as ``endpoint=server.endpoint_at(gate.port)``.
         """
+        return {
+            "endpoint": self.endpoint,
+            "client_options": {"allow_http": True, "timeout": "10s"},
+            "retry_config": {"max_retries": 0},
+            **self.credentials,
+            **options,
+        }
+
+    def store(self, prefix: str = "", bucket: str | None = None, **options: Any) -> "ObjectStore":
+        """What is below a prefix, by way of obstore; see `options`."""
         from obstore.store import from_url
 
-        return from_url(
-            self.url(prefix, bucket),
-            **{
-                "endpoint": endpoint or self.endpoint,
-                "client_options": {"allow_http": True, "timeout": timedelta(seconds=10)},
-                "retry_config": {"max_retries": 0},
-                **self.credentials,
-                **options,
-            },
-        )
+        return from_url(self.url(prefix, bucket), **self.options(**options))
+
+    def unfinished(self, prefix: str) -> list[str]:
+        """The keys below a prefix of which parts were uploaded, and which were not completed."""
+        return sorted(key for key in self._unfinished() if key.startswith(f"{prefix}/"))
 
     def objects(self, prefix: str) -> list[str]:
         """The names below a prefix of all that is there."""
@@ -170,7 +169,7 @@ class ObjectServer(ABC):
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """End it so that it has all that it had when it is started again."""
+        """End it so that it has all that it had when it is started again. It may wait for connections: cut them."""
         self._end(self.stop_signal)
 
     def _end(self, number: signal.Signals) -> None:
@@ -202,7 +201,7 @@ class ObjectServer(ABC):
         try:
             self._make_bucket()
             # Of those that come while its parts find each other, one may never be answered.
-            store = self.store(client_options={"allow_http": True, "timeout": timedelta(seconds=2)})
+            store = self.store(client_options={"allow_http": True, "timeout": "2s"})
             obstore.put(store, "ready", b"ready", use_multipart=False)
             obstore.delete(store, "ready")
         except (OSError, GenericError):
@@ -218,7 +217,7 @@ class ObjectServer(ABC):
             )
         return ["node", path] if path.endswith(".js") else [path]
 
-    def __enter__(self) -> "ObjectServer":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

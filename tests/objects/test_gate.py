@@ -21,17 +21,20 @@ class Ends:
         self._sockets: list[socket.socket] = []
 
     def connect(self) -> tuple[socket.socket, socket.socket]:
-        """A client, and what the server has of it."""
+        """A client, and what the server has of it; those of before are gone."""
+        self.close()
+        self.gate.wait_for(lambda gate: gate.n_open == 0)
         client = socket.create_connection(("127.0.0.1", self.gate.port), TIMEOUT)
         self._sockets.append(client)
         server, _ = self._listening.accept()
         server.settimeout(TIMEOUT)
         self._sockets.append(server)
+        self.gate.wait_for(lambda gate: gate.n_open == 1)
         return client, server
 
     def close(self) -> None:
-        for sock in self._sockets:
-            sock.close()
+        while self._sockets:
+            self._sockets.pop().close()
 
 
 @pytest.fixture
@@ -48,6 +51,12 @@ def receive(sock: socket.socket, n_bytes: int) -> bytes:
     while len(data) < n_bytes and (more := sock.recv(n_bytes - len(data))):
         data += more
     return data
+
+
+def ask(port: int) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as client:
+        client.sendall(b"question")
+        return receive(client, 1)
 
 
 def says_nothing(sock: socket.socket) -> bool:
@@ -84,7 +93,6 @@ def test_an_end_is_passed_on_and_the_other_may_still_answer(ends: Ends) -> None:
 
 def test_cut_resets_both_ends_and_welcomes_others(ends: Ends) -> None:
     client, server = ends.connect()
-    ends.gate.wait_for(lambda gate: gate.n_open == 1)
     ends.gate.cut()
     for sock in (client, server):
         with pytest.raises(ConnectionResetError):
@@ -183,10 +191,8 @@ def test_refuse_and_admit_on_the_same_port(ends: Ends) -> None:
 def test_before_no_server_connections_are_reset() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    with Gate(port) as gate, socket.create_connection(("127.0.0.1", gate.port), TIMEOUT) as client:
-        with pytest.raises(ConnectionResetError):
-            client.recv(1)
-        gate.wait_for(lambda gate: gate.n_open == 0)
+    with Gate(port) as gate, pytest.raises(ConnectionResetError):
+        ask(gate.port)
 
 
 def test_what_never_comes_is_not_waited_for_for_ever(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:

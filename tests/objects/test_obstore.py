@@ -1,0 +1,272 @@
+"""What a storage relies on in obstore: what it raises, and when what is stored can be seen. Each is as it was found."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+
+import obstore
+import pytest
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    GenericError,
+    NotModifiedError,
+    PermissionDeniedError,
+    PreconditionError,
+)
+from obstore.store import ObjectStore
+
+from tests.objects.gate import Gate
+from tests.objects.server import ObjectServer
+
+#: Three parts of an upload, and where the second of them is on its way.
+BIG = bytes(range(256)) * (12 * 4096)
+SECOND_PART = 8 * 2**20
+
+#: Lists in this process, and then in a child of it, with a store of its own; says whether the child ended in time.
+FORK = """
+import json, os, sys, time
+import obstore
+from obstore.store import from_url
+
+def look():
+    url, options = json.loads(sys.argv[1])
+    obstore.list(from_url(url, **options)).collect()
+
+look()
+pid = os.fork()
+if not pid:
+    look()
+    os._exit(0)
+deadline = time.monotonic() + float(sys.argv[2])
+while not (ended := os.waitpid(pid, os.WNOHANG)[0]) and time.monotonic() < deadline:
+    time.sleep(0.01)
+if not ended:
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+print("answered" if ended else "hung")
+"""
+
+
+def put(store: ObjectStore) -> object:
+    return obstore.put(store, "key", b"content", use_multipart=False)
+
+
+def put_in_parts(store: ObjectStore) -> object:
+    return obstore.put(store, "key", BIG, use_multipart=True, max_concurrency=1)
+
+
+def head(store: ObjectStore) -> object:
+    return obstore.head(store, "key")
+
+
+def get(store: ObjectStore) -> bytes:
+    return bytes(obstore.get(store, "key").bytes())
+
+
+def list_all(store: ObjectStore) -> list[str]:
+    return sorted(meta["path"] for meta in obstore.list(store).collect())
+
+
+CALLS = put, put_in_parts, head, get, list_all
+
+
+@pytest.fixture
+def store(object_server: ObjectServer, prefix: str) -> ObjectStore:
+    return object_server.store(prefix)
+
+
+@pytest.fixture
+def through_gate(object_server: ObjectServer, prefix: str, gate: Gate) -> Callable[..., ObjectStore]:
+    """Makes a store, of the same objects, behind the gate."""
+    return lambda **options: object_server.store(prefix, endpoint=object_server.endpoint_at(gate.port), **options)
+
+
+def tree(error: BaseException) -> str:
+    """What obstore says behind what is for people, in one line."""
+    _, _, text = str(error).partition("\n\nDebug source:\n")
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_wrong_secret_is_refused(
+    object_server: ObjectServer, prefix: str, call: Callable[[ObjectStore], object]
+) -> None:
+    """A listing says so in its text alone."""
+    store = object_server.store(prefix, **object_server.wrong_credentials)
+    with pytest.raises(GenericError if call is list_all else PermissionDeniedError, match="403 Forbidden") as caught:
+        call(store)
+    assert "status: 403," in tree(caught.value)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_missing_bucket_looks_like_a_missing_key_but_in_a_listing(
+    object_server: ObjectServer, call: Callable[[ObjectStore], object]
+) -> None:
+    """To head, which has no text to go by, in all; and nobody makes the bucket."""
+    store = object_server.store(bucket="missing")
+    with pytest.raises(GenericError if call is list_all else FileNotFoundError, match="404 Not Found") as caught:
+        call(store)
+    names_it = "NoSuchBucket" in str(caught.value) or "ContainerNotFound" in str(caught.value)
+    assert names_it == (call is not head)
+
+
+def test_a_missing_key(store: ObjectStore) -> None:
+    for call in (head, get):
+        with pytest.raises(FileNotFoundError, match=r"^Object at location \S+key not found: .*404 Not Found"):
+            call(store)
+    assert list_all(store) == []
+
+
+def test_deleting_what_is_not_there_is_an_error_to_azure_alone(object_server: ObjectServer, store: ObjectStore) -> None:
+    try:
+        obstore.delete(store, "key")
+    except FileNotFoundError:
+        assert object_server.kind == "azure"
+    else:
+        assert object_server.kind == "s3"
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_refused_connection(
+    through_gate: Callable[..., ObjectStore], gate: Gate, call: Callable[[ObjectStore], object]
+) -> None:
+    """The first part of the text is the same whatever is wrong with a connection."""
+    gate.refuse()
+    with pytest.raises(GenericError, match="HTTP error: error sending request") as caught:
+        call(through_gate())
+    assert "kind: Connect," in tree(caught.value)
+    assert "ConnectionRefused" in tree(caught.value)
+
+
+def test_no_such_host(object_server: ObjectServer) -> None:
+    """A name with a label that is too long, so that nobody has to be asked for it."""
+    endpoint = object_server.endpoint.replace("127.0.0.1", "x" * 64 + ".invalid")
+    with pytest.raises(GenericError, match="HTTP error: error sending request") as caught:
+        list_all(object_server.store(endpoint=endpoint))
+    assert "kind: Connect," in tree(caught.value)
+    assert "dns error" in tree(caught.value)
+
+
+def test_a_server_that_says_nothing(through_gate: Callable[..., ObjectStore], gate: Gate) -> None:
+    gate.hold()
+    with pytest.raises(GenericError, match="HTTP error: error sending request") as caught:
+        head(through_gate(client_options={"allow_http": True, "timeout": "100ms"}))
+    assert "kind: Timeout," in tree(caught.value)
+
+
+def test_without_tls_it_must_be_allowed(object_server: ObjectServer) -> None:
+    with pytest.raises(GenericError, match="HTTP error: builder error") as caught:
+        list_all(object_server.store(client_options={}))
+    assert "BadScheme" in tree(caught.value)
+
+
+def test_what_was_changed_is_not_got(store: ObjectStore) -> None:
+    old = obstore.put(store, "key", b"old")["e_tag"]
+    new = obstore.put(store, "key", b"new")["e_tag"]
+    assert old != new
+    with pytest.raises(PreconditionError, match="412 Precondition Failed"):
+        obstore.get(store, "key", options={"if_match": old})
+    with pytest.raises(NotModifiedError, match="304 Not Modified"):
+        obstore.get(store, "key", options={"if_none_match": new})
+    assert bytes(obstore.get(store, "key", options={"if_match": new}).bytes()) == b"new"
+
+
+def test_what_is_there_is_not_created(store: ObjectStore) -> None:
+    obstore.put(store, "key", b"first", mode="create")
+    with pytest.raises(AlreadyExistsError):
+        obstore.put(store, "key", b"second", mode="create")
+    assert get(store) == b"first"
+
+
+def test_e_tags(object_server: ObjectServer, store: ObjectStore) -> None:
+    """S3's are of the content, Azure's of the upload; and in Azure's listing they have no quotes."""
+    first = obstore.put(store, "key", b"content")["e_tag"]
+    again = obstore.put(store, "key", b"content")["e_tag"]
+    assert (first == again) == (object_server.kind == "s3")
+    assert obstore.head(store, "key")["e_tag"] == again
+    listed = obstore.list(store).collect()[0]["e_tag"]
+    assert again is not None
+    assert listed == (again if object_server.kind == "s3" else again.strip('"'))
+
+
+def test_an_upload_that_was_cut_leaves_nothing_to_be_seen(
+    object_server: ObjectServer, store: ObjectStore, through_gate: Callable[..., ObjectStore], gate: Gate, prefix: str
+) -> None:
+    """S3 is told to forget its parts; Azure, which cannot be told, does so after a week."""
+    gate.cut_after(SECOND_PART, "up")
+    with pytest.raises(GenericError, match="HTTP error: error sending request"):
+        put_in_parts(through_gate())
+    assert list_all(store) == []
+    with pytest.raises(FileNotFoundError):
+        head(store)
+    assert object_server.unfinished(prefix) == ([f"{prefix}/key"] if object_server.kind == "azure" else [])
+
+
+def test_an_upload_that_was_cut_leaves_what_was_there(
+    store: ObjectStore, through_gate: Callable[..., ObjectStore], gate: Gate
+) -> None:
+    put(store)
+    gate.cut_after(SECOND_PART, "up")
+    with pytest.raises(GenericError):
+        put_in_parts(through_gate())
+    assert get(store) == b"content"
+
+
+def test_a_part_that_was_cut_is_sent_again(
+    store: ObjectStore, through_gate: Callable[..., ObjectStore], gate: Gate
+) -> None:
+    gate.cut_after(SECOND_PART, "up", times=1)
+    put_in_parts(through_gate(retry_config={"max_retries": 1}))
+    assert get(store) == BIG
+    assert gate.n_connections == 2
+
+
+def test_a_download_that_was_cut_is_an_error_or_goes_on(
+    store: ObjectStore, through_gate: Callable[..., ObjectStore], gate: Gate
+) -> None:
+    """Where it was: what has come does not come again."""
+    put_in_parts(store)
+    gate.cut_after(5 * 2**20, "down", times=2)
+    with pytest.raises(GenericError, match="HTTP error: request or response body error") as caught:
+        get(through_gate())
+    assert "IncompleteBody" in tree(caught.value)
+    n_down = gate.n_down
+    assert get(through_gate(retry_config={"max_retries": 1})) == BIG
+    assert gate.n_down - n_down < len(BIG) + 2**20
+
+
+@pytest.mark.parametrize("replacement", [BIG[::-1], None], ids=["replaced", "removed"])
+def test_a_download_that_was_cut_does_not_go_on_with_another_object(
+    store: ObjectStore, through_gate: Callable[..., ObjectStore], gate: Gate, replacement: bytes | None
+) -> None:
+    put_in_parts(store)
+    gate.cut_after(5 * 2**20, "down", times=1)
+    chunks = iter(obstore.get(through_gate(retry_config={"max_retries": 1}), "key").stream(min_chunk_size=2**20))
+    next(chunks)
+    if replacement is None:
+        obstore.delete(store, "key")
+    else:
+        obstore.put(store, "key", replacement)
+    with pytest.raises(GenericError):
+        list(chunks)
+
+
+def test_a_child_of_a_process_that_used_it_hangs(seaweedfs: ObjectServer, prefix: str) -> None:
+    """Whatever store it makes: the threads that would serve it are the parent's. It was seen to stop those, too."""
+    arguments = json.dumps([seaweedfs.url(prefix), seaweedfs.options()])
+    output = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK, arguments, "2"],
+        check=True,
+        capture_output=True,
+        timeout=60,
+        text=True,
+    )
+    assert output.stdout == "hung\n"
+
+
+@pytest.mark.parametrize("options", [{"nonsense": "x"}, {"account_key": "not base64!"}], ids=["unknown", "not base64"])
+def test_options_that_cannot_be_are_refused_at_once(azurite: ObjectServer, options: Mapping[str, str]) -> None:
+    with pytest.raises(BaseError):
+        azurite.store(**options)
