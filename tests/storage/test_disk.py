@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -622,3 +623,28 @@ def test_a_live_run_of_this_process_survives_the_sweeps_of_new_queues(make_queue
     make_queue(program.path)
     program.release("swept")
     assert collect(job)[-1].returncode == 0
+
+
+@pytest.mark.parametrize("options", [{"ttl": 3600.0}, {"max_bytes": 0}])
+def test_a_result_that_somebody_was_told_of_a_moment_ago_is_there_for_him(
+    tmp_path: Path, options: dict[str, float]
+) -> None:
+    storage = DiskStorage(tmp_path, **options)  # type: ignore[arg-type]
+    key = "0" * 40
+    publish(storage, key)
+    almost = time.time() - 3000
+    os.utime(storage.path(key), (almost, almost))
+    assert storage.has(key)
+    [result] = storage.results()
+    assert result.published_at == pytest.approx(almost)
+    assert result.used_at > almost + 1000
+    stale = time.time() - 3700
+    os.utime(storage.path(key), (result.used_at, stale))
+    assert storage.evict() == []
+
+
+def test_a_result_that_cannot_be_looked_at_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    message = "Cannot open the result .*: Not a directory$"
+    with pytest.raises(StorageError, match=message), DiskStorage(tmp_path / "file").open("0" * 40):
+        pass

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from workqueue.storage import eviction
 from workqueue.storage.base import StoredResult
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
 
@@ -91,10 +92,28 @@ def test_a_turn_comes_once_in_a_while(tmp_path: Path) -> None:
     assert not is_my_turn(60)
     assert is_my_turn(0)
     now = time.time()
-    os.utime(path, (now - 59, now - 59))
+    os.utime(path, (now - 30, now - 30))
     assert not is_my_turn(60)
     os.utime(path, (now - 61, now - 61))
     assert is_my_turn(60)
     # Somebody set the clock back.
     os.utime(path, (now + 10**6, now + 10**6))
     assert is_my_turn(60)
+
+
+def test_a_turn_that_somebody_had_between_the_look_and_the_lock_was_the_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "turn"
+    path.write_bytes(b"1")
+    os.utime(path, (1000.0, 1000.0))
+
+    def have_it_first(fd: int) -> bool:
+        monkeypatch.undo()
+        with turn(path, 60) as is_theirs:
+            assert is_theirs
+        return eviction.try_lock(fd)
+
+    monkeypatch.setattr(eviction, "try_lock", have_it_first)
+    with turn(path, 60) as is_mine:
+        assert not is_mine

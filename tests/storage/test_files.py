@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,15 @@ def write(files: Files, name: str = KEY, data: bytes = b"x", at: float = 1000.0)
     path.write_bytes(data)
     os.utime(path, (at, at))
     return path
+
+
+def touched(files: Files) -> None:
+    files.touch(KEY)
+
+
+def held(files: Files) -> None:
+    with files.hold(KEY):
+        pass
 
 
 def test_a_held_file_is_not_removed_and_is_once_it_is_let_go(files: Files) -> None:
@@ -117,10 +127,79 @@ def test_a_directory_that_is_not_there_has_no_files(tmp_path: Path) -> None:
 
 
 def test_a_file_that_took_the_place_of_the_one_meant_stays(files: Files) -> None:
+    seen = StoredResult(KEY, 1, 1000.0, 1000.0)
+    write(files, at=1001.0)
+    assert files.remove(KEY, seen=seen) is False
     write(files, at=1000.0)
-    assert files.remove(KEY, published_at=999.0) is False
-    assert files.remove(KEY, published_at=1000.0) is True
-    assert files.remove(KEY, published_at=1000.0) is True
+    assert files.remove(KEY, seen=seen) is True
+    assert files.remove(KEY, seen=seen) is True
+
+
+@pytest.mark.parametrize("use", [touched, held])
+def test_a_file_that_was_used_since_the_evictor_looked_stays(files: Files, use: Callable[[Files], None]) -> None:
+    write(files, at=1000.0)
+    [(_, seen)] = files.entries()
+    use(files)
+    assert files.remove(KEY, seen=seen) is False
+    assert files.path(KEY).exists()
+
+
+@pytest.mark.parametrize("use", [touched, held])
+def test_a_file_that_takes_the_place_of_one_that_is_being_used_keeps_its_time(
+    files: Files, monkeypatch: pytest.MonkeyPatch, use: Callable[[Files], None]
+) -> None:
+    write(files, at=1000.0)
+    utime = os.utime
+
+    def replace_first(*of: object, **times: object) -> None:
+        new = files.directory / "new"
+        new.write_bytes(b"new")
+        utime(new, (2000.0, 2000.0))
+        new.replace(files.path(KEY))
+        utime(*of, **times)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "utime", replace_first)
+    use(files)
+    assert files.path(KEY).stat().st_mtime == 2000.0
+
+
+def test_an_evictor_that_is_about_to_remove_a_file_does_not_remove_the_one_that_replaces_it(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who replaces it waits, from the evictor's last look until the file is gone."""
+    path = write(files, data=b"old")
+    new = tmp_path / "new"
+    new.write_bytes(b"new")
+    unlink = Path.unlink
+    waits = threading.Event()
+    lock = locks.lock
+
+    def say_first(fd: int, *, shared: bool) -> None:
+        waits.set()
+        lock(fd, shared=shared)
+
+    def replace() -> None:
+        with files.replacing(KEY):
+            new.replace(path)
+        waits.set()
+
+    def replace_first(path: Path) -> None:
+        publisher.start()
+        assert waits.wait(30)
+        unlink(path)
+
+    publisher = threading.Thread(target=replace)
+    monkeypatch.setattr("workqueue.storage.files.lock", say_first)
+    monkeypatch.setattr(Path, "unlink", replace_first)
+    assert files.remove(KEY) is True
+    publisher.join()
+    assert path.read_bytes() == b"new"
+
+
+def test_what_cannot_be_looked_at_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError), Files(tmp_path / "file", re.compile("x")).hold(KEY):
+        pass
 
 
 def test_a_file_that_is_replaced_while_its_lock_is_waited_for_is_not_the_one_held(

@@ -108,7 +108,7 @@ class Copies:
         with turn(self._cache / ".evict", gap) as is_mine:
             if is_mine:
                 names = {copy: name for name, copy in self._files.entries()}
-                self._policy.evict(names, lambda copy: self._files.remove(names[copy], published_at=copy.published_at))
+                self._policy.evict(names, lambda copy: self._files.remove(names[copy], seen=copy))
 
     def _hold(self, stack: contextlib.ExitStack, name: str) -> Path | None:
         try:

@@ -34,8 +34,9 @@ class DiskStorage:
         directory: made, with its parents, when the first run needs it.
         mode: the permissions of a published file.
         ttl: seconds for which a result is fresh; then it is built again for who asks, and is evicted. None: for ever.
-        max_bytes: what all results may take together; those used least recently are evicted. What is open stays, and
-            so does what was asked for, opened or published in the last minute. None: any number.
+        max_bytes: what all results may take together; those used least recently are evicted. None: any number.
+
+    What is open is not evicted, nor is what was asked for, opened or published in the last minute.
 
     Raises:
         ValueError: for numbers that cannot be.
@@ -76,8 +77,8 @@ class DiskStorage:
         status = self._files.status(key)
         if status is None or not self._policy.is_fresh(status.st_mtime):
             return False
-        if self._policy.max_bytes is not None:
-            self._files.touch(key, status)
+        if not self._policy.keeps_all:
+            self._files.touch(key)
         return True
 
     @contextlib.contextmanager
@@ -101,7 +102,8 @@ class DiskStorage:
     def delete(self, key: str) -> bool:
         """See `Storage`."""
         try:
-            self.path(key).unlink()
+            with self._files.replacing(key):
+                self.path(key).unlink()
         except FileNotFoundError:
             return False
         except OSError as err:
@@ -120,8 +122,15 @@ class DiskStorage:
         """See `Storage`."""
         return self._evict()
 
-    def evict_if_due(self) -> None:
-        """Evict, unless it was done in the last minute; it never raises."""
+    def publish(self, key: str, output: Path) -> None:
+        """Make what a program left the result of this key; see `Workspace.publish`."""
+        destination = self.path(key)
+        with opened_output(output) as fd:
+            try:
+                with self._files.replacing(key):
+                    place(fd, output, destination, self.mode)
+            except OSError as err:
+                raise StorageError(f"Cannot store the result in {destination}: {reason_of(err)}") from err
         try:
             self._evict(GRACE_SECONDS)
         except StorageError as err:
@@ -141,7 +150,7 @@ class DiskStorage:
             raise StorageError(f"Cannot evict results from {self.directory}: {reason_of(err)}") from err
 
     def _remove(self, result: StoredResult) -> bool:
-        return self._files.remove(result.key, published_at=result.published_at)
+        return self._files.remove(result.key, seen=result)
 
 
 @dataclass(frozen=True)
@@ -159,13 +168,7 @@ class DiskWorkspace:
 
     def publish(self) -> None:
         """See `Workspace`."""
-        destination = self.storage.path(self.key)
-        with opened_output(self.output) as fd:
-            try:
-                place(fd, self.output, destination, self.storage.mode)
-            except OSError as err:
-                raise StorageError(f"Cannot store the result in {destination}: {reason_of(err)}") from err
-        self.storage.evict_if_due()
+        self.storage.publish(self.key, self.output)
 
 
 def make_output(directory: Path) -> Path:

@@ -91,12 +91,16 @@ def turn(path: Path, gap: float = 0.0) -> Iterator[bool]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     try:
-        is_first = os.fstat(fd).st_size == 0
-        # A time in the future, after the clock was set back, would keep everybody away until then.
-        is_due = is_first or not 0 <= time.time() - os.fstat(fd).st_mtime < gap
-        is_mine = is_due and try_lock(fd)
+        # Looked at again with the lock: somebody may have had his turn between the look and the lock.
+        is_mine = _is_due(fd, gap) and try_lock(fd) and _is_due(fd, gap)
         if is_mine:
             os.pwrite(fd, b"1", 0)  # sets its time
         yield is_mine
     finally:
         close_own(fd)
+
+
+def _is_due(fd: int, gap: float) -> bool:
+    status = os.fstat(fd)
+    # A time in the future, after the clock was set back, would keep everybody away until then.
+    return status.st_size == 0 or not 0 <= time.time() - status.st_mtime < gap

@@ -13,10 +13,14 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from workqueue.descriptors import close_own, open_own
 from workqueue.locks import is_file_of, lock, try_lock
 from workqueue.storage.base import StoredResult
+
+#: Not through a link, and without waiting for a pipe's other end.
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Files:
@@ -43,11 +47,14 @@ class Files:
             return None
         return status if stat.S_ISREG(status.st_mode) else None
 
-    def touch(self, name: str, status: os.stat_result) -> None:
-        """Note that it is wanted."""
-        # Not ours to touch, or gone: then nobody evicts it by what we would have noted.
+    def touch(self, name: str) -> None:
+        """Note that the file is wanted; nothing happens without one."""
         with contextlib.suppress(OSError):
-            os.utime(self.path(name), ns=(time.time_ns(), status.st_mtime_ns), follow_symlinks=False)
+            fd = self._open(name)
+            try:
+                _touch(fd)
+            finally:
+                close_own(fd)
 
     @contextlib.contextmanager
     def hold(self, name: str) -> Iterator[Path]:
@@ -55,13 +62,11 @@ class Files:
 
         Raises:
             FileNotFoundError: there is none.
-            OSError: it cannot be opened.
+            OSError: nobody can tell, or it cannot be opened.
         """
         path = self.path(name)
         while True:
-            if self.status(name) is None:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-            fd = open_own(lambda: os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+            fd = self._open(name)
             try:
                 # Where there are no locks, nobody evicts anything.
                 with contextlib.suppress(OSError):
@@ -69,27 +74,37 @@ class Files:
                 # Whoever had it exclusively has removed it; then its name is another's, or nobody's.
                 if not is_file_of(fd, path):
                     continue
-                self.touch(name, os.fstat(fd))
+                _touch(fd)
                 yield path
                 return
             finally:
                 close_own(fd)
 
-    def remove(self, name: str, *, published_at: float | None = None) -> bool:
+    @contextlib.contextmanager
+    def replacing(self, name: str) -> Iterator[None]:
+        """For who gives this name to another file, or takes it from this one.
+
+        Else an evictor, which has looked at the one and is about to remove what has its name, removes the other.
+        """
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):  # there is none, or none that anybody evicts
+                stack.enter_context(self.hold(name))
+            yield
+
+    def remove(self, name: str, *, seen: StoredResult | None = None) -> bool:
         """Remove the file unless somebody holds it; return whether it is gone.
 
         Args:
             name: which.
-            published_at: only this one, not another that has taken its place; None: whichever it is.
+            seen: only this one, if nobody has used it since; not another that has taken its place. None: whichever.
         """
         path = self.path(name)
         try:
-            fd = open_own(lambda: os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+            fd = self._open(name)
         except FileNotFoundError:
             return True
         try:
-            is_meant = published_at in (None, os.fstat(fd).st_mtime)
-            if not (is_meant and try_lock(fd) and is_file_of(fd, path)):
+            if not (try_lock(fd) and is_file_of(fd, path) and _is_as_seen(fd, seen)):
                 return False
             path.unlink()
             return True
@@ -111,3 +126,21 @@ class Files:
             status = self.status(name) if match else None
             if match and status:
                 yield name, StoredResult(match[1], status.st_size, status.st_mtime, status.st_atime)
+
+    def _open(self, name: str) -> int:
+        path = self.path(name)
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return open_own(lambda: os.open(path, _READ))
+
+
+def _touch(fd: int) -> None:
+    # Not by name: that may be another file's by now, which would get the time of publication of this one. What is not
+    # ours to touch is not ours to evict by its time, either.
+    with contextlib.suppress(OSError):
+        os.utime(fd, ns=(time.time_ns(), os.fstat(fd).st_mtime_ns))
+
+
+def _is_as_seen(fd: int, seen: StoredResult | None) -> bool:
+    status = os.fstat(fd)
+    return seen is None or (status.st_mtime, status.st_atime) == (seen.published_at, seen.used_at)
