@@ -3,30 +3,26 @@
 import contextlib
 import functools
 import os
-import weakref
 from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from workqueue.engines.base import Engine
-from workqueue.engines.local import DEFAULT_MAX_RUNNING
 from workqueue.errors import IllegalMove, QueueClosed
-from workqueue.flights.journal import Journals
 from workqueue.hooks import Hooks
 from workqueue.job import Job
-from workqueue.locks import check_excludes
 from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_word
 from workqueue.params import Params, check_params, key_for_params, server_identity
-from workqueue.parts import Parts, in_child, journals_of, make_parts
 from workqueue.program.limits import Limits, check_limits
 from workqueue.progress import Progress, failed, succeeded
 from workqueue.signals import ClosingHandler
 from workqueue.statistics import JobSnapshot, Statistics
-from workqueue.storage.disk import DiskStorage
 from workqueue.streams import to_generator
-from workqueue.tasks import TaskMaker
+
+if TYPE_CHECKING:
+    from workqueue.engines.base import Engine
+    from workqueue.parts import Parts
 
 _NO_LIMITS: Final = Limits()
 
@@ -76,7 +72,7 @@ class WorkQueue:
         *,
         max_running: int | None = None,
         allowed_servers: Collection[str] | None = None,
-        engine: Engine | None = None,
+        engine: "Engine | None" = None,
         max_pending: int | None = None,
         tenant: Callable[[Params], str] | None = None,
         max_running_per_tenant: int | None = None,
@@ -113,14 +109,19 @@ class WorkQueue:
         for server in allowed_servers or ():
             server_identity(server)
         self._allowed_servers = None if allowed_servers is None else tuple(allowed_servers)
-        self._storage = DiskStorage(self.storage_dir)
+        # Forty modules that run, store and share: an import of the package goes without them, and is done in half the
+        # time. Whoever makes a queue pays for them here.
+        from workqueue import parts  # noqa: PLC0415
+        from workqueue.tasks import TaskMaker  # noqa: PLC0415
+
+        self._storage = parts.make_storage(self.storage_dir, is_shared=engine is None)
         hides_token = token_in == "env"  # noqa: S105 - as above
         self._tasks = TaskMaker(self.program_path, self._storage, limits, hides_token=hides_token)
         self._make_parts = functools.partial(
-            make_parts,
+            parts.make_parts,
             self.storage_dir,
             engine=engine,
-            max_running=max_running or DEFAULT_MAX_RUNNING,
+            max_running=max_running,
             max_running_per_tenant=max_running_per_tenant,
             max_running_on_host=max_running_on_host,
             max_pending=max_pending,
@@ -128,16 +129,12 @@ class WorkQueue:
             abandon_after=abandon_after,
             hooks=tuple(hooks),
         )
-        self._executor = executor
+        self._executor_in_child = parts.in_child(executor)
         self._use(self._make_parts(executor=executor))
-        if engine is None:
-            check_excludes(self.storage_dir)
-            Journals(journals_of(self.storage_dir)).sweep()
-        self._storage.sweep()
         self._is_closed = False
-        _queues.add(self)
+        parts.renew_in_children(self)
 
-    def _use(self, parts: Parts) -> None:
+    def _use(self, parts: "Parts") -> None:
         self._engine, self._registry, self._failures, self._tally, self._hooks, self._books = parts
 
     def _renew_in_child(self) -> None:
@@ -146,7 +143,7 @@ class WorkQueue:
         Whatever another thread had locked when this process was forked off stays locked for ever, so all of it is left
         as it is, and new parts are made.
         """
-        self._use(self._make_parts(executor=in_child(self._executor), max_running=self._engine.max_running or 1))
+        self._use(self._make_parts(executor=self._executor_in_child, max_running=self._engine.max_running or 1))
 
     @property
     def executor(self) -> Executor | None:
@@ -294,15 +291,3 @@ class WorkQueue:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close(None if kind is None else 0.0)
-
-
-#: Those of this process that are in use, to be made anew in its forked children.
-_queues: Final["weakref.WeakSet[WorkQueue]"] = weakref.WeakSet()
-
-
-def _renew_all_in_child() -> None:
-    for queue in list(_queues):
-        queue._renew_in_child()  # noqa: SLF001
-
-
-os.register_at_fork(after_in_child=_renew_all_in_child)
