@@ -5,7 +5,6 @@ import functools
 import os
 from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import Executor
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -21,6 +20,8 @@ from workqueue.statistics import JobSnapshot, Statistics
 from workqueue.streams import to_generator
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from workqueue.engines.base import Engine
     from workqueue.parts import Parts
 
@@ -102,6 +103,13 @@ class WorkQueue:
         limits = limits if time_limit is None else limits._replace(time=time_limit)
         check_limits(limits)
         self._tenant = tenant
+        # Here, not above: forty modules that run, store and share, and the standard library's that they need. An import
+        # of the package goes without them, and takes a fifth as long; whoever makes a queue pays for them.
+        from pathlib import Path  # noqa: PLC0415
+
+        from workqueue import parts  # noqa: PLC0415
+        from workqueue.tasks import TaskMaker  # noqa: PLC0415
+
         self.program_path = Path(program_path).absolute()
         self.storage_dir = Path(storage_dir).absolute()
         if isinstance(allowed_servers, str):
@@ -109,11 +117,6 @@ class WorkQueue:
         for server in allowed_servers or ():
             server_identity(server)
         self._allowed_servers = None if allowed_servers is None else tuple(allowed_servers)
-        # Forty modules that run, store and share: an import of the package goes without them, and is done in half the
-        # time. Whoever makes a queue pays for them here.
-        from workqueue import parts  # noqa: PLC0415
-        from workqueue.tasks import TaskMaker  # noqa: PLC0415
-
         self._storage = parts.make_storage(self.storage_dir, is_shared=engine is None)
         hides_token = token_in == "env"  # noqa: S105 - as above
         self._tasks = TaskMaker(self.program_path, self._storage, limits, hides_token=hides_token)
@@ -238,7 +241,7 @@ class WorkQueue:
         """The job's progress as a blocking generator: ``to_generator(job.progress)``."""
         return to_generator(job.progress)
 
-    def destination_path_for_params(self, params: Params) -> Path:
+    def destination_path_for_params(self, params: Params) -> "Path":
         """Where the finished file for these parameters lies, or will lie; read-only, never written to again.
 
         Raises:
