@@ -1,23 +1,31 @@
 """0 parts: a queue's options -> the parts that hold its threads, locks and jobs, put together.
 
-Apart from `work_queue` since a forked child makes them anew.
+Apart from `work_queue` since a forked child makes them anew, and since an import of the package goes without the
+modules that are imported here: `WorkQueue` imports this one when the first queue is made.
 """
 
+import os
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from workqueue.abandonment import Abandonment
 from workqueue.bookkeeper import Bookkeeper
 from workqueue.engines.base import Engine
 from workqueue.engines.herald import Herald
+from workqueue.engines.local import DEFAULT_MAX_RUNNING
 from workqueue.engines.single_flight import SingleFlightEngine
 from workqueue.failures import Failures
+from workqueue.flights.journal import Journals
 from workqueue.hooks import HookCaller, Hooks
 from workqueue.job import Job
+from workqueue.locks import check_excludes
 from workqueue.registry import Registry
 from workqueue.statistics import Tally
+from workqueue.storage.base import Storage
+from workqueue.storage.disk import DiskStorage
 
 
 class Parts(NamedTuple):
@@ -36,7 +44,7 @@ def make_parts(
     *,
     executor: Executor | None,
     engine: Engine | None,
-    max_running: int,
+    max_running: int | None,
     max_running_per_tenant: int | None,
     max_running_on_host: int | None,
     max_pending: int | None,
@@ -46,7 +54,11 @@ def make_parts(
 ) -> Parts:
     """Put them together; for the options see `workqueue.WorkQueue`."""
     used: Engine = engine or SingleFlightEngine(
-        journals_of(storage_dir), executor, max_running, max_running_per_tenant, max_running_on_host
+        _journals_of(storage_dir),
+        executor,
+        max_running or DEFAULT_MAX_RUNNING,
+        max_running_per_tenant,
+        max_running_on_host,
     )
     herald = Herald()
     used.call_when_moved(herald.moved)
@@ -65,7 +77,30 @@ def make_parts(
     return Parts(used, registry, failures, tally, caller, books)
 
 
-def journals_of(storage_dir: Path) -> Path:
+def make_storage(storage_dir: str | os.PathLike[str] | None, storage: Storage | None, *, is_shared: bool) -> Storage:
+    """Where results are kept, without what dead processes left there.
+
+    Args:
+        storage_dir: a directory of this host; or
+        storage: one of these is None.
+        is_shared: whether processes that have this storage act as one, for which its file system needs locks.
+
+    Raises:
+        StorageError: it has none.
+        TypeError: both are given, or none.
+    """
+    if storage is None and storage_dir is not None:
+        storage = DiskStorage(storage_dir)
+    elif storage is None or storage_dir is not None:
+        raise TypeError("WorkQueue needs a storage_dir, the directory where results are kept, or a storage; not both")
+    if is_shared:
+        check_excludes(storage.directory)
+        Journals(_journals_of(storage.directory)).sweep()
+    storage.sweep()
+    return storage
+
+
+def _journals_of(storage_dir: Path) -> Path:
     """Where the processes that share this storage meet."""
     return storage_dir / ".jobs"
 
@@ -73,3 +108,29 @@ def journals_of(storage_dir: Path) -> Path:
 def in_child(executor: Executor | None) -> Executor | None:
     """The caller's executor, in a forked child; None: a pool, whose threads stayed behind without its knowing."""
     return None if type(executor) is ThreadPoolExecutor else executor
+
+
+class Renewed(Protocol):
+    """What has parts."""
+
+    def _renew_in_child(self) -> None:
+        """Make them anew."""
+        ...
+
+
+def renew_in_children(queue: Renewed) -> None:
+    """Have it told in each child that is forked off this process, for as long as it is in use."""
+    _queues.add(queue)
+
+
+#: Those of this process that are in use.
+_queues: Final["weakref.WeakSet[Renewed]"] = weakref.WeakSet()
+
+
+def _renew_all_in_child() -> None:
+    for queue in list(_queues):
+        queue._renew_in_child()  # noqa: SLF001
+
+
+# After those of the modules above, which free the locks that new parts take: they are called in this order.
+os.register_at_fork(after_in_child=_renew_all_in_child)

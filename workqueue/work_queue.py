@@ -3,32 +3,28 @@
 import contextlib
 import functools
 import os
-import weakref
 from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from workqueue.engines.base import Engine
-from workqueue.engines.local import DEFAULT_MAX_RUNNING
 from workqueue.errors import IllegalMove, QueueClosed
-from workqueue.flights.journal import Journals
 from workqueue.hooks import Hooks
 from workqueue.job import Job
-from workqueue.locks import check_excludes
 from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_word
 from workqueue.params import Params, check_params, key_for_params, server_identity
-from workqueue.parts import Parts, in_child, journals_of, make_parts
 from workqueue.program.limits import Limits, check_limits
 from workqueue.progress import Progress, failed, succeeded
 from workqueue.signals import ClosingHandler
 from workqueue.statistics import JobSnapshot, Statistics
-from workqueue.storage.base import Storage
-from workqueue.storage.disk import DiskStorage
 from workqueue.streams import to_generator
-from workqueue.tasks import TaskMaker
+
+if TYPE_CHECKING:
+    from workqueue.engines.base import Engine
+    from workqueue.parts import Parts
+    from workqueue.storage.base import Storage
 
 _NO_LIMITS: Final = Limits()
 
@@ -81,7 +77,7 @@ class WorkQueue:
         *,
         max_running: int | None = None,
         allowed_servers: Collection[str] | None = None,
-        engine: Engine | None = None,
+        engine: "Engine | None" = None,
         max_pending: int | None = None,
         tenant: Callable[[Params], str] | None = None,
         max_running_per_tenant: int | None = None,
@@ -92,9 +88,8 @@ class WorkQueue:
         token_in: Literal["argv", "env"] = "argv",  # noqa: S107 - a place, not a password
         abandon_after: float | None = None,
         hooks: Iterable[Hooks] = (),
-        storage: Storage | None = None,
+        storage: "Storage | None" = None,
     ) -> None:
-        self._storage = _storage(storage_dir, storage)
         check_one_of(executor=executor, max_running=max_running, engine=engine)
         if engine is not None:
             check_left_to_engine(max_running_per_tenant=max_running_per_tenant, max_running_on_host=max_running_on_host)
@@ -111,7 +106,13 @@ class WorkQueue:
         limits = limits if time_limit is None else limits._replace(time=time_limit)
         check_limits(limits)
         self._tenant = tenant
+        # Here, not above: forty modules that run, store and share, and the standard library's that they need. An import
+        # of the package goes without them, and takes a fifth as long; whoever makes a queue pays for them.
+        from workqueue import parts  # noqa: PLC0415
+        from workqueue.tasks import TaskMaker  # noqa: PLC0415
+
         self.program_path = Path(program_path).absolute()
+        self._storage = parts.make_storage(storage_dir, storage, is_shared=engine is None)
         self.storage_dir = self._storage.directory
         if isinstance(allowed_servers, str):
             raise TypeError("allowed_servers must be a collection of URLs, not one URL")
@@ -121,10 +122,10 @@ class WorkQueue:
         hides_token = token_in == "env"  # noqa: S105 - as above
         self._tasks = TaskMaker(self.program_path, self._storage, limits, hides_token=hides_token)
         self._make_parts = functools.partial(
-            make_parts,
+            parts.make_parts,
             self.storage_dir,
             engine=engine,
-            max_running=max_running or DEFAULT_MAX_RUNNING,
+            max_running=max_running,
             max_running_per_tenant=max_running_per_tenant,
             max_running_on_host=max_running_on_host,
             max_pending=max_pending,
@@ -132,16 +133,12 @@ class WorkQueue:
             abandon_after=abandon_after,
             hooks=tuple(hooks),
         )
-        self._executor = executor
+        self._executor_in_child = parts.in_child(executor)
         self._use(self._make_parts(executor=executor))
-        if engine is None:
-            check_excludes(self.storage_dir)
-            Journals(journals_of(self.storage_dir)).sweep()
-        self._storage.sweep()
         self._is_closed = False
-        _queues.add(self)
+        parts.renew_in_children(self)
 
-    def _use(self, parts: Parts) -> None:
+    def _use(self, parts: "Parts") -> None:
         self._engine, self._registry, self._failures, self._tally, self._hooks, self._books = parts
 
     def _renew_in_child(self) -> None:
@@ -150,7 +147,7 @@ class WorkQueue:
         Whatever another thread had locked when this process was forked off stays locked for ever, so all of it is left
         as it is, and new parts are made.
         """
-        self._use(self._make_parts(executor=in_child(self._executor), max_running=self._engine.max_running or 1))
+        self._use(self._make_parts(executor=self._executor_in_child, max_running=self._engine.max_running or 1))
 
     @property
     def executor(self) -> Executor | None:
@@ -254,6 +251,8 @@ class WorkQueue:
             InvalidParams: these can never run.
             TypeError: the storage keeps no files of this host; `open_result` reads from it.
         """
+        from workqueue.storage.disk import DiskStorage  # noqa: PLC0415 - see the constructor
+
         self.check_params(params)
         if not isinstance(self._storage, DiskStorage):
             raise TypeError("results of this storage are no files of this host; read one with open_result(params)")
@@ -337,23 +336,3 @@ class WorkQueue:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close(None if kind is None else 0.0)
-
-
-def _storage(directory: str | os.PathLike[str] | None, storage: Storage | None) -> Storage:
-    if directory is not None and storage is None:
-        return DiskStorage(Path(directory))
-    if storage is not None and directory is None:
-        return storage
-    raise TypeError("WorkQueue needs a storage_dir, the directory where results are kept, or a storage; not both")
-
-
-#: Those of this process that are in use, to be made anew in its forked children.
-_queues: Final["weakref.WeakSet[WorkQueue]"] = weakref.WeakSet()
-
-
-def _renew_all_in_child() -> None:
-    for queue in list(_queues):
-        queue._renew_in_child()  # noqa: SLF001
-
-
-os.register_at_fork(after_in_child=_renew_all_in_child)
