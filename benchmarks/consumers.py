@@ -1,8 +1,8 @@
 """consumers: programs that print the time of day -> who saw which line, and when; our ways out and the peers'.
 
-Each consumer is a script in a process of its own, with a program of its own, and prints a list of pairs: the time that
-a line told, and the time at which it was seen. All run at once: each is asleep for most of the time, and whatever else
-the machine does meets all of them.
+Each consumer is a script in a process of its own, with a program of its own, which begins to print when its consumer
+is there. It prints a list of pairs: the time that a line told, and the time at which it was seen. All run at once: each
+is asleep for most of the time, and whatever else the machine does meets all of them.
 """
 
 import contextlib
@@ -29,8 +29,10 @@ BROADCAST = "asyncio by hand"
 SAQ = NAMES["saq"]
 
 _PROGRAM = """#!{python} -IS
-import sys, time
+import os, sys, time
 gaps = {gaps}
+while not os.path.exists(__file__ + ".go"):
+    time.sleep(0.01)
 for i, gap in enumerate(gaps):
     time.sleep(gap)
     print(f"{{i / len(gaps)}}\\t{{time.time()}}", flush=True)
@@ -50,16 +52,20 @@ queue = WorkQueue(Path(program), ThreadPoolExecutor(1), Path(directory))
 job = queue.ensure_run(OverviewViewParams("http://localhost", "1", "token"))
 seen = {}
 for progress in queue.report_job_progress_until_completed(job):
-    if not seen:
-        print("runs", flush=True)
+    now = time.time()
     if progress.message is not None:
-        seen.setdefault(float(progress.message), time.time())
+        seen.setdefault(float(progress.message), now)
+    elif sys.argv[3:] == ["owner"]:
+        print("runs", flush=True)
+    else:
+        Path(program + ".go").touch()
 assert progress.returncode == 0, progress
 print(json.dumps(list(seen.items())))
 """
 
 _IN_ASYNCIO = """
 import asyncio, json, sys, time
+from pathlib import Path
 from workqueue import OverviewViewParams, WorkQueue
 from workqueue.streams import to_async_iter
 
@@ -71,6 +77,8 @@ async def main():
     async for progress in to_async_iter(job.progress):
         if progress.message is not None:
             seen.append((float(progress.message), time.time()))
+        else:
+            Path(program + ".go").touch()
     assert progress.returncode == 0, progress
     print(json.dumps(seen))
 
@@ -93,6 +101,7 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
 
 _OVER_HTTP = """
 import base64, http.client, json, subprocess, sys, time
+from pathlib import Path
 
 program, directory, script = sys.argv[1:]
 server = subprocess.Popen([sys.executable, "-P", "-c", script, program, directory], stdout=subprocess.PIPE)
@@ -109,6 +118,8 @@ try:
         event = json.loads(line)
         if event["message"] is not None:
             seen.append((float(event["message"]), now))
+        else:
+            Path(program + ".go").touch()
     assert event["returncode"] == 0, event
 finally:
     server.terminate()
@@ -120,7 +131,8 @@ print(json.dumps(seen))
 _IN_ANOTHER_PROCESS = (
     """
 import subprocess, sys
-owner = subprocess.Popen([sys.executable, "-P", "-c", sys.argv[3], *sys.argv[1:3]], stdout=subprocess.PIPE)
+command = [sys.executable, "-P", "-c", sys.argv.pop(), *sys.argv[1:], "owner"]
+owner = subprocess.Popen(command, stdout=subprocess.PIPE)
 assert owner.stdout.readline() == b"runs\\n"
 """
     + _IN_THREAD
@@ -129,6 +141,7 @@ assert owner.stdout.readline() == b"runs\\n"
 
 _BY_HAND = """
 import asyncio, json, sys, time
+from pathlib import Path
 
 clients = set()
 
@@ -146,7 +159,9 @@ async def main():
     seen = []
     client = asyncio.Queue()
     clients.add(client)
-    running = asyncio.create_task(broadcast(sys.argv[1], sys.argv[2] + "/output"))
+    program, directory = sys.argv[1:]
+    running = asyncio.create_task(broadcast(program, directory + "/output"))
+    Path(program + ".go").touch()
     while (event := await client.get()) is not None:
         seen.append((float(event[1]), time.time()))
     await running
@@ -174,10 +189,12 @@ asyncio.run(Worker(Queue.from_url(sys.argv[1]), functions=[build], concurrency=1
 # The best that SAQ offers a watcher: it is told over Redis's publish and subscribe, and gets the job then.
 _SAQ_WATCHER = """
 import asyncio, json, subprocess, sys, time
+from pathlib import Path
 from saq import Job, Queue
-from saq.job import TERMINAL_STATUSES
+from saq.job import TERMINAL_STATUSES, Status
 
 program, directory, url, script = sys.argv[1:]
+go = Path(program + ".go")
 
 async def main():
     queue = Queue.from_url(url)
@@ -188,18 +205,27 @@ async def main():
         job = await queue.job(key)
         if job.meta:
             seen.setdefault(float(job.meta["message"]), time.time())
+        else:
+            go.touch()
         return status in TERMINAL_STATUSES
 
-    command = [program, directory + "/output"]
-    await queue.enqueue(Job("build", key="build", kwargs={"command": command}, timeout=0))
-    watching = asyncio.create_task(queue.listen(["build"], look, timeout=None))
-    await asyncio.sleep(0.1)
     worker = subprocess.Popen([sys.executable, "-P", "-c", script, url])
     try:
+        # A worker that starts aborts what it takes at that moment, so it is not given the job before it has looked.
+        while not await queue.redis.exists("saq:default:sweep"):
+            await asyncio.sleep(0.01)
+        watching = asyncio.create_task(queue.listen(["build"], look, timeout=None))
+        command = [program, directory + "/output"]
+        job = await queue.enqueue(Job("build", key="build", kwargs={"command": command}, timeout=0))
+        while not go.exists():
+            await queue.notify(job)
+            await asyncio.sleep(0.05)
         await watching
     finally:
         worker.terminate()
         worker.wait()
+    job = await queue.job("build")
+    assert job.status == Status.COMPLETE, job
     await queue.disconnect()
     print(json.dumps(list(seen.items())))
 
