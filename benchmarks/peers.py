@@ -17,8 +17,9 @@ from typing import Any
 #: What each needs; the versions are pinned, that two reports can be compared.
 REQUIREMENTS = {
     "ancestor": ["overview-plugin-workqueue==1.0.1"],
-    "saq": ["saq[redis]==0.26.4"],
     "boto3": ["boto3==1.44.5"],
+    # The second it imports, and does not say that it needs.
+    "saq": ["saq[redis]==0.26.4", "typing_extensions"],
     "gradio": ["gradio==6.31.0", "gradio_client"],
 }
 

@@ -1,0 +1,204 @@
+"""What does a job cost beyond its program, one after another, and how many go through in a second, two at a time?
+
+The program is trivial: a shell that writes six bytes, or ``cp`` of six bytes, a program without a shell. Our results
+are on disk for good when the job ends (fsync, twice), its journal told other processes, and a warden stood by. Run it
+with ``python -m benchmarks.overhead``; it takes about 30 s.
+"""
+
+import json
+import shutil
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.answer import OURS, Answer, Cell, Target, run
+from benchmarks.clock import median, percentile
+from benchmarks.peers import NAMES, python_of, told
+
+#: Each program is run so often by each who, in rounds by turns.
+N_JOBS = 50
+N_ROUNDS = 4
+
+N_AT_ONCE = 2
+N_IN_ALL = 500
+N_BURSTS = 3
+
+BARE = "subprocess.run"
+POOL = "subprocess.run in a pool"
+ANCESTOR = NAMES["ancestor"]
+LIMITED = f"{OURS}, with limits"
+
+_SHELL = '#!/bin/sh\nfor output; do :; done\necho built > "$output"\n'
+
+# For both: the names of 1.0.1 are ours. What is bare is measured in the same process, by turns.
+_ONE_BY_ONE = """
+import json, subprocess, sys, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from workqueue import OverviewViewParams, WorkQueue
+
+program, directory, n_jobs, sources, limits = sys.argv[1:]
+n_jobs = int(n_jobs)
+options = {}
+if limits != "{}":
+    from workqueue import Limits
+    options["limits"] = Limits(**json.loads(limits))
+queue = WorkQueue(Path(program), ThreadPoolExecutor(1), Path(directory, "storage"), **options)
+pool = ThreadPoolExecutor(1)
+
+def params_of(i):
+    return (f"{sources}/{i}",) if sources else OverviewViewParams("http://localhost", "1", str(i))
+
+def bare(i):
+    command = [program, *params_of(i), f"{directory}/output"]
+    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+
+def pooled(i):
+    pool.submit(bare, i).result()
+
+def job(i):
+    for progress in queue.report_job_progress_until_completed(queue.ensure_run(params_of(i))):
+        pass
+    assert progress.returncode == 0, progress
+
+seconds = {"bare": [], "pooled": [], "job": []}
+for i in range(n_jobs + 1):
+    for name, call in (("bare", bare), ("pooled", pooled), ("job", job)):
+        began = time.perf_counter()
+        call(i)
+        seconds[name].append(time.perf_counter() - began)
+print(json.dumps(seconds))
+"""
+
+_AT_ONCE = """
+import json, subprocess, sys, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from workqueue import OverviewViewParams, WorkQueue
+
+program, directory, n_jobs, n_at_once = sys.argv[1:]
+queue = WorkQueue(Path(program), ThreadPoolExecutor(int(n_at_once)), Path(directory, "storage"))
+every_params = [OverviewViewParams("http://localhost", "1", str(i)) for i in range(int(n_jobs))]
+
+def bare(params):
+    command = [program, *params, f"{directory}/{params.api_token}"]
+    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+
+began = time.perf_counter()
+with ThreadPoolExecutor(int(n_at_once)) as pool:
+    list(pool.map(bare, every_params))
+bare_seconds = time.perf_counter() - began
+began = time.perf_counter()
+for job in [queue.ensure_run(params) for params in every_params]:
+    for progress in queue.report_job_progress_until_completed(job):
+        pass
+    assert progress.returncode == 0, progress
+print(json.dumps([bare_seconds, time.perf_counter() - began]))
+"""
+
+
+class Program(NamedTuple):
+    """A trivial program, and the directory of what it copies, if it does."""
+
+    path: Path
+    sources: str = ""
+
+
+class Times:
+    """Seconds of each job, by who ran it."""
+
+    def __init__(self) -> None:
+        self.all: defaultdict[str, list[float]] = defaultdict(list)
+        self.more: dict[str, float] = {}
+        self.first: list[float] = []
+
+    def add(self, who: str, seconds: dict[str, list[float]]) -> None:
+        """Add what one process measured; its first round, which starts a warden, apart."""
+        for name, row in (("bare", BARE), ("pooled", POOL), ("job", who)):
+            self.all[row] += seconds[name][1:]
+        if who == OURS:
+            self.first.append(seconds["job"][0])
+
+    def cells(self, who: str) -> list[Cell]:
+        """p50 and p99 in ms, and how much more the former is than the bare program's."""
+        if who not in self.all:
+            return [None, None, None]
+        p50 = median(self.all[who])
+        more = None if who == BARE else self.over(who)
+        return [p50 * 1e3, percentile(self.all[who], 99) * 1e3, more]
+
+    def over(self, who: str) -> float:
+        return (median(self.all[who]) - median(self.all[BARE])) * 1e3
+
+
+def measure() -> Answer:
+    with tempfile.TemporaryDirectory() as name:
+        shell, copy = programs(Path(name))
+        of_shell, of_copy = one_by_one(shell, Path(name)), one_by_one(copy, Path(name))
+        rates = at_once(shell, Path(name))
+    who = [BARE, POOL, ANCESTOR, OURS, LIMITED]
+    first = median(of_shell.first) * 1e3
+    return Answer(
+        ["who", "sh: p50, ms", "p99, ms", "more, ms", "cp: p50, ms", "p99, ms", "more, ms", "jobs/s"],
+        [[w, *of_shell.cells(w), *of_copy.cells(w), rates.get(w)] for w in who],
+        [
+            Target("over subprocess.run of sh, fsynced, p50, ms", of_shell.over(OURS), 2.0),
+            Target("over subprocess.run of cp, fsynced, p50, ms", of_copy.over(OURS), 2.0),
+        ],
+        notes=[
+            f"One after another: {N_JOBS * N_ROUNDS} jobs each, by turns with the bare program in the same process.",
+            f"The first job of a process, which starts the warden, is not among them; it took {first:.0f} ms.",
+            f"jobs/s: {N_IN_ALL} jobs of sh, {N_AT_ONCE} at a time, median of {N_BURSTS}.",
+            f"{ANCESTOR} does not sync its results; its programs have three arguments, so cp cannot be one.",
+            f"Results are on the file system of {tempfile.gettempdir()}.",
+        ],
+    )
+
+
+def programs(directory: Path) -> tuple[Program, Program]:
+    shell = directory / "program"
+    shell.write_text(_SHELL)
+    shell.chmod(0o755)
+    sources = directory / "sources"
+    sources.mkdir()
+    for i in range(N_JOBS + 1):
+        (sources / str(i)).write_text("built\n")
+    return Program(shell), Program(Path(shutil.which("cp") or "/bin/cp"), str(sources))
+
+
+def one_by_one(program: Program, directory: Path) -> Times:
+    times = Times()
+    for _ in range(N_ROUNDS):
+        for who, python, limits in sides(program):
+            with tempfile.TemporaryDirectory(dir=directory) as run_in:
+                given = [str(program.path), run_in, str(N_JOBS), program.sources, json.dumps(limits)]
+                times.add(who, told(python, _ONE_BY_ONE, *given))
+    return times
+
+
+def sides(program: Program) -> Iterator[tuple[str, str, dict[str, int]]]:
+    """Who runs it: the row, the interpreter, the limits."""
+    if not program.sources:
+        yield ANCESTOR, python_of("ancestor"), {}
+    yield OURS, sys.executable, {}
+    yield LIMITED, sys.executable, {"memory": 2**30, "cpu": 60}
+
+
+def at_once(program: Program, directory: Path) -> dict[str, float]:
+    """Jobs a second."""
+    rates = defaultdict(list)
+    for _ in range(N_BURSTS):
+        for who, python in ((ANCESTOR, python_of("ancestor")), (OURS, sys.executable)):
+            with tempfile.TemporaryDirectory(dir=directory) as run_in:
+                given = [str(program.path), run_in, str(N_IN_ALL), str(N_AT_ONCE)]
+                bare, jobs = told(python, _AT_ONCE, *given)
+            rates[POOL].append(N_IN_ALL / bare)
+            rates[who].append(N_IN_ALL / jobs)
+    return {who: median(values) for who, values in rates.items()}
+
+
+if __name__ == "__main__":
+    run(measure)

@@ -1,0 +1,29 @@
+"""Of 20 lines that come 100 ms apart, how many does a client see?
+
+Run it with ``python -m benchmarks.seen``; it takes about 15 s.
+"""
+
+from benchmarks.answer import Answer, Target, run
+from benchmarks.clock import median
+from benchmarks.consumers import ANCESTOR, ASYNCIO, HTTP, THREAD, seen_by
+
+N_LINES = 20
+GAP_SECONDS = 0.1
+N_ROUNDS = 5
+
+OURS = (THREAD, ASYNCIO, HTTP)
+
+
+def measure() -> Answer:
+    rounds = [seen_by(dict.fromkeys((*OURS, ANCESTOR), [GAP_SECONDS] * N_LINES)) for _ in range(N_ROUNDS)]
+    counts = {who: [len(seen[who]) for seen in rounds] for who in (*OURS, ANCESTOR)}
+    return Answer(
+        ["who", "lines seen", "the fewest"],
+        [[who, median(n), float(min(n))] for who, n in counts.items()],
+        [Target(f"lines missed by {who}", N_LINES - min(counts[who]), 0.0) for who in OURS],
+        notes=[f"The median of {N_ROUNDS} rounds, and the worst; all watch at once, each its own program."],
+    )
+
+
+if __name__ == "__main__":
+    run(measure)
