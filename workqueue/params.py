@@ -4,6 +4,7 @@ Pure functions, callable from any thread. Parameters come from strangers: everyt
 here, before it takes a place in the queue, and no parameter is ever part of a file name; the key is.
 """
 
+import functools
 import hashlib
 from collections.abc import Collection
 from typing import Final, NamedTuple
@@ -59,6 +60,8 @@ def _names(params: Params) -> tuple[str, ...]:
     return getattr(params, "_fields", ())
 
 
+# Names are the fields of some few classes.
+@functools.lru_cache(maxsize=64)
 def _is_secret(name: str) -> bool:
     return any(word in name.lower() for word in _SECRET_NAMES)
 
@@ -119,6 +122,8 @@ def _check_overview(params: OverviewViewParams, allowed_servers: Collection[str]
         raise InvalidParams(f"server {_shown(params.server)} is not one of those this plugin serves")
 
 
+# The servers that are asked for are few, and each is asked for with every request.
+@functools.lru_cache(maxsize=64)
 def server_identity(server: str) -> tuple[str, str, int, str]:
     """(scheme, host, port, path), equal for two spellings of one server.
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 
 import pytest
 
@@ -52,7 +53,9 @@ def test_moves_that_come_together_are_told_together(
     asleep, awake = threading.Event(), threading.Event()
 
     def sleep(seconds: float) -> None:
-        assert seconds == herald.GAP_SECONDS
+        if seconds == herald.SETTLE_SECONDS:
+            return
+        assert seconds >= herald.GAP_SECONDS
         asleep.set()
         assert awake.wait(10)
 
@@ -69,6 +72,36 @@ def test_moves_that_come_together_are_told_together(
     wait_for(jobs[100], lambda progress: progress.n_ahead_in_queue == 0)
     assert len(seen) <= 4
     engine.fail(jobs[100])
+    join_heralds()
+
+
+def test_after_a_round_that_took_long_the_next_is_later(
+    queue: WorkQueue, engine: ManualEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those who are told take a second of every four at most, whatever their number."""
+
+    class Clock:
+        now = 0.0
+        slept: SimpleQueue[float] = SimpleQueue()
+
+        def monotonic(self) -> float:
+            return self.now
+
+        def sleep(self, seconds: float) -> None:
+            self.slept.put(seconds)
+
+    clock = Clock()
+    monkeypatch.setattr("workqueue.engines.herald.time", clock)
+    jobs = jobs_of(queue, 2)
+
+    def take_a_second(progress: Progress) -> None:
+        if progress.n_ahead_in_queue == 0:
+            clock.now += 1.0
+
+    jobs[1].progress.subscribe(take_a_second)
+    engine.fail(jobs[0])
+    assert [clock.slept.get(timeout=10) for _ in range(2)] == [herald.SETTLE_SECONDS, herald.REST * 1.0]
+    engine.fail(jobs[1])
     join_heralds()
 
 
@@ -127,7 +160,12 @@ def test_a_herald_that_looks_before_the_end_is_reported_looks_again_after_it(
     """The window: an engine says that the line moved, the herald finds the job still waiting, then the job ends."""
     [job] = jobs_of(queue, 1)
     looked = threading.Event()
-    monkeypatch.setattr("workqueue.engines.herald.time.sleep", lambda _: looked.set())
+
+    def sleep(seconds: float) -> None:
+        if seconds != herald.SETTLE_SECONDS:
+            looked.set()
+
+    monkeypatch.setattr("workqueue.engines.herald.time.sleep", sleep)
     job.progress.subscribe(lambda _: None)
     engine._moved()
     assert looked.wait(10)

@@ -13,7 +13,7 @@ or who refuses it, with the reason why it never runs: `submit`, `cancel`, `close
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Final, NoReturn
 
@@ -220,16 +220,21 @@ class LocalEngine:
 
     def _refuse_unlent(self) -> None:
         """Refuse the newest task that waits, for each token that was lost; no task is tied to a token."""
+        newest_first: Iterator[LocalRun] = iter(())
         while True:
             with self._changed:
                 if not self._unlent:
                     self._is_refusing = False
                     return
                 reason = self._unlent.popleft()
-                newest_first = list(reversed(self._runs.values()))
                 is_short = self._line.n_waiting > len(self._tokens)
-            if is_short:
-                next((run for run in newest_first if self._refuse(run, failed(reason))), None)
+            if is_short and not self._refuse_first(newest_first, reason):
+                # Listed once for many tokens: who shuts down an executor may take away all that 20,000 tasks had.
+                newest_first = iter(self._all_runs()[::-1])
+                self._refuse_first(newest_first, reason)
+
+    def _refuse_first(self, runs: Iterator[LocalRun], reason: str) -> bool:
+        return any(self._refuse(run, failed(reason)) for run in runs)
 
     def _all_runs(self) -> list[LocalRun]:
         with self._changed:

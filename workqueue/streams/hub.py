@@ -18,6 +18,7 @@ from typing import Any, Final, Generic, TypeVar
 from reactivex import Observable
 from reactivex.disposable import SerialDisposable
 
+from workqueue.streams.doorbell import doorbell_of
 from workqueue.streams.mailbox import Mailbox, Ring, Signal
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class Hub(Generic[T]):
     def __init__(self, loop: asyncio.AbstractEventLoop, source: Observable[T], buffer: int = 1) -> None:
         self.loop = loop
         self.source = source
+        self._doorbell = doorbell_of(loop)
         self._subscription = SerialDisposable()
         self.n_readers = 0
         # Loop's thread only.
@@ -109,7 +111,7 @@ class Hub(Generic[T]):
                 return
             self._wake_is_due = True
         try:
-            self.loop.call_soon_threadsafe(self._wake_all)
+            self._doorbell.call_soon(self._wake_all)
         except RuntimeError:
             # The loop was closed with readers on it. Nobody is left to wake; the job must not suffer for it.
             self._subscription.dispose()
