@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,35 @@ def told(python: str, script: str, *arguments: str, timeout: float = 300.0) -> A
     command = [python, "-P", "-c", script, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=timeout)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def called(python: str, function: Callable[..., Any], *arguments: object, timeout: float = 300.0) -> Any:
+    """Call a function of a question's file in a process of its own, with this interpreter.
+
+    In a peer's interpreter, what that file imports must be there too; the predecessor's `workqueue` is then the
+    predecessor's.
+
+    Args:
+        python: as for `told`.
+        function: one of a module's, by name.
+        arguments: what JSON can carry.
+        timeout: seconds.
+
+    Returns:
+        What it returned, as JSON carries it.
+
+    Raises:
+        subprocess.CalledProcessError: it failed; its stderr was passed on.
+    """
+    module = sys.modules[function.__module__]
+    name = module.__spec__.name if module.__spec__ is not None else module.__name__
+    script = "\n".join(
+        (
+            "import json, sys",
+            # Behind what is installed, which has the predecessor.
+            f"sys.path.append({str(Path(__file__).parent.parent)!r})",
+            f"from {name} import {function.__name__} as function",
+            "print(json.dumps(function(*json.loads(sys.argv[1]))))",
+        )
+    )
+    return told(python, script, json.dumps(arguments), timeout=timeout)
