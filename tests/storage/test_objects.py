@@ -104,6 +104,21 @@ def test_an_endpoint_that_is_no_url_is_refused(tmp_path: Path, endpoint: str) ->
         ObjectStorage("s3://bucket", tmp_path, endpoint=endpoint)
 
 
+def test_an_endpoint_of_the_environment_that_is_no_url_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+    with pytest.raises(ValueError, match="AWS_ENDPOINT_URL must be an http:// or https:// URL; got 'localhost:9000'"):
+        ObjectStorage("s3://bucket", tmp_path)
+
+
+@pytest.mark.parametrize("url", ["s3://user:secret@host/x", "az://container?sig=secret"])
+def test_a_secret_in_an_url_is_not_repeated(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ValueError, match="url must be") as caught:
+        ObjectStorage(url, tmp_path)
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("revalidate", [-1.0, float("nan"), float("inf")])
 def test_a_time_that_cannot_be_is_refused(tmp_path: Path, revalidate: float) -> None:
     with pytest.raises(ValueError, match="revalidate must be a number of seconds, 0 or more"):

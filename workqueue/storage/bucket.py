@@ -232,19 +232,27 @@ def _scheme(url: str) -> str:
     match = _URL.fullmatch(url)
     if match is None:
         raise ValueError(
-            f"url must be s3://BUCKET, gs://BUCKET or az://CONTAINER, and may have /PREFIX behind it; got {url!r}"
+            "url must be s3://BUCKET, gs://BUCKET or az://CONTAINER, and may have /PREFIX behind it; got "
+            + ("one with more" if re.search("[@?]", url) else repr(url))  # it may be a password, or a signature
         )
     return match[1]
 
 
 def _endpoint_config(scheme: str, endpoint: str | None) -> dict[str, str]:
     if endpoint is None:
+        for name in _ENDPOINT_VARIABLES:
+            if os.environ.get(name):
+                _check_endpoint(name, os.environ[name])
         return {}
-    # obstore panics over one that is no URL.
+    _check_endpoint("endpoint", endpoint)
+    return {_ENDPOINTS[scheme]: endpoint}
+
+
+def _check_endpoint(name: str, endpoint: str) -> None:
+    # obstore panics over one that is no URL, with an exception that is none.
     parts = urlsplit(endpoint)
     if parts.scheme not in ("http", "https") or not parts.hostname or " " in endpoint:
-        raise ValueError(f"endpoint must be an http:// or https:// URL; got {endpoint!r}")
-    return {_ENDPOINTS[scheme]: endpoint}
+        raise ValueError(f"{name} must be an http:// or https:// URL; got {endpoint!r}")
 
 
 def _allow_http(endpoint: str | None) -> dict[str, Any]:

@@ -40,8 +40,8 @@ class ObjectStorage:
 
     Args:
         url: ``s3://BUCKET/PREFIX``, ``gs://BUCKET/PREFIX`` or ``az://CONTAINER/PREFIX``; the prefix may be left out.
-        directory: of this host: runs work in it, copies are kept in it, and the host's processes meet there. It is
-            made when it is needed.
+        directory: of this host, and of this URL alone: runs work in it, copies are kept in it, and the host's
+            processes meet there. It is made when it is needed.
         endpoint: where the service is, such as ``http://localhost:8333``; None: the provider's own, or what the
             environment says.
         config: credentials and other options of the provider, by the names that obstore has for them, such as
