@@ -3,6 +3,8 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,33 @@ def test_one_that_locks_files_only_will_do(tmp_path: Path, monkeypatch: pytest.M
 def test_where_nothing_can_be_written_the_question_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "try_lock", lambda fd, shared=False: True)
     locks.check_excludes(Path("/proc/self"))
+
+
+GREENLETS = """
+from gevent import monkey
+monkey.patch_all()
+import sys
+from pathlib import Path
+import gevent
+from gevent.event import Event
+from workqueue.locks import exclusive
+has_it, others_came = Event(), Event()
+def first():
+    with exclusive(Path(sys.argv[1])):
+        has_it.set()
+        others_came.wait()
+def second():
+    has_it.wait()
+    gevent.spawn(others_came.set)
+    with exclusive(Path(sys.argv[1])):
+        print("both had it")
+gevent.joinall([gevent.spawn(first), gevent.spawn(second)], raise_error=True)
+"""
+
+
+def test_greenlets_of_one_thread_exclude_each_other_and_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", GREENLETS, str(tmp_path / "lock")]
+    path = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(command, check=False, capture_output=True, timeout=30, env={**os.environ, "PYTHONPATH": path})
+    assert (done.stdout, done.returncode) == (b"both had it\n", 0), done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -8,11 +8,16 @@ import contextlib
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from workqueue.descriptors import close_own, open_own
 from workqueue.errors import StorageError
+
+#: How often `exclusive` looks whether it is its turn, in seconds.
+_POLL: Final = 0.02
 
 
 def try_lock(fd: int, *, shared: bool = False) -> bool:
@@ -50,7 +55,9 @@ def exclusive(path: Path) -> Iterator[None]:
     while True:
         fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         try:
-            lock(fd)
+            # Not `lock`: with greenlets (gevent) nobody else of the process would go on, nor the one that has it.
+            while not try_lock(fd):
+                time.sleep(_POLL)
             if not is_file_of(fd, path):
                 continue  # who had it before has removed it
             try:

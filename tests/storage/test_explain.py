@@ -38,6 +38,10 @@ _TREE = _LIST + " - HTTP error: error sending request\n\nDebug source:\n    sour
         ),
         ("Generic MicrosoftAzure error: Invalid Access Key: Invalid symbol 32", "the access key is none: it should be"),
         ("Something new\n\nDebug source:\nmuch more", "Something new"),
+        (
+            "Generic S3 error: Error performing GET http://u:pw@host/b?sig=secret in 1ms - HTTP error: builder error",
+            "Generic S3 error: Error performing GET the service in 1ms - HTTP error: builder error",
+        ),
     ],
 )
 def test_it_says_what_is_wrong_and_what_to_do(text: str, cause: str) -> None:

@@ -43,3 +43,18 @@ def test_the_least_recently_learned_go_first() -> None:
     assert values.get("1") is None
     assert values.get("2") == 2
     assert len(values._values) == known.MAX_KNOWN
+
+
+def test_an_answer_that_was_on_its_way_when_something_changed_is_not_believed() -> None:
+    values: Known[str] = Known(60.0)
+    moment = values.moment
+    values.forget("a")
+    values.learn("a", "as it was", moment)
+    assert values.get("a") is None
+    values.learn("a", "as it is", values.moment)
+    assert values.get("a") == "as it is"
+    moment = values.moment
+    values.forget("a")
+    values.learn("a", "what we made of it")
+    values.learn("a", "as it was", moment)
+    assert values.get("a") == "what we made of it"

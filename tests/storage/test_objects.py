@@ -16,7 +16,8 @@ from tests.objects.gate import Gate
 from tests.objects.server import ObjectServer
 from workqueue import OverviewViewParams, WorkQueue
 from workqueue.errors import ResultNotFound, StorageError
-from workqueue.storage import Storage, eviction
+from workqueue.storage import Storage, bucket, eviction
+from workqueue.storage.bucket import Meta
 from workqueue.storage.objects import ObjectStorage
 from workqueue.testing import ScriptedProgram, collect, output, say, wait
 
@@ -103,6 +104,21 @@ def test_an_endpoint_that_is_no_url_is_refused(tmp_path: Path, endpoint: str) ->
         ObjectStorage("s3://bucket", tmp_path, endpoint=endpoint)
 
 
+def test_an_endpoint_of_the_environment_that_is_no_url_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+    with pytest.raises(ValueError, match="AWS_ENDPOINT_URL must be an http:// or https:// URL; got 'localhost:9000'"):
+        ObjectStorage("s3://bucket", tmp_path)
+
+
+@pytest.mark.parametrize("url", ["s3://user:secret@host/x", "az://container?sig=secret"])
+def test_a_secret_in_an_url_is_not_repeated(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ValueError, match="url must be") as caught:
+        ObjectStorage(url, tmp_path)
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("revalidate", [-1.0, float("nan"), float("inf")])
 def test_a_time_that_cannot_be_is_refused(tmp_path: Path, revalidate: float) -> None:
     with pytest.raises(ValueError, match="revalidate must be a number of seconds, 0 or more"):
@@ -134,6 +150,17 @@ def test_a_service_that_says_nothing_is_given_up(make_storage: MakeStorage, gate
     gate.hold()
     with pytest.raises(StorageError, match="the service did not answer in time"):
         make_storage(port=gate.port, client_options={"timeout": "100ms"})
+
+
+def test_a_question_is_given_up_sooner_than_a_transfer(
+    make_storage: MakeStorage, gate: Gate, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(bucket._ASKING_CLIENT, "timeout", "100ms")
+    storage = make_storage(port=gate.port, probe=False)
+    gate.hold()
+    assert not storage.has(KEY)
+    assert "the service did not answer in time" in caplog.text
+    caplog.clear()
 
 
 def test_a_secret_is_in_no_text(object_server: ObjectServer, make_storage: MakeStorage) -> None:
@@ -407,6 +434,91 @@ def test_what_is_known_is_not_asked_for_again_until_it_is_time(make_storage: Mak
     assert read(storage) == b"first"
     assert read(make_storage(revalidate=0.0)) == b"second"
     assert read(make_storage("another host")) == b"second"
+
+
+def test_what_is_asked_while_it_is_removed_or_replaced_is_not_believed_afterwards(
+    storage: ObjectStorage, make_storage: MakeStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request's look comes between another's look and his removal, or upload."""
+    publish(storage, KEY, b"first")
+    asked = storage._bucket
+    delete, head = asked.delete, asked.head
+
+    def look_first(name: str) -> None:
+        assert storage.has(name)
+        delete(name)
+
+    monkeypatch.setattr(asked, "delete", look_first)
+    assert storage.delete(KEY)
+    assert not storage.has(KEY)
+
+    def publish_after(name: str) -> object:
+        meta = head(name)
+        monkeypatch.setattr(asked, "head", head)
+        publish(storage, KEY, b"third")
+        return meta
+
+    publish(make_storage("another host"), KEY, b"second")
+    monkeypatch.setattr(asked, "head", publish_after)
+    assert storage.has(KEY)
+    assert read(storage) == b"third"
+
+
+def test_processes_of_a_host_see_at_once_what_one_of_them_has_replaced(make_storage: MakeStorage) -> None:
+    """As one does that follows another's run, and is then asked for its result."""
+    one, other = make_storage(), make_storage()
+    publish(one, KEY, b"first")
+    assert read(other) == b"first"
+    publish(one, KEY, b"second")
+    assert read(other) == b"second"
+    publish(make_storage("another host"), KEY, b"third")
+    assert read(make_storage()) == b"third"
+    assert read(other) == b"third"
+    assert len(files(one)) == 1
+
+
+def test_what_is_stale_is_asked_for_again_since_another_may_have_built_it(
+    make_storage: MakeStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = make_storage(ttl=3600.0), make_storage(ttl=3600.0)
+    publish(one)
+    assert other.has(KEY)
+    meta = other._known.get(KEY)
+    assert meta is not None
+    other._known.learn(KEY, meta._replace(published_at=meta.published_at - 4000))
+    assert other.has(KEY)
+
+
+def test_a_result_that_was_replaced_while_an_evictor_looked_stays(
+    make_storage: MakeStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = make_storage(ttl=3600.0)
+    publish(make_storage("another host"))
+    objects = storage._bucket.objects
+
+    def as_they_were() -> Iterator[tuple[str, Meta]]:
+        for name, meta in objects():
+            yield name, meta._replace(published_at=meta.published_at - 4000)
+
+    monkeypatch.setattr(storage._bucket, "objects", as_they_were)
+    assert storage.evict() == []
+    assert storage.has(KEY)
+
+
+def test_a_result_that_somebody_was_told_of_is_used_as_far_as_its_copy_is_here(make_storage: MakeStorage) -> None:
+    storage = make_storage(max_bytes=0)
+    publish(storage)
+    [copy] = storage.directory.glob(f"cache/{KEY}.*")
+    os.utime(copy, (1000.0, 1000.0))
+    assert storage.has(KEY)
+    assert copy.stat().st_atime > 1000.0
+
+
+def test_copies_that_cannot_be_listed_are_an_error_of_the_storage(storage: ObjectStorage) -> None:
+    storage.directory.mkdir()
+    (storage.directory / "cache").touch()
+    with pytest.raises(StorageError, match=r"^Cannot list the copies in .*: Not a directory$"):
+        list(storage.results())
 
 
 def test_what_was_replaced_or_removed_elsewhere_is_found_out_when_it_is_fetched(make_storage: MakeStorage) -> None:

@@ -10,11 +10,20 @@ from workqueue.storage.base import StoredResult
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("keys", metavar="KEY", nargs="*", help="the key of a result, or its beginning; none: all")
+    parser.add_argument(
+        "keys", metavar="KEY", type=_beginning, nargs="*", help="the key of a result, or its beginning; none: all"
+    )
     add = parser.add_argument_group("only results").add_argument
     add("--larger-than", metavar="SIZE", type=size, help="such as 500M or 2G")
     add("--older-than", metavar="AGE", type=age, help="published so long ago: 90s, 30m, 12h, 7d, 2w")
     add("--unused-for", metavar="AGE", type=age, help="not asked for or opened for so long, as far as is known")
+
+
+def _beginning(text: str) -> str:
+    # All keys begin with nothing: what a shell makes of a variable that is not set would remove all results.
+    if not text:
+        raise argparse.ArgumentTypeError("a key is empty")
+    return text
 
 
 def is_everything(options: argparse.Namespace) -> bool:

@@ -53,7 +53,12 @@ _MOVING: Final[dict[str, Any]] = {
     "backoff": {"max_backoff": timedelta(seconds=5)},
 }
 
+#: A service that says nothing is waited for as long; for an answer no longer than all of them may take.
 _CLIENT: Final[dict[str, Any]] = {"connect_timeout": "5s", "timeout": "30s"}
+_ASKING_CLIENT: Final[dict[str, Any]] = {**_CLIENT, "timeout": "10s"}
+
+#: The process that has used obstore first, of this one and those that it was forked off; 0: none.
+_user = 0
 
 
 class Meta(NamedTuple):
@@ -100,9 +105,9 @@ class Bucket:
         self.url = url.rstrip("/")
         self._options: dict[str, Any] = {
             "config": {**config, **_endpoint_config(_scheme(url), endpoint)},
-            "client_options": {**_CLIENT, **_allow_http(endpoint), **client_options},
             "credential_provider": credential_provider,
         }
+        self._client_options = {**_allow_http(endpoint), **client_options}
         self._lock = threading.Lock()  # guards _stores; to make one is no I/O
         self._stores: dict[str, ObjectStore] = {}
 
@@ -191,18 +196,35 @@ class Bucket:
         with _mapped("remove the result"), contextlib.suppress(FileNotFoundError):
             obstore.delete(self._asking(), name)
 
+    def refuse_after_fork(self) -> None:
+        """Do nothing, but in a process whose requests would wait for ever; all that makes one does this first.
+
+        Raises:
+            StorageError: it was forked off one that had used a bucket.
+        """
+        global _user  # noqa: PLW0603 - the runtime is the process's, too
+        _user = _user or os.getpid()
+        if _user != os.getpid():
+            raise StorageError(
+                "Cannot use the bucket: this process was forked off one that had used a bucket already, and its"
+                " requests would wait for ever. Make the storage after the fork (with gunicorn, without --preload), or"
+                " make it with probe=False and use it only after the fork"
+            )
+
     def _asking(self) -> ObjectStore:
-        return self._store("asking", _ASKING)
+        return self._store("asking", _ASKING, _ASKING_CLIENT)
 
     def _moving(self) -> ObjectStore:
-        return self._store("moving", _MOVING)
+        return self._store("moving", _MOVING, _CLIENT)
 
-    def _store(self, name: str, retry_config: dict[str, Any]) -> ObjectStore:
-        _refuse_after_fork()
+    def _store(self, name: str, retry_config: dict[str, Any], client: dict[str, Any]) -> ObjectStore:
+        self.refuse_after_fork()
         with self._lock:
             if name not in self._stores:
                 # The types of obstore tell the providers' options apart; here it is the user who knows which it is.
-                self._stores[name] = from_url(self.url, **{**self._options, "retry_config": retry_config})
+                client_options = {**client, **self._client_options}
+                more: dict[str, Any] = {"retry_config": retry_config, "client_options": client_options}
+                self._stores[name] = from_url(self.url, **self._options, **more)
             return self._stores[name]
 
 
@@ -210,19 +232,27 @@ def _scheme(url: str) -> str:
     match = _URL.fullmatch(url)
     if match is None:
         raise ValueError(
-            f"url must be s3://BUCKET, gs://BUCKET or az://CONTAINER, and may have /PREFIX behind it; got {url!r}"
+            "url must be s3://BUCKET, gs://BUCKET or az://CONTAINER, and may have /PREFIX behind it; got "
+            + ("one with more" if re.search("[@?]", url) else repr(url))  # it may be a password, or a signature
         )
     return match[1]
 
 
 def _endpoint_config(scheme: str, endpoint: str | None) -> dict[str, str]:
     if endpoint is None:
+        for name in _ENDPOINT_VARIABLES:
+            if os.environ.get(name):
+                _check_endpoint(name, os.environ[name])
         return {}
-    # obstore panics over one that is no URL.
+    _check_endpoint("endpoint", endpoint)
+    return {_ENDPOINTS[scheme]: endpoint}
+
+
+def _check_endpoint(name: str, endpoint: str) -> None:
+    # obstore panics over one that is no URL, with an exception that is none.
     parts = urlsplit(endpoint)
     if parts.scheme not in ("http", "https") or not parts.hostname or " " in endpoint:
-        raise ValueError(f"endpoint must be an http:// or https:// URL; got {endpoint!r}")
-    return {_ENDPOINTS[scheme]: endpoint}
+        raise ValueError(f"{name} must be an http:// or https:// URL; got {endpoint!r}")
 
 
 def _allow_http(endpoint: str | None) -> dict[str, Any]:
@@ -243,18 +273,3 @@ def _mapped(doing: str) -> Iterator[None]:
         yield
     except (BaseError, FileNotFoundError) as err:
         raise StorageError(f"Cannot {doing}: {explained(str(err))}") from err
-
-
-#: The process that has used obstore first, of this one and those that it was forked off; 0: none.
-_user = 0
-
-
-def _refuse_after_fork() -> None:
-    global _user  # noqa: PLW0603 - the runtime is the process's, too
-    _user = _user or os.getpid()
-    if _user != os.getpid():
-        raise StorageError(
-            "Cannot use the bucket: this process was forked off one that had used a bucket already, and its requests"
-            " would wait for ever. Make the storage after the fork (with gunicorn, without --preload), or make it with"
-            " probe=False and use it only after the fork"
-        )

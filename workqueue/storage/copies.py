@@ -81,7 +81,12 @@ class Copies:
         except OSError as err:
             logger.warning("cannot keep a copy of a result: %s", err, extra={"key": key})
         else:
+            self._remove_others(key, f"{key}.{version}")
             self._evict_if_due()
+
+    def touch(self, key: str, version: str) -> None:
+        """Note that the copy is wanted, if there is one."""
+        self._files.touch(f"{key}.{version}")
 
     def delete(self, key: str) -> None:
         """Remove all copies of the key; who has one open may read it to its end. It never raises."""
@@ -128,8 +133,19 @@ class Copies:
                         return False
                     file.flush()
                     place(file.fileno(), path, self._files.path(name), self._mode, is_to_last=False)
+        self._remove_others(key, name)
         self._evict_if_due()
         return True
+
+    def _remove_others(self, key: str, name: str) -> None:
+        """Remove the other versions, but for what is open.
+
+        Nobody asks for them, but a process of this host that has not noticed: it does, once there is no copy.
+        """
+        for path in self._cache.glob(f"{key}.*"):
+            if path.name != name and _COPY.fullmatch(path.name):
+                with contextlib.suppress(OSError):
+                    self._files.remove(path.name)
 
     def _evict_if_due(self) -> None:
         try:

@@ -11,6 +11,9 @@ from typing import Final
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
 
+#: It may hold a password, or a signature; and clients are not told where the service is.
+_URL: Final = re.compile(r"\w+://\S+")
+
 #: Whom obstore asks for the credentials of this host's role, when there are no others.
 _HOST_ROLE: Final = "169.254.169.254"
 
@@ -55,4 +58,4 @@ def explained(text: str) -> str:
     for sign, cause in _CAUSES:
         if sign in text:
             return cause
-    return text.partition("\n")[0]
+    return _URL.sub("the service", text.partition("\n")[0])

@@ -25,6 +25,12 @@ class Known(Generic[V]):
         self._clock = clock
         self._lock = threading.Lock()  # guards all below
         self._values: OrderedDict[str, tuple[float, V]] = OrderedDict()
+        self._n_forgotten = 0
+
+    @property
+    def moment(self) -> int:
+        """To be noted before somebody is asked, and given to `learn` with the answer."""
+        return self._n_forgotten
 
     def get(self, key: str) -> V | None:
         """What was learned of it, if that is not too long ago."""
@@ -32,15 +38,25 @@ class Known(Generic[V]):
             at, value = self._values.get(key, (0.0, None))
             return value if value is not None and self._clock() - at < self._seconds else None
 
-    def learn(self, key: str, value: V) -> None:
-        """Believe this from now on."""
+    def learn(self, key: str, value: V, moment: int | None = None) -> None:
+        """Believe this from now on.
+
+        Args:
+            key: of what.
+            value: what is so.
+            moment: when it was asked for: if anything was forgotten since, the answer may be older than that, and is
+                not believed. None: it is so now.
+        """
         with self._lock:
+            if moment not in (None, self._n_forgotten):
+                return
             self._values[key] = (self._clock(), value)
             self._values.move_to_end(key)
             if len(self._values) > MAX_KNOWN:
                 self._values.popitem(last=False)
 
     def forget(self, key: str) -> None:
-        """Know nothing of it."""
+        """Know nothing of it, and learn nothing from an answer that is on its way."""
         with self._lock:
+            self._n_forgotten += 1
             self._values.pop(key, None)

@@ -40,8 +40,8 @@ class ObjectStorage:
 
     Args:
         url: ``s3://BUCKET/PREFIX``, ``gs://BUCKET/PREFIX`` or ``az://CONTAINER/PREFIX``; the prefix may be left out.
-        directory: of this host: runs work in it, copies are kept in it, and the host's processes meet there. It is
-            made when it is needed.
+        directory: of this host, and of this URL alone: runs work in it, copies are kept in it, and the host's
+            processes meet there. It is made when it is needed.
         endpoint: where the service is, such as ``http://localhost:8333``; None: the provider's own, or what the
             environment says.
         config: credentials and other options of the provider, by the names that obstore has for them, such as
@@ -128,10 +128,17 @@ class ObjectStorage:
         """See `Storage`."""
         try:
             meta = self._look(key)
+            if meta is not None and not self._policy.is_fresh(meta.published_at):
+                # Another may have built it anew since we looked.
+                self._known.forget(key)
+                meta = self._look(key)
         except StorageError as err:
             logger.warning("%s", err, extra={"key": key})
             return False
-        return meta is not None and self._policy.is_fresh(meta.published_at)
+        if meta is None or not self._policy.is_fresh(meta.published_at):
+            return False
+        self._copies.touch(key, meta.version)
+        return True
 
     @contextlib.contextmanager
     def workspace(self, key: str) -> Iterator["ObjectWorkspace"]:
@@ -160,9 +167,11 @@ class ObjectStorage:
     def publish(self, key: str, output: Path) -> None:
         """Upload what a program left; see `Workspace.publish`."""
         with opened_output(output) as fd:
-            self._known.forget(key)
-            with os.fdopen(os.dup(fd), "rb") as file:
-                meta = self._bucket.upload(key, file, os.fstat(fd).st_size)
+            try:
+                with os.fdopen(os.dup(fd), "rb") as file:
+                    meta = self._bucket.upload(key, file, os.fstat(fd).st_size)
+            finally:
+                self._known.forget(key)
             if meta is not None:
                 self._copies.keep(key, meta.version, fd, output)
                 self._known.learn(key, meta)
@@ -170,18 +179,16 @@ class ObjectStorage:
 
     def delete(self, key: str) -> bool:
         """See `Storage`."""
-        self._known.forget(key)
         was_there = self._bucket.head(key) is not None
         if was_there:
-            self._bucket.delete(key)
+            self._delete(key)
+        self._known.forget(key)
         self._copies.delete(key)
         return was_there
 
     def results(self) -> Iterator[StoredResult]:
         """See `Storage`. What has a copy on this host was used when that was."""
-        used_at: dict[str, float] = {}
-        for copy in self._copies.results():
-            used_at[copy.key] = max(copy.used_at, used_at.get(copy.key, 0.0))
+        used_at = self._used_at()
         for name, meta in self._bucket.objects():
             if KEY.fullmatch(name):
                 yield StoredResult(name, meta.size, meta.published_at, used_at.get(name, meta.published_at))
@@ -199,12 +206,29 @@ class ObjectStorage:
         self._runs.sweep()
 
     def _look(self, key: str) -> Meta | None:
+        self._bucket.refuse_after_fork()  # and do not believe what the parent knew, nor wait for a lock of its threads
         meta = self._known.get(key)
         if meta is None:
+            moment = self._known.moment
             meta = self._bucket.head(key)
             if meta is not None:
-                self._known.learn(key, meta)
+                self._known.learn(key, meta, moment)
         return meta
+
+    def _used_at(self) -> dict[str, float]:
+        used_at: dict[str, float] = {}
+        try:
+            for copy in self._copies.results():
+                used_at[copy.key] = max(copy.used_at, used_at.get(copy.key, 0.0))
+        except OSError as err:
+            raise StorageError(f"Cannot list the copies in {self._directory}: {reason_of(err)}") from err
+        return used_at
+
+    def _delete(self, key: str) -> None:
+        try:
+            self._bucket.delete(key)
+        finally:
+            self._known.forget(key)
 
     def _evict(self, gap: float = 0.0) -> list[StoredResult]:
         if self._policy.keeps_all:
@@ -213,8 +237,12 @@ class ObjectStorage:
             return self._policy.evict(self.results(), self._remove) if is_mine else []
 
     def _remove(self, result: StoredResult) -> bool:
-        self._known.forget(result.key)
-        self._bucket.delete(result.key)
+        # A bucket of many takes long to list, and who asked for what is stale has it built again meanwhile.
+        meta = self._bucket.head(result.key)
+        if meta is not None:
+            if int(meta.published_at) > result.published_at:  # of the two, one may be in whole seconds
+                return False
+            self._delete(result.key)
         return True
 
     def _evict_if_due(self, key: str) -> None:
