@@ -25,7 +25,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         with told_to_the_user():
             storage = storage_at(
-                options.storage, endpoint=options.endpoint, ttl=options.ttl, max_bytes=options.max_bytes
+                options.storage,
+                options.directory,
+                endpoint=options.endpoint,
+                ttl=options.ttl,
+                max_bytes=options.max_bytes,
             )
             storage.sweep()
             removed = storage.evict()

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     """List; return the exit status."""
     try:
         with told_to_the_user():
-            storage = storage_at(options.storage, endpoint=options.endpoint)
+            storage = storage_at(options.storage, options.directory, endpoint=options.endpoint)
             results = sorted(selected(storage.results(), options), key=_ORDERS[options.sort])
     except CannotUseStorage as err:
         return complain(err)

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from workqueue.errors import StorageError
 
@@ -11,12 +12,18 @@ from workqueue.errors import StorageError
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Declare them."""
     parser.add_argument("storage", metavar="STORAGE", help="a directory, or s3://BUCKET/PREFIX (also gs://, az://)")
-    add_endpoint(parser)
+    add_for_bucket(parser)
 
 
-def add_endpoint(parser: argparse.ArgumentParser) -> None:
-    """Declare the one that a bucket may need besides its URL."""
+def add_for_bucket(parser: argparse.ArgumentParser) -> None:
+    """Declare those that a bucket may need besides its URL."""
     parser.add_argument("--endpoint", metavar="URL", help="where the bucket's service is, if not at its provider's")
+    parser.add_argument(
+        "--directory",
+        metavar="DIR",
+        type=Path,
+        help="of this host, for a bucket: what a server gave its ObjectStorage (default: below the user's cache)",
+    )
 
 
 class CannotUseStorage(Exception):

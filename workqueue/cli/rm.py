@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     try:
         with told_to_the_user():
-            storage = storage_at(options.storage, endpoint=options.endpoint)
+            storage = storage_at(options.storage, options.directory, endpoint=options.endpoint)
             found = sorted(selected(storage.results(), options))
             for result in found:
                 if not options.dry_run:

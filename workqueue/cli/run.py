@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from workqueue.cli.bar import draw
-from workqueue.cli.place import CannotUseStorage, add_endpoint, complain, told_to_the_user
+from workqueue.cli.place import CannotUseStorage, add_for_bucket, complain, told_to_the_user
 from workqueue.errors import InvalidParams
 from workqueue.params import key_for_params
 from workqueue.storage.address import storage_at
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--storage", metavar="STORAGE", required=True, help="where results are kept: a directory, or s3://BUCKET/PREFIX"
     )
-    add_endpoint(parser)
+    add_for_bucket(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     params = tuple(options.arguments)
     try:
         with told_to_the_user():
-            storage = storage_at(options.storage, endpoint=options.endpoint)
+            storage = storage_at(options.storage, options.directory, endpoint=options.endpoint)
     except CannotUseStorage as err:
         return complain(err)
     with WorkQueue(options.program, storage=storage, max_running=1) as queue:

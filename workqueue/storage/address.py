@@ -1,6 +1,5 @@
 """1 and 5 address: what a person writes, a directory or a bucket's URL -> the storage there."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -20,8 +19,7 @@ def storage_at(
 
     Args:
         address: a directory, or a URL as `ObjectStorage` takes it. Its credentials are the environment's.
-        directory: of this host, for runs and copies of a bucket's results; None: one below the user's cache, the same
-            for the same address.
+        directory: of this host, for runs and copies of a bucket's results; None: one below the user's cache.
         endpoint: where the bucket's service is; None: the provider's own, or what the environment says.
         ttl: see `DiskStorage` and `ObjectStorage`.
         max_bytes: see there.
@@ -37,8 +35,7 @@ def storage_at(
         return DiskStorage(Path(address), ttl=ttl, max_bytes=max_bytes)
     from workqueue.storage.objects import ObjectStorage  # noqa: PLC0415 - needs an extra
 
-    local = directory or _cache_of(address, endpoint)
-    return ObjectStorage(address, local, endpoint=endpoint, ttl=ttl, max_bytes=max_bytes)
+    return ObjectStorage(address, directory or _cache(), endpoint=endpoint, ttl=ttl, max_bytes=max_bytes)
 
 
 def is_url(address: str) -> bool:
@@ -46,7 +43,6 @@ def is_url(address: str) -> bool:
     return "://" in address
 
 
-def _cache_of(address: str, endpoint: str | None) -> Path:
+def _cache() -> Path:
     home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    name = hashlib.blake2b(f"{address.rstrip('/')} {endpoint or ''}".encode(), digest_size=8).hexdigest()
-    return Path(home, "workqueue", name)
+    return Path(home, "workqueue")

@@ -111,8 +111,10 @@ class Storage(Protocol):
         Nothing happens while another process of this host is at it. Called once a minute at most when something is
         published, by the storage itself.
 
+        One that cannot be removed is logged, and stays.
+
         Raises:
-            StorageError: it cannot be looked at, or removed.
+            StorageError: what is there cannot be looked at.
         """
         ...
 

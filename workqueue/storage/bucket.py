@@ -53,8 +53,9 @@ _MOVING: Final[dict[str, Any]] = {
     "backoff": {"max_backoff": timedelta(seconds=5)},
 }
 
-#: A service that says nothing is waited for as long; for an answer no longer than all of them may take.
-_CLIENT: Final[dict[str, Any]] = {"connect_timeout": "5s", "timeout": "30s"}
+#: A request is waited for as long: an answer no longer than all of them may take, and all the parts that are on their
+#: way at once for as long as a slow line needs, 2 Mbit/s.
+_CLIENT: Final[dict[str, Any]] = {"connect_timeout": "5s", "timeout": "120s"}
 _ASKING_CLIENT: Final[dict[str, Any]] = {**_CLIENT, "timeout": "10s"}
 
 #: The process that has used obstore first, of this one and those that it was forked off; 0: none.
@@ -103,11 +104,13 @@ class Bucket:
         credential_provider: Callable[[], Any] | None = None,
     ) -> None:
         self.url = url.rstrip("/")
+        scheme = _scheme(url)
+        named = _named_endpoint(endpoint, config)
         self._options: dict[str, Any] = {
-            "config": {**config, **_endpoint_config(_scheme(url), endpoint)},
+            "config": {**config, **({} if endpoint is None else {_ENDPOINTS[scheme]: endpoint})},
             "credential_provider": credential_provider,
         }
-        self._client_options = {**_allow_http(endpoint), **client_options}
+        self._client_options = {**_allow_http(named), **client_options}
         self._lock = threading.Lock()  # guards _stores; to make one is no I/O
         self._stores: dict[str, ObjectStore] = {}
 
@@ -238,14 +241,17 @@ def _scheme(url: str) -> str:
     return match[1]
 
 
-def _endpoint_config(scheme: str, endpoint: str | None) -> dict[str, str]:
-    if endpoint is None:
-        for name in _ENDPOINT_VARIABLES:
-            if os.environ.get(name):
-                _check_endpoint(name, os.environ[name])
-        return {}
-    _check_endpoint("endpoint", endpoint)
-    return {_ENDPOINTS[scheme]: endpoint}
+def _named_endpoint(endpoint: str | None, config: Mapping[str, Any]) -> str:
+    """Where the service is, if somebody says so: the argument, an option, or the environment."""
+    named = {} if endpoint is None else {"endpoint": endpoint}
+    named.update(
+        (name, str(value)) for name, value in config.items() if "endpoint" in name or name.endswith("base_url")
+    )
+    if not named:
+        named.update((name, os.environ[name]) for name in _ENDPOINT_VARIABLES if os.environ.get(name))
+    for name, value in named.items():
+        _check_endpoint(name, value)
+    return next(iter(named.values()), "")
 
 
 def _check_endpoint(name: str, endpoint: str) -> None:
@@ -255,11 +261,9 @@ def _check_endpoint(name: str, endpoint: str) -> None:
         raise ValueError(f"{name} must be an http:// or https:// URL; got {endpoint!r}")
 
 
-def _allow_http(endpoint: str | None) -> dict[str, Any]:
+def _allow_http(endpoint: str) -> dict[str, Any]:
     """Who names an endpoint with http:// means it; obstore wants it said twice."""
-    named = (endpoint, *(os.environ.get(name) for name in _ENDPOINT_VARIABLES))
-    first = next((name for name in named if name), "")
-    return {"allow_http": True} if first.startswith("http://") else {}
+    return {"allow_http": True} if endpoint.startswith("http://") else {}
 
 
 def _meta(found: "obstore.ObjectMeta") -> Meta:

@@ -7,6 +7,7 @@ counts, and nothing is lost. See `bucket` for the requests, and `copies` for the
 
 import contextlib
 import functools
+import hashlib
 import logging
 import math
 import os
@@ -40,8 +41,8 @@ class ObjectStorage:
 
     Args:
         url: ``s3://BUCKET/PREFIX``, ``gs://BUCKET/PREFIX`` or ``az://CONTAINER/PREFIX``; the prefix may be left out.
-        directory: of this host, and of this URL alone: runs work in it, copies are kept in it, and the host's
-            processes meet there. It is made when it is needed.
+        directory: of this host: runs work in it, copies are kept in it, and the host's processes meet there; in one of
+            its own for each `url` and `endpoint`. It is made when it is needed.
         endpoint: where the service is, such as ``http://localhost:8333``; None: the provider's own, or what the
             environment says.
         config: credentials and other options of the provider, by the names that obstore has for them, such as
@@ -84,7 +85,8 @@ class ObjectStorage:
     ) -> None:
         if not 0 <= revalidate < math.inf:
             raise ValueError(f"revalidate must be a number of seconds, 0 or more; got {revalidate!r}")
-        self._directory = Path(directory).absolute()
+        # Apart from other buckets': what lies there goes by keys, which are the same for all of them.
+        self._directory = Path(directory).absolute() / _name_of(url, endpoint)
         self._bucket = Bucket(url, endpoint, config, client_options, credential_provider)
         self._policy = Policy(ttl, max_bytes)
         self._copies = Copies(self._directory, cache_bytes, mode)
@@ -94,7 +96,7 @@ class ObjectStorage:
         self._make_again = functools.partial(
             ObjectStorage,
             url,
-            self._directory,
+            Path(directory).absolute(),
             endpoint=endpoint,
             config=dict(config),
             client_options=dict(client_options),
@@ -237,12 +239,16 @@ class ObjectStorage:
             return self._policy.evict(self.results(), self._remove) if is_mine else []
 
     def _remove(self, result: StoredResult) -> bool:
-        # A bucket of many takes long to list, and who asked for what is stale has it built again meanwhile.
-        meta = self._bucket.head(result.key)
-        if meta is not None:
-            if int(meta.published_at) > result.published_at:  # of the two, one may be in whole seconds
-                return False
-            self._delete(result.key)
+        try:
+            # A bucket of many takes long to list, and who asked for what is stale has it built again meanwhile.
+            meta = self._bucket.head(result.key)
+            if meta is not None:
+                if int(meta.published_at) > result.published_at:  # of the two, one may be in whole seconds
+                    return False
+                self._delete(result.key)
+        except StorageError as err:
+            logger.warning("%s", err, extra={"key": result.key})
+            return False
         return True
 
     def _evict_if_due(self, key: str) -> None:
@@ -250,6 +256,10 @@ class ObjectStorage:
             self._evict(GRACE_SECONDS)
         except (OSError, StorageError) as err:
             logger.warning("cannot evict results: %s", err, extra={"key": key})
+
+
+def _name_of(url: str, endpoint: str | None) -> str:
+    return hashlib.blake2b(f"{url.rstrip('/')} {endpoint or ''}".encode(), digest_size=8).hexdigest()
 
 
 class ObjectWorkspace:
