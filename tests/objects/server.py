@@ -119,9 +119,9 @@ class ObjectServer(ABC):
 
         return from_url(self.url(prefix, bucket), **self.options(**options))
 
-    def unfinished(self, prefix: str) -> list[str]:
+    def unfinished(self, prefix: str = "") -> list[str]:
         """The keys below a prefix of which parts were uploaded, and which were not completed."""
-        return sorted(key for key in self._unfinished() if key.startswith(f"{prefix}/"))
+        return sorted(key for key in self._unfinished() if key.startswith(f"{prefix}/".lstrip("/")))
 
     def start(self) -> None:
         """Start it, and return when it has served a request."""
