@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tests.objects.ports import free_ports
 from tests.servers.server import TIMEOUT, eventually
-from tests.tools import missing
+from tests.tools import find_program, missing
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -209,7 +209,14 @@ class ObjectServer(ABC):
             missing(
                 f"there is no {cls.program} here: {cls.package}, and have it on PATH, or its path in {cls.variable}"
             )
-        return ["node", path] if path.endswith(".js") else [path]
+        path = str(Path(path).resolve())
+        if not path.endswith(".js"):
+            return [path]
+        # What is called node may be a script that starts it, which would be killed in its place.
+        node = subprocess.run(
+            [find_program("node", "nodejs"), "-p", "process.execPath"], check=True, capture_output=True, text=True
+        )
+        return [node.stdout.strip(), path]
 
     def __enter__(self) -> Self:
         self.start()
