@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tests.objects.ports import free_ports
 from tests.servers.server import TIMEOUT, eventually
-from tests.tools import missing
+from tests.tools import find_program, missing
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -119,9 +119,9 @@ class ObjectServer(ABC):
 
         return from_url(self.url(prefix, bucket), **self.options(**options))
 
-    def unfinished(self, prefix: str) -> list[str]:
+    def unfinished(self, prefix: str = "") -> list[str]:
         """The keys below a prefix of which parts were uploaded, and which were not completed."""
-        return sorted(key for key in self._unfinished() if key.startswith(f"{prefix}/"))
+        return sorted(key for key in self._unfinished() if key.startswith(f"{prefix}/".lstrip("/")))
 
     def objects(self, prefix: str) -> list[str]:
         """The names below a prefix of all that is there."""
@@ -215,7 +215,14 @@ class ObjectServer(ABC):
             missing(
                 f"there is no {cls.program} here: {cls.package}, and have it on PATH, or its path in {cls.variable}"
             )
-        return ["node", path] if path.endswith(".js") else [path]
+        path = str(Path(path).resolve())
+        if not path.endswith(".js"):
+            return [path]
+        # What is called node may be a script that starts it, which would be killed in its place.
+        node = subprocess.run(
+            [find_program("node", "nodejs"), "-p", "process.execPath"], check=True, capture_output=True, text=True
+        )
+        return [node.stdout.strip(), path]
 
     def __enter__(self) -> Self:
         self.start()

@@ -17,12 +17,9 @@ from obstore.exceptions import (
 )
 from obstore.store import ObjectStore
 
+from tests.objects.calls import CALLS, get, head, list_all, tree
 from tests.objects.gate import Gate
 from tests.objects.server import ObjectServer
-
-#: Three parts of an upload, and where the second of them is on its way.
-BIG = bytes(range(256)) * (12 * 4096)
-SECOND_PART = 8 * 2**20
 
 #: Lists in this process, and then in a child of it, with a store of its own; says whether the child ended in time.
 FORK = """
@@ -47,46 +44,6 @@ if not ended:
     os.waitpid(pid, 0)
 print("answered" if ended else "hung")
 """
-
-
-def put(store: ObjectStore) -> object:
-    return obstore.put(store, "key", b"content", use_multipart=False)
-
-
-def put_in_parts(store: ObjectStore) -> object:
-    return obstore.put(store, "key", BIG, use_multipart=True, max_concurrency=1)
-
-
-def head(store: ObjectStore) -> object:
-    return obstore.head(store, "key")
-
-
-def get(store: ObjectStore) -> bytes:
-    return bytes(obstore.get(store, "key").bytes())
-
-
-def list_all(store: ObjectStore) -> list[str]:
-    return sorted(meta["path"] for meta in obstore.list(store).collect())
-
-
-CALLS = put, put_in_parts, head, get, list_all
-
-
-@pytest.fixture
-def store(object_server: ObjectServer, prefix: str) -> ObjectStore:
-    return object_server.store(prefix)
-
-
-@pytest.fixture
-def through_gate(object_server: ObjectServer, prefix: str, gate: Gate) -> Callable[..., ObjectStore]:
-    """Makes a store, of the same objects, behind the gate."""
-    return lambda **options: object_server.store(prefix, endpoint=object_server.endpoint_at(gate.port), **options)
-
-
-def tree(error: BaseException) -> str:
-    """What obstore says behind what is for people, in one line."""
-    _, _, text = str(error).partition("\n\nDebug source:\n")
-    return " ".join(text.split())
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -189,68 +146,6 @@ def test_e_tags(object_server: ObjectServer, store: ObjectStore) -> None:
     listed = obstore.list(store).collect()[0]["e_tag"]
     assert again is not None
     assert listed == (again if object_server.kind == "s3" else again.strip('"'))
-
-
-def test_an_upload_that_was_cut_leaves_nothing_to_be_seen(
-    object_server: ObjectServer, store: ObjectStore, through_gate: Callable[..., ObjectStore], gate: Gate, prefix: str
-) -> None:
-    """S3 is told to forget its parts; Azure, which cannot be told, does so after a week."""
-    gate.cut_after(SECOND_PART, "up")
-    with pytest.raises(GenericError, match="HTTP error: error sending request"):
-        put_in_parts(through_gate())
-    assert list_all(store) == []
-    with pytest.raises(FileNotFoundError):
-        head(store)
-    assert object_server.unfinished(prefix) == ([f"{prefix}/key"] if object_server.kind == "azure" else [])
-
-
-def test_an_upload_that_was_cut_leaves_what_was_there(
-    store: ObjectStore, through_gate: Callable[..., ObjectStore], gate: Gate
-) -> None:
-    put(store)
-    gate.cut_after(SECOND_PART, "up")
-    with pytest.raises(GenericError):
-        put_in_parts(through_gate())
-    assert get(store) == b"content"
-
-
-def test_a_part_that_was_cut_is_sent_again(
-    store: ObjectStore, through_gate: Callable[..., ObjectStore], gate: Gate
-) -> None:
-    gate.cut_after(SECOND_PART, "up", times=1)
-    put_in_parts(through_gate(retry_config={"max_retries": 1}))
-    assert get(store) == BIG
-    assert gate.n_connections == 2
-
-
-def test_a_download_that_was_cut_is_an_error_or_goes_on(
-    store: ObjectStore, through_gate: Callable[..., ObjectStore], gate: Gate
-) -> None:
-    """Where it was: what has come does not come again."""
-    put_in_parts(store)
-    gate.cut_after(5 * 2**20, "down", times=2)
-    with pytest.raises(GenericError, match="HTTP error: request or response body error") as caught:
-        get(through_gate())
-    assert "IncompleteBody" in tree(caught.value)
-    n_down = gate.n_down
-    assert get(through_gate(retry_config={"max_retries": 1})) == BIG
-    assert gate.n_down - n_down < len(BIG) + 2**20
-
-
-@pytest.mark.parametrize("replacement", [BIG[::-1], None], ids=["replaced", "removed"])
-def test_a_download_that_was_cut_does_not_go_on_with_another_object(
-    store: ObjectStore, through_gate: Callable[..., ObjectStore], gate: Gate, replacement: bytes | None
-) -> None:
-    put_in_parts(store)
-    gate.cut_after(5 * 2**20, "down", times=1)
-    chunks = iter(obstore.get(through_gate(retry_config={"max_retries": 1}), "key").stream(min_chunk_size=2**20))
-    next(chunks)
-    if replacement is None:
-        obstore.delete(store, "key")
-    else:
-        obstore.put(store, "key", replacement)
-    with pytest.raises(GenericError):
-        list(chunks)
 
 
 def test_a_child_of_a_process_that_used_it_hangs(seaweedfs: ObjectServer, prefix: str) -> None:

@@ -8,12 +8,10 @@ from pathlib import Path
 import obstore
 import pytest
 
+from tests.objects.calls import BIG, list_all
 from tests.objects.gate import Gate
 from tests.objects.seaweedfs import SeaweedFS
 from tests.objects.server import ObjectServer
-
-#: Three parts of an upload.
-BIG = bytes(range(256)) * (12 * 4096)
 
 #: Puts 12 MB, one part after the other, with the options of a store as its argument.
 UPLOAD = """
@@ -25,10 +23,6 @@ obstore.put(from_url(url, **options), "killed", bytes(12 * 2**20), max_concurren
 """
 
 
-def paths(store: obstore.store.ObjectStore) -> list[str]:
-    return sorted(meta["path"] for meta in obstore.list(store).collect())
-
-
 @pytest.mark.parametrize("content", [b"", b"small", BIG], ids=["empty", "small", "12 MB"])
 def test_what_is_put_is_there(object_server: ObjectServer, prefix: str, content: bytes) -> None:
     store = object_server.store(prefix)
@@ -36,15 +30,15 @@ def test_what_is_put_is_there(object_server: ObjectServer, prefix: str, content:
     meta = obstore.head(store, "key")
     assert (meta["path"], meta["size"], meta["e_tag"]) == ("key", len(content), put["e_tag"])
     assert bytes(obstore.get(store, "key").bytes()) == content
-    assert paths(store) == ["key"]
+    assert list_all(store) == ["key"]
     obstore.delete(store, "key")
-    assert paths(store) == []
+    assert list_all(store) == []
 
 
 def test_a_prefix_is_a_tests_own(object_server: ObjectServer, prefix: str) -> None:
     obstore.put(object_server.store(prefix), "key", b"here")
-    assert paths(object_server.store(f"{prefix}0")) == []
-    assert f"{prefix}/key" in paths(object_server.store())
+    assert list_all(object_server.store(f"{prefix}0")) == []
+    assert f"{prefix}/key" in list_all(object_server.store())
 
 
 def test_it_has_what_it_had_when_it_is_started_again(own_server: ObjectServer) -> None:
@@ -81,7 +75,7 @@ def test_an_upload_whose_process_was_killed_is_unfinished(object_server: ObjectS
     process.kill()
     process.wait()
     gate.cut()
-    assert paths(store) == []
+    assert list_all(store) == []
     with pytest.raises(FileNotFoundError):
         obstore.head(store, "killed")
     assert object_server.unfinished(prefix) == [f"{prefix}/killed"]
