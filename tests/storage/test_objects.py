@@ -225,13 +225,13 @@ os.waitpid(pid, 0)
 
 
 def test_an_upload_whose_connections_break_now_and_then_arrives(
-    make_storage: MakeStorage, gate: Gate, object_server: ObjectServer
+    make_storage: MakeStorage, gate: Gate, object_server: ObjectServer, prefix: str
 ) -> None:
     gate.cut_after(1_000_000, "up", times=2)
     storage = make_storage(port=gate.port)
     publish(storage, KEY, LARGE)
     assert read(make_storage("another host")) == LARGE
-    assert object_server.unfinished() == []
+    assert object_server.unfinished(prefix) == []
 
 
 def test_an_upload_that_does_not_get_through_leaves_nothing_to_see(
@@ -272,9 +272,9 @@ def test_a_process_killed_in_mid_upload_leaves_nothing_to_see(make_storage: Make
     assert process.returncode == -signal.SIGKILL
     gate.release()
     assert list(storage.results()) == []
-    assert len(files(storage)) == 1
-    storage.sweep()
-    assert files(storage) == []
+    assert len(files(uploading)) == 1
+    uploading.sweep()
+    assert files(uploading) == []
     publish(storage, KEY, b"built after all")
     assert read(make_storage("another host")) == b"built after all"
 
@@ -515,7 +515,7 @@ def test_a_result_that_somebody_was_told_of_is_used_as_far_as_its_copy_is_here(m
 
 
 def test_copies_that_cannot_be_listed_are_an_error_of_the_storage(storage: ObjectStorage) -> None:
-    storage.directory.mkdir()
+    storage.directory.mkdir(parents=True)
     (storage.directory / "cache").touch()
     with pytest.raises(StorageError, match=r"^Cannot list the copies in .*: Not a directory$"):
         list(storage.results())
