@@ -2,7 +2,7 @@
 
 One job runs, behind a gate; the others wait, each with a client that is told its place. Then the one ends, and so all
 that wait come nearer; then 50 end in a row, as fast as their programs start. What is counted is CPU of the server's
-process, until the last client knows. Run it with ``python -m benchmarks.line``; it takes a minute.
+process, until the last client knows. Run it with ``python -m benchmarks.line``; it takes some minutes.
 
 The predecessor's clients look for themselves, four times a second each. Gradio's and ours with "HTTP" are clients of a
 web server, by server-sent events; Gradio's jobs run no program.
