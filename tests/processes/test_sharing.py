@@ -182,7 +182,7 @@ def test_a_job_that_nobody_watches_here_is_left_to_those_elsewhere(
     make_worker: MakeWorker, program: ScriptedProgram
 ) -> None:
     """Its owner abandons it, and it begins anew where somebody watches it: it is not cancelled for him."""
-    owner, other = make_worker(abandon_after=0.05), make_worker()
+    owner, other = make_worker(abandon_after=2.0), make_worker()
     owner.tell("ask and leave", "a")
     program.wait_reached("gate")
     other.tell("ask", "a")
