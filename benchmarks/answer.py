@@ -7,9 +7,16 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 #: Who a row or a curve is about, when it is about this library.
 OURS = "workqueue"
+
+
+def is_ours(who: str) -> bool:
+    """Whether a row or a curve is about this library, or one of its ways: ``"workqueue: asyncio"``."""
+    return who.startswith(OURS)
+
 
 Cell = str | float | None
 """A word; a number, shown with three digits; None, where a peer cannot do what is asked."""
@@ -78,6 +85,20 @@ def run(measure: Callable[[], Answer]) -> None:
     print(text_of(answer))
     if options.json is not None:
         options.json.write_text(json.dumps(asdict(answer)))
+
+
+def answer_of(data: dict[str, Any]) -> Answer:
+    """The answer that `run` wrote as JSON.
+
+    Args:
+        data: what `json.loads` made of it.
+    """
+    targets = [Target(**target) for target in data["targets"]]
+    plots = [
+        Plot(**{**plot, "curves": {who: [(x, y) for x, y in points] for who, points in plot["curves"].items()}})
+        for plot in data["plots"]
+    ]
+    return Answer(**{**data, "targets": targets, "plots": plots})
 
 
 def text_of(answer: Answer) -> str:
