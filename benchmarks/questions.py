@@ -16,16 +16,14 @@ from benchmarks.answer import Answer, answer_of
 QUESTIONS: Final = (
     "latency",
     "seen",
-    "waiting",
-    "fanout",
     "line",
     "bystander",
     "dedupe",
-    "churn",
     "overhead",
     "floods",
     "sharing",
     "import_time",
+    "objects",
 )
 
 #: Several times what the longest of them takes on an idle machine, and a peer's installation.

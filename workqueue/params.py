@@ -7,10 +7,12 @@ here, before it takes a place in the queue, and no parameter is ever part of a f
 import functools
 import hashlib
 from collections.abc import Collection
-from typing import Final, NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from workqueue.errors import InvalidParams
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 Params = tuple[str, ...]
 """Any tuple of strings, named or not; its fields become the program's arguments."""
@@ -130,6 +132,9 @@ def server_identity(server: str) -> tuple[str, str, int, str]:
     Refused besides the obvious: blanks, control characters and backslashes, which URL parsers disagree about, and
     a user before the host, which makes ``https://good@evil`` look like good.
     """
+    # Needed by the first request, not by an import, a quarter of whose time it would take.
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
     # Not all of it is repeated: it may hold a password.
     refusal = f"server must be an http:// or https:// URL with a host and nothing behind its path; got {_shown(server)}"
     if not server.isprintable() or any(c in server for c in ' \\@?#"<>'):
@@ -147,7 +152,7 @@ def server_identity(server: str) -> tuple[str, str, int, str]:
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
-def _port(url: SplitResult, port: int | None) -> int:
+def _port(url: "SplitResult", port: int | None) -> int:
     return _DEFAULT_PORTS[url.scheme] if port is None else port
 
 

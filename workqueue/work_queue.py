@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -22,6 +21,8 @@ from workqueue.statistics import JobSnapshot, Statistics
 from workqueue.streams import to_generator
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from workqueue.engines.base import Engine
     from workqueue.parts import Parts
     from workqueue.storage.base import Storage
@@ -108,6 +109,8 @@ class WorkQueue:
         self._tenant = tenant
         # Here, not above: forty modules that run, store and share, and the standard library's that they need. An import
         # of the package goes without them, and takes a fifth as long; whoever makes a queue pays for them.
+        from pathlib import Path  # noqa: PLC0415
+
         from workqueue import parts  # noqa: PLC0415
         from workqueue.tasks import TaskMaker  # noqa: PLC0415
 
@@ -242,7 +245,7 @@ class WorkQueue:
         """The job's progress as a blocking generator: ``to_generator(job.progress)``."""
         return to_generator(job.progress)
 
-    def destination_path_for_params(self, params: Params) -> Path:
+    def destination_path_for_params(self, params: Params) -> "Path":
         """Where the finished file for these parameters lies, or will lie; read-only, never written to again.
 
         Of a storage that evicts results, `open_result` is the way to read one.
@@ -258,7 +261,7 @@ class WorkQueue:
             raise TypeError("results of this storage are no files of this host; read one with open_result(params)")
         return self._storage.path(key_for_params(params))
 
-    def open_result(self, params: Params) -> AbstractContextManager[Path]:
+    def open_result(self, params: Params) -> "AbstractContextManager[Path]":
         """The finished file for these parameters, as a path of this host, for as long as the context lasts.
 
         ::
