@@ -16,6 +16,8 @@ from benchmarks.answer import Answer, answer_of
 QUESTIONS: Final = (
     "latency",
     "seen",
+    "waiting",
+    "fanout",
     "line",
     "bystander",
     "dedupe",
