@@ -40,4 +40,4 @@ class Places:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not all clients were told of {n_moves} moves")
             time.sleep(LOOK_SECONDS)
-        return sum(self._counts), max(self._times)
+        return sum(self._counts), max(self._times, default=0.0)
