@@ -29,7 +29,7 @@ QUESTIONS: Final = (
 )
 
 #: Several times what the longest of them takes on an idle machine, and a peer's installation.
-TIME_LIMIT_SECONDS: Final = 300.0
+TIME_LIMIT_SECONDS: Final = 240.0
 
 
 @dataclass(frozen=True)
