@@ -15,6 +15,7 @@ from reactivex.internal import DisposedException
 
 from tests.streams.conftest import PATIENCE, finished, in_thread, join, run_together, subject_of, turns
 from workqueue.streams import AsyncReader, ProgressSubject, hub, to_async_iter
+from workqueue.streams.waiters import WAKE_AT_ONCE, settle
 
 
 def on_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -39,6 +40,10 @@ async def take(reader: AsyncIterator[int], n: int) -> list[int]:
 def the_hub() -> hub.Hub[Any]:
     (only,) = hub._hubs.values()
     return only
+
+
+def n_waiting() -> int:
+    return sum(len(waiters) for waiters in the_hub()._waiters.values())
 
 
 # One reader
@@ -181,8 +186,8 @@ async def test_a_value_that_comes_between_a_time_out_and_its_heartbeat_is_told_o
     assert await anext(reader) == 0
     task = asyncio.create_task(collect(reader))
     await turns()
-    (future,) = the_hub()._waiting.values()
-    hub._wake(future, has_news=False)  # the time-out strikes; its reader runs in the next turn
+    ((future, _),) = the_hub().waiters(1000)._waits.values()
+    settle(future, has_news=False)  # the time-out strikes; its reader runs in the next turn
     for value in (1, 2, 3):
         subject.on_next(value)
     subject.on_completed()
@@ -425,7 +430,7 @@ async def test_ten_thousand_readers_share_one_subscription_and_all_see_the_end()
     assert subject.n_observers == 1
     assert the_hub().n_readers == n
     subject.on_next(1)
-    while len(the_hub()._waiting) < n or the_hub()._to_wake:
+    while n_waiting() < n or the_hub()._to_wake:
         await turns()
     subject.on_next(2)
     subject.on_completed()
@@ -436,7 +441,7 @@ async def test_ten_thousand_readers_share_one_subscription_and_all_see_the_end()
 @on_a_loop
 async def test_readers_are_woken_a_part_per_turn() -> None:
     """Whatever else the loop serves has its turn in between."""
-    subject, n = subject_of(), 3 * hub.WAKE_AT_ONCE
+    subject, n = subject_of(), 3 * WAKE_AT_ONCE
     readers = [to_async_iter(subject) for _ in range(n)]
     tasks = [asyncio.create_task(anext(reader)) for reader in readers]
     await turns()
@@ -447,14 +452,14 @@ async def test_readers_are_woken_a_part_per_turn() -> None:
         n_done.append(sum(task.done() for task in tasks))
     assert n_done[-1] == n
     steps = [b - a for a, b in itertools.pairwise([0, *n_done])]
-    assert max(steps) == hub.WAKE_AT_ONCE
+    assert max(steps) == WAKE_AT_ONCE
     for reader in readers:
         await reader.aclose()
 
 
 @on_a_loop
 async def test_a_value_that_comes_while_readers_are_being_woken_reaches_all_of_them() -> None:
-    subject, n = subject_of(), 3 * hub.WAKE_AT_ONCE
+    subject, n = subject_of(), 3 * WAKE_AT_ONCE
     tasks = [asyncio.create_task(collect(to_async_iter(subject))) for _ in range(n)]
     await turns()
     subject.on_next(1)

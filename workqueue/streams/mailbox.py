@@ -27,14 +27,10 @@ class Ring(Generic[T]):
 
     def __init__(self, size: int = 1) -> None:
         self._values: deque[T] = deque(maxlen=size)
-        self._count = 0
+        #: How many values were ever put: the number of the newest one.
+        self.count = 0
         self.ended = False
         self.error: Exception | None = None
-
-    @property
-    def count(self) -> int:
-        """How many values were ever put: the number of the newest one."""
-        return self._count
 
     def grow(self, size: int) -> None:
         """Keep at least so many values from now on."""
@@ -44,7 +40,7 @@ class Ring(Generic[T]):
     def put(self, value: T) -> None:
         """Add the newest value."""
         self._values.append(value)
-        self._count += 1
+        self.count += 1
 
     def end(self, error: Exception | None = None) -> None:
         """Mark the end: complete, or with the error that a reader is to raise once it has read all values."""
@@ -77,11 +73,14 @@ class Mailbox(Generic[T]):
 
     def take(self) -> T | Signal:
         """The oldest unread value that is still kept, or why there is none."""
-        unread = min(self._ring.count - self._read, self._buffer, len(self._ring))
-        if unread:
-            self._read = self._ring.count - unread + 1
-            return self._ring.back(unread - 1)
-        return Signal.END if self._ring.ended else Signal.EMPTY
+        ring = self._ring
+        unread = ring.count - self._read
+        if not unread:
+            return Signal.END if ring.ended else Signal.EMPTY
+        if unread > 1:
+            unread = min(unread, self._buffer, len(ring))
+        self._read = ring.count - unread + 1
+        return ring.back(unread - 1)
 
     def latest(self) -> T | Signal:
         """The newest value again, for a heartbeat; EMPTY when there was none yet."""
