@@ -8,7 +8,7 @@ from typing import TypeVar
 from reactivex import Observable
 
 from workqueue.streams import hub as hubs
-from workqueue.streams.mailbox import Mailbox, Signal
+from workqueue.streams.mailbox import EMPTY, END, Mailbox
 from workqueue.streams.options import DEFAULT_HEARTBEAT, check_options
 from workqueue.streams.waiters import Waiters
 
@@ -64,17 +64,17 @@ class AsyncReader(AsyncIterator[T]):
         hub, mailbox, waiters = self._place or self._enter()
         try:
             item = hub.take(mailbox)
-            while item is Signal.EMPTY:
+            while item is EMPTY:
                 self._is_waiting = True
                 has_news = await waiters.add(self._id)
                 self._is_waiting = False
                 if self._is_closed:
                     raise StopAsyncIteration
                 item = hub.take(mailbox)
-                if item is Signal.EMPTY and not has_news:
+                if item is EMPTY and not has_news:
                     # Only now: news may have come since the time-out, and are not to be told twice or out of order.
                     item = hub.latest(mailbox)
-            if isinstance(item, Signal):
+            if item is END:
                 raise StopAsyncIteration
         except BaseException:
             self._is_waiting = False

@@ -19,7 +19,7 @@ from reactivex import Observable
 from reactivex.disposable import SerialDisposable
 
 from workqueue.streams.doorbell import doorbell_of
-from workqueue.streams.mailbox import Mailbox, Ring, Signal
+from workqueue.streams.mailbox import END, Mailbox, Ring, Signal
 from workqueue.streams.waiters import WAKE_AT_ONCE, Waiters, settle
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Hub(Generic[T]):
         """What this reader has not read yet; raises the source's error at its end."""
         with self._lock:
             item = mailbox.take()
-        if item is Signal.END and self._ring.error is not None:
+        if item is END and self._ring.error is not None:
             raise self._ring.error
         return item
 
