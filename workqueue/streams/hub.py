@@ -49,7 +49,7 @@ class Hub(Generic[T]):
         self._subscription.disposable = self.source.subscribe(self._put, self._end, self._end)
 
     def close(self) -> None:
-        """Unsubscribe. Idempotent, callable from any thread."""
+        """Unsubscribe. Idempotent; on the loop's thread, or on any once the loop is closed."""
         self._subscription.dispose()
         for waiters in self._waiters.values():
             waiters.stop()
