@@ -37,8 +37,7 @@ def test_quart_cuts_every_response_but_that_of_the_recipe(tmp_path: Path) -> Non
         clients = [stack.enter_context(closing(watch(server))) for server in (recipe, without)]
         for client in clients:
             client.until(0.25)
-        # Where Python's wait_for is older than 3.12's, the client hears of it; with a newer one the stream is silent for
-        # ever, and the client's patience ends it.
+        # With the wait_for of Python 3.11 the client hears of it; with a newer one the stream is silent from then on.
         clients[1]._socket.settimeout(3.0)
         with pytest.raises((http.client.IncompleteRead, TimeoutError)):
             clients[1].until(0.5)
