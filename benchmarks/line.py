@@ -56,7 +56,7 @@ HTTP = f"{OURS}: HTTP"
 GRADIO = f"{NAMES['gradio']}: HTTP"
 
 KINDS = (
-    Kind(TASKS, None, "tasks", (100, 1_000, 5_000, 10_000)),
+    Kind(TASKS, None, "tasks", (100, 1_000, 2_500, 5_000)),
     Kind(THREADS, None, "threads", (100, 1_000)),
     Kind(ANCESTOR, "ancestor", "threads", (100, 1_000)),
     Kind(HTTP, None, "ours", (100, 200)),
@@ -197,15 +197,15 @@ def idle_shares() -> dict[Size, float]:
 
 
 def targets(idle: dict[Size, float], looks: dict[Size, float], moves: dict[Size, list[Move]]) -> list[Target]:
-    (half, _), (whole, _) = moves[TASKS, 5_000], moves[TASKS, 10_000]
+    (half, _), (whole, _) = moves[TASKS, 2_500], moves[TASKS, 5_000]
     one, many = moves[TASKS, 1_000]
     return [
         Target("1,000 jobs wait, a thread each, nothing moves: CPU s/s", idle[THREADS, 1_000], 0.005),
         Target("1,000 jobs wait, an asyncio client each, nothing moves: CPU s/s", idle[TASKS, 1_000], 0.005),
         Target("place of one job among 20,000, CPU ms", looks[TASKS, 20_000], 0.05),
         Target("20,000 jobs wait, over 10,000: CPU of a place", looks[TASKS, 20_000] / looks[TASKS, 10_000], 2.2),
-        Target("10,000 jobs wait, over 5,000: messages when one ends", whole.n_messages / half.n_messages, 2.2),
-        Target("10,000 jobs wait, over 5,000: CPU when one ends", whole.cpu_ms / half.cpu_ms, 2.2),
+        Target("5,000 jobs wait, over 2,500: messages when one ends", whole.n_messages / half.n_messages, 2.2),
+        Target("5,000 jobs wait, over 2,500: CPU when one ends", whole.cpu_ms / half.cpu_ms, 2.2),
         Target(f"messages to 1,000 when {N_IN_A_ROW} end, over when one ends", many.n_messages / one.n_messages, 15.0),
     ]
 
