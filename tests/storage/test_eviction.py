@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from workqueue.errors import StorageError
 from workqueue.storage import eviction
 from workqueue.storage.base import StoredResult
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
@@ -34,6 +35,17 @@ def test_what_is_in_use_stays_and_the_next_goes_in_its_place() -> None:
     results = (result("a", 10, 900), result("b", 10, 800), result("c", 10, 700))
     assert gone(Policy(max_bytes=20), *results, in_use="a") == ["b"]
     assert gone(Policy(max_bytes=0), *results, in_use="a b c") == []
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "no"), StorageError("no")])
+def test_what_cannot_be_removed_is_passed_over_and_the_next_goes(error: Exception) -> None:
+    def remove(each: StoredResult) -> bool:
+        if each.key == "a":
+            raise error
+        return True
+
+    results = (result("a", 10, 900), result("b", 10, 800), result("c", 10, 700))
+    assert [each.key for each in Policy(max_bytes=20).evict(results, remove)] == ["b"]
 
 
 def test_what_is_stale_goes_though_there_is_room() -> None:

@@ -150,11 +150,7 @@ class DiskStorage:
             raise StorageError(f"Cannot evict results from {self.directory}: {reason_of(err)}") from err
 
     def _remove(self, result: StoredResult) -> bool:
-        try:
-            return self._files.remove(result.key, seen=result)
-        except OSError as err:
-            logger.warning("cannot evict a result: %s", err, extra={"key": result.key})
-            return False
+        return self._files.remove(result.key, seen=result)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Callable from any thread and any number of processes.
 """
 
 import contextlib
+import logging
 import math
 import os
 import time
@@ -13,8 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from workqueue.descriptors import close_own, open_own
+from workqueue.errors import StorageError
 from workqueue.locks import try_lock
 from workqueue.storage.base import StoredResult
+
+logger = logging.getLogger("workqueue")
 
 #: Seconds for which what was asked for, or published, stays: whoever was told that it is there comes for it now. It is
 #: also how often a storage looks, at most.
@@ -57,14 +61,15 @@ class Policy:
 
         Args:
             results: all that are there.
-            remove: removes one, unless it is in use, and returns whether it is gone.
+            remove: removes one, unless it is in use, and returns whether it is gone. When it raises an OSError or a
+                StorageError, that is logged, and the result stays.
         """
         oldest_first = sorted(results, key=lambda result: result.used_at)
         total = sum(result.size for result in oldest_first)
         now = time.time()
         removed = []
         for result in oldest_first:
-            if self._is_to_go(result, total, now) and remove(result):
+            if self._is_to_go(result, total, now) and _is_gone(result, remove):
                 total -= result.size
                 removed.append(result)
         return removed
@@ -74,6 +79,14 @@ class Policy:
             return False
         is_stale = self.ttl is not None and now - result.published_at >= self.ttl
         return is_stale or (self.max_bytes is not None and total > self.max_bytes)
+
+
+def _is_gone(result: StoredResult, remove: Callable[[StoredResult], bool]) -> bool:
+    try:
+        return remove(result)
+    except (OSError, StorageError) as err:
+        logger.warning("cannot evict a result: %s", err, extra={"key": result.key})
+        return False
 
 
 @contextlib.contextmanager

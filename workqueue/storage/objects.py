@@ -239,16 +239,12 @@ class ObjectStorage:
             return self._policy.evict(self.results(), self._remove) if is_mine else []
 
     def _remove(self, result: StoredResult) -> bool:
-        try:
-            # A bucket of many takes long to list, and who asked for what is stale has it built again meanwhile.
-            meta = self._bucket.head(result.key)
-            if meta is not None:
-                if int(meta.published_at) > result.published_at:  # of the two, one may be in whole seconds
-                    return False
-                self._delete(result.key)
-        except StorageError as err:
-            logger.warning("%s", err, extra={"key": result.key})
-            return False
+        # A bucket of many takes long to list, and who asked for what is stale has it built again meanwhile.
+        meta = self._bucket.head(result.key)
+        if meta is not None:
+            if int(meta.published_at) > result.published_at:  # of the two, one may be in whole seconds
+                return False
+            self._delete(result.key)
         return True
 
     def _evict_if_due(self, key: str) -> None:
