@@ -4,29 +4,30 @@ import pytest
 import reactivex
 
 from tests.streams.conftest import PATIENCE, in_thread, join
+from workqueue.streams.bell import Bell
 from workqueue.streams.blocking import BlockingReader
-from workqueue.streams.mailbox import Signal
+from workqueue.streams.mailbox import Ring, Signal
 from workqueue.streams.subject import ProgressSubject
 
 
-class NoticedCondition(threading.Condition):
-    """Says that a thread waits. Who then takes its lock comes after the wait began."""
+class NoticedBell(Bell):
+    """Says that a thread waits, or is about to: what rings it from then on is what it goes on by."""
 
     def __init__(self) -> None:
         super().__init__()
         self.is_waited_for = threading.Event()
 
-    def wait(self, timeout: float | None = None) -> bool:
+    def wait(self, seconds: float | None) -> bool:
         self.is_waited_for.set()
-        return super().wait(timeout)
+        return super().wait(seconds)
 
 
 def waiting_reader(source: ProgressSubject[int]) -> tuple[BlockingReader[int], threading.Thread, list[object]]:
     """A reader with a thread that is blocked in `read`, and the list where what it returns will be."""
     reader, results = BlockingReader(source, None, 1), []
-    reader._changed = condition = NoticedCondition()
+    reader._bell = bell = NoticedBell()
     thread = in_thread(lambda: results.append(reader.read()))
-    assert condition.is_waited_for.wait(PATIENCE)
+    assert bell.is_waited_for.wait(PATIENCE)
     return reader, thread, results
 
 
@@ -99,15 +100,51 @@ def test_a_silent_source_gives_the_newest_value_again_and_nothing_before_the_fir
     subject = ProgressSubject[int]()
     reader, n_waits = BlockingReader(subject, 0.001, 1), 0
 
-    class EmitsAtTheSeventhWait(threading.Condition):
-        def wait(self, timeout: float | None = None) -> bool:
+    class EmitsAtTheSeventhWait(Bell):
+        def wait(self, seconds: float | None) -> bool:
             nonlocal n_waits
             n_waits += 1
             if n_waits == 7:
                 subject.on_next(1)
-            return super().wait(timeout)
+            return super().wait(seconds)
 
-    reader._changed = EmitsAtTheSeventhWait()
+    reader._bell = EmitsAtTheSeventhWait()
     assert [reader.read() for _ in range(3)] == [1, 1, 1]
     assert n_waits >= 7
     reader.close()
+
+
+def test_news_that_come_with_a_time_out_are_told_once_and_in_order() -> None:
+    subject = ProgressSubject[int]()
+    reader = BlockingReader(subject, 10.0, 1)
+
+    class TimesOutAsNewsCome(Bell):
+        def wait(self, seconds: float | None) -> bool:
+            subject.on_next(2)
+            return False
+
+    subject.on_next(1)
+    assert reader.read() == 1
+    reader._bell = TimesOutAsNewsCome()
+    assert reader.read() == 2
+    reader._bell = NoticedBell()
+    subject.on_completed()
+    assert reader.read() is Signal.END
+
+
+def test_a_collection_amid_a_put_may_close_the_reader_itself() -> None:
+    """Its generator is garbage while the source's thread is in the reader."""
+    subject = ProgressSubject[int]()
+    reader = BlockingReader(subject, None, 1)
+    subject.on_next(1)
+    assert reader.read() == 1
+
+    class CollectsInTheMidst(Ring[int]):
+        def put(self, value: int) -> None:
+            reader.close()
+
+    reader._ring = CollectsInTheMidst()
+    finished = in_thread(lambda: subject.on_next(2))
+    join(finished)
+    assert reader.read() is Signal.END
+    assert subject.n_observers == 0

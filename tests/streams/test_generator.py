@@ -8,6 +8,7 @@ from reactivex import operators as ops
 
 from tests.streams.conftest import PATIENCE, finished, in_thread, join, run_together, subject_of
 from workqueue.streams import to_generator
+from workqueue.streams.bell import Bell
 
 
 def test_it_subscribes_at_the_first_next_and_not_before() -> None:
@@ -89,17 +90,17 @@ def test_a_heartbeat_repeats_the_latest_value() -> None:
 def test_there_is_no_heartbeat_before_the_first_value() -> None:
     n_waits = 0
 
-    class EndsAtTheFifthWait(threading.Condition):
-        def wait(self, timeout: float | None = None) -> bool:
+    class EndsAtTheFifthWait(Bell):
+        def wait(self, seconds: float | None) -> bool:
             nonlocal n_waits
             n_waits += 1
             if n_waits == 5:
                 subject.on_completed()
-            return super().wait(timeout)
+            return super().wait(seconds)
 
     subject = subject_of()
     generator = to_generator(subject, heartbeat=0.001)
-    generator.gi_frame.f_locals["reader"]._changed = EndsAtTheFifthWait()
+    generator.gi_frame.f_locals["reader"]._bell = EndsAtTheFifthWait()
     assert list(generator) == []
     assert n_waits == 5
 
@@ -181,7 +182,7 @@ def test_garbage_collected_in_the_middle_of_an_event_it_unsubscribes() -> None:
         cycle.append(cycle)
         next(cycle[0])  # type: ignore[call-overload]
         del cycle
-        with subject.lock, reader._changed:
+        with subject.lock, reader._lock:
             gc.collect()
     finally:
         gc.enable()

@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import SerialDisposable
 
-from workqueue.streams.mailbox import Mailbox, Ring, Signal
+from workqueue.streams.bell import Bell, give_way
+from workqueue.streams.mailbox import EMPTY, END, Mailbox, Ring, Signal
 
 T = TypeVar("T")
 
@@ -28,8 +29,9 @@ class BlockingReader(Generic[T]):
     def __init__(self, source: Observable[T], heartbeat: float | None, buffer: int) -> None:
         self._source = source
         self._heartbeat = heartbeat
-        # Guards the ring. Its lock is reentrant: a garbage collection in a guarded line may close another reader.
-        self._changed = threading.Condition()
+        self._bell = Bell()
+        # Guards the ring. Reentrant: a garbage collection in a guarded line may close a reader, even this one.
+        self._lock = threading.RLock()
         self._ring: Ring[T] = Ring()
         self._mailbox = Mailbox(self._ring, buffer)
         # Takes the subscription whenever it comes; disposed before, it disposes what comes.
@@ -49,34 +51,47 @@ class BlockingReader(Generic[T]):
         if not self._is_subscribed:
             self._is_subscribed = True
             self._subscription.disposable = self._subscribe()
-        while True:
-            with self._changed:
-                has_news = self._changed.wait_for(lambda: self._mailbox.has_news, self._heartbeat)
-                item = self._mailbox.take() if has_news else self._mailbox.latest()
-                error = self._ring.error
-                if self._is_closed:
-                    return Signal.END
-            if item is Signal.END and error is not None:
-                raise error
-            if item is not Signal.EMPTY:
-                return item
+        item = self._take()
+        while item is EMPTY:
+            was_rung = self._bell.wait(self._heartbeat)
+            item = self._take()
+            if item is EMPTY and not was_rung:
+                # Only now: news may have come since the time-out, and are not to be told twice or out of order.
+                item = self._latest()
+        return item
 
     def close(self) -> None:
         """Unsubscribe, and end a `read` that waits. Idempotent."""
         self._subscription.dispose()
         self._is_closed = True
-        self._end(None)
+        self._bell.ring()
 
     def _subscribe(self) -> abc.DisposableBase:
-        return self._source.subscribe(self._put, self._end, lambda: self._end(None))
+        return self._source.subscribe(self._put, self._end, self._end)
+
+    def _take(self) -> T | Signal:
+        if self._is_closed:
+            return END
+        with self._lock:
+            item = self._mailbox.take()
+        if item is END and self._ring.error is not None:
+            raise self._ring.error
+        return item
+
+    def _latest(self) -> T | Signal:
+        with self._lock:
+            return self._mailbox.latest()
 
     def _put(self, value: T) -> None:
-        with self._changed:
+        with self._lock:
             self._ring.put(value)
-            self._changed.notify()
+        self._wake()
 
-    def _end(self, error: Exception | None) -> None:
-        with self._changed:
-            if not self._ring.ended:
-                self._ring.end(error)
-            self._changed.notify()
+    def _end(self, error: Exception | None = None) -> None:
+        with self._lock:
+            self._ring.end(error)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._bell.ring():
+            give_way()
