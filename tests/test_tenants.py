@@ -1,12 +1,13 @@
 """Tenants take turns, with real programs."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ensure
-from workqueue import State, WorkQueue
+from workqueue import Progress, State, WorkQueue
 from workqueue.testing import ManualEngine, ScriptedProgram, output, wait
 
 MakeQueue = Callable[..., WorkQueue]
@@ -55,6 +56,26 @@ def test_a_job_whose_tenant_is_busy_can_be_cancelled_and_those_behind_it_run(
     assert second.wait(0).returncode == -998
     program.release("gate", times=2)
     assert [first.wait(10).returncode, third.wait(10).returncode] == [0, 0]
+
+
+def test_who_is_overtaken_by_another_tenant_is_told(make_queue: MakeQueue, program: ScriptedProgram) -> None:
+    queue = make_queue(program.path, max_running=1, tenant=lambda params: params[0])
+    *_, last = [ensure(queue, "many", str(i)) for i in range(3)]
+    program.wait_reached("gate")
+    watched: list[int] = []
+    overtaken = threading.Event()
+
+    def note(progress: Progress) -> None:
+        watched.append(progress.n_ahead_in_queue)
+        if progress.n_ahead_in_queue == 3:
+            overtaken.set()
+
+    last.progress.subscribe(note)
+    ensure(queue, "one", "0")
+    assert overtaken.wait(10)
+    assert watched == [2, 3]
+    program.release("gate", times=4)
+    assert last.wait(10).returncode == 0
 
 
 @pytest.mark.parametrize("limit", [0, -1])

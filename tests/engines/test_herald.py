@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
 
+from tests.conftest import ensure, write_program
 from tests.program.ordeal import wait_for
 from workqueue import Job, Progress, WorkQueue
 from workqueue.engines import herald
@@ -119,21 +121,59 @@ def test_watching_a_job_that_runs_means_no_thread(queue: WorkQueue, engine: Manu
     assert heralds() == []
 
 
-def test_one_thread_serves_all_who_watch(queue: WorkQueue) -> None:
-    for job in jobs_of(queue, 20):
+def test_one_thread_serves_all_who_watch(queue: WorkQueue, engine: ManualEngine) -> None:
+    jobs = jobs_of(queue, 20)
+    for job in jobs:
         job.progress.subscribe(lambda _: None)
+    assert heralds() == []
+    engine.fail(jobs[0])
     assert len(heralds()) == 1
     queue.close()
     join_heralds()
 
 
-def test_the_thread_goes_once_those_who_watched_have_gone(queue: WorkQueue, engine: ManualEngine) -> None:
-    jobs = jobs_of(queue, 2)
-    jobs[1].progress.subscribe(lambda _: None).dispose()
-    assert len(heralds()) == 1
-    engine.start(jobs[0])
+def test_a_job_that_is_watched_from_the_start_and_begins_at_once_needs_no_thread(
+    make_queue: MakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+    monkeypatch.setattr(herald.Herald, "_start", started.append)
+    queue = make_queue(write_program(tmp_path / "program", 'echo built >"$output"'))
+    for i in range(5):
+        job = ensure(queue, str(i))
+        job.progress.subscribe(lambda _: None)
+        assert job.wait(10).returncode == 0
+    assert started == []
+
+
+def test_without_a_thread_to_spare_the_next_move_tries_again(
+    queue: WorkQueue, engine: ManualEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    jobs = jobs_of(queue, 3)
+    jobs[2].progress.subscribe(lambda _: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        engine.fail(jobs[0])
+    assert "there is no thread for it" in caplog.text
+    assert heralds() == []
+    engine.fail(jobs[1])
+    wait_for(jobs[2], lambda progress: progress.n_ahead_in_queue == 0)
+    engine.fail(jobs[2])
     join_heralds()
-    jobs[1].progress.subscribe(lambda _: None)
+
+
+def test_the_thread_goes_once_those_who_watched_have_gone(queue: WorkQueue, engine: ManualEngine) -> None:
+    jobs = jobs_of(queue, 4)
+    watching = jobs[3].progress.subscribe(lambda _: None)
+    engine.fail(jobs[0])
+    assert len(heralds()) == 1
+    watching.dispose()
+    engine.fail(jobs[1])
+    join_heralds()
+    jobs[3].progress.subscribe(lambda _: None)
+    engine.fail(jobs[2])
     assert len(heralds()) == 1
 
 

@@ -66,10 +66,12 @@ def test_every_place_and_every_start_is_what_one_would_count(
     line, naive = LineUp(limit), Naive(limit)
     for step, which, tenant, key in steps:
         here = [task[4] for task in naive.waiting + naive.running]
+        before = {task[4]: line.n_ahead(task[4]) for task in naive.waiting}
+        comes: Place | None = None
         if step == "enter":
-            naive.enter(key, tenant, line.enter(key, tenant))
+            naive.enter(key, tenant, comes := line.enter(key, tenant))
         elif step == "take":
-            expected = naive.next()
+            comes = expected = naive.next()
             assert line.take() == expected
             if expected is not None:
                 naive.start(expected)
@@ -80,6 +82,9 @@ def test_every_place_and_every_start_is_what_one_would_count(
         elif step == "leave" and here:
             line.leave(here[which % len(here)])
             naive.leave(here[which % len(here)])
+        if comes is not None:
+            after = {place: line.n_ahead(place) for place in before.keys() - {comes}}
+            assert line.moved_others(comes) == any(after[place] != before[place] for place in after)
         n_running = len(naive.running)
         assert [line.n_ahead(task[4]) for task in naive.waiting] == [n_running + i for i in range(len(naive.waiting))]
         assert {line.n_ahead(task[4]) for task in naive.running} <= {0}

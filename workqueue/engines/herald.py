@@ -1,11 +1,13 @@
 """4 herald: the line moved -> the watched jobs that wait are told their new places.
 
-A thread of its own, there only while somebody watches a job that waits, asleep while nothing moves. The first move is
-told at once, with what follows from it; the moves within GAP_SECONDS after that are told together. So 1,000 jobs with a
+A thread of its own, from the first move that concerns somebody who watches a job that waits until nobody does, asleep
+while nothing moves. A job that begins at once and is watched from the start costs no thread. The first move is told at
+once, with what follows from it; the moves within GAP_SECONDS after that are told together. So 1,000 jobs with a
 client each, and a line that moves a thousand times a second, cost ten rounds a second, not a million events; and when
 a round is work for long, fewer.
 """
 
+import logging
 import threading
 import time
 from typing import Final
@@ -23,6 +25,8 @@ SETTLE_SECONDS: Final = 0.01
 #: How many times as long as a round took until the next: the programs must not wait while clients are told.
 REST: Final = 3
 
+logger = logging.getLogger("workqueue")
+
 
 class Herald:
     """Tells places. `watch` and `moved` are callable from any thread and return at once."""
@@ -39,18 +43,34 @@ class Herald:
             return
         with self._changed:
             self._watched.add(job)
-            if self._thread is None:
-                # A daemon: what it tells is of no use to an interpreter that ends.
-                thread = threading.Thread(target=self._run, name="workqueue-herald", daemon=True)
-                thread.start()  # raises when the system has no thread to spare; then the next watcher tries again
-                self._thread = thread
+        # A move before this line is in the place that is told now; one after it finds the job among those watched.
         job.refresh_place()
 
     def moved(self) -> None:
-        """The line moved."""
+        """The line moved; it never raises."""
         with self._changed:
+            if self._thread is None:
+                self._forget_others()
+                if not self._watched:
+                    return
+                self._start()
             self._has_moved = True
             self._changed.notify()
+
+    def _start(self) -> None:
+        # A daemon: what it tells is of no use to an interpreter that ends.
+        thread = threading.Thread(target=self._run, name="workqueue-herald", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no thread to spare, or the interpreter ends; the next move tries again
+            logger.warning("places in the line cannot be told now: there is no thread for it")
+        else:
+            self._thread = thread
+
+    def _forget_others(self) -> None:
+        """Keep in mind those alone who wait and are watched."""
+        # A job is registered as watched before it is added, so who comes now is either seen here or added later.
+        self._watched = {job for job in self._watched if job.n_watchers and job.state is State.PENDING}
 
     def _run(self) -> None:
         while jobs := self._wait_for_move():
@@ -68,8 +88,7 @@ class Herald:
         time.sleep(SETTLE_SECONDS)
         with self._changed:
             self._has_moved = False
-            # A job is registered as watched before it is added, so who comes now is either seen here or added later.
-            self._watched = {job for job in self._watched if job.n_watchers and job.state is State.PENDING}
+            self._forget_others()
             if not self._watched:
                 self._thread = None
             return list(self._watched)

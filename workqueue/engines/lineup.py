@@ -85,6 +85,13 @@ class LineUp:
                     return place
             return None
 
+    def moved_others(self, place: Place) -> bool:
+        """Whether others have one more ahead because this one came, or began: it waits before some, or overtook some."""
+        with self._lock:
+            i = self._index(place)
+            is_waiting = i < len(self._waiting) and self._waiting[i] == place
+            return i + 1 < len(self._waiting) if is_waiting else i > 0
+
     def start(self, place: Place) -> None:
         """Start this one, whether or not it is its turn."""
         with self._lock:

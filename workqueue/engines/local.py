@@ -91,6 +91,7 @@ class LocalEngine:
             self._refuse(run, failed(CLOSED_PENDING))
         else:
             self._lend(token, run)
+            self._tell_moved_by(run)
         return Ticket(self, run)
 
     def n_ahead(self, run: LocalRun) -> int:
@@ -164,7 +165,7 @@ class LocalEngine:
             return None if place is None else self._runs[place]
 
     def _perform(self, run: LocalRun) -> None:
-        self._moved()
+        self._tell_moved_by(run)
         outcome: Progress | None = failed("Internal error in workqueue; its log has the details")
         try:
             outcome = run.perform()
@@ -172,6 +173,11 @@ class LocalEngine:
             logger.exception("exception in workqueue", extra={"key": run.key})
         finally:
             self._end(run, outcome)
+
+    def _tell_moved_by(self, run: LocalRun) -> None:
+        # A task that comes last, or begins when it is first, changes nobody's place.
+        if self._line.moved_others(run.place):
+            self._moved()
 
     def _refuse(self, run: LocalRun, outcome: Progress) -> bool:
         """End a task that nobody has begun to run; return whether it was so."""
