@@ -1,9 +1,11 @@
 """Those who watch a job that waits are told its place as the line moves, and nobody else costs anything."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,7 +63,7 @@ def test_moves_that_come_together_are_told_together(
         asleep.set()
         assert awake.wait(10)
 
-    monkeypatch.setattr("workqueue.engines.herald.time.sleep", sleep)
+    monkeypatch.setattr(herald, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     jobs = jobs_of(queue, 101)
     seen: list[int] = []
     jobs[100].progress.subscribe(lambda progress: seen.append(progress.n_ahead_in_queue))
@@ -205,7 +207,7 @@ def test_a_herald_that_looks_before_the_end_is_reported_looks_again_after_it(
         if seconds != herald.SETTLE_SECONDS:
             looked.set()
 
-    monkeypatch.setattr("workqueue.engines.herald.time.sleep", sleep)
+    monkeypatch.setattr(herald, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     job.progress.subscribe(lambda _: None)
     engine._moved()
     assert looked.wait(10)

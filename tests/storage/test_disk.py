@@ -594,6 +594,7 @@ def test_what_cannot_be_removed_is_logged_and_the_result_stands(
     queue = make_queue(program.path)
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", refuse(errno.EBUSY)(shutil.rmtree))
+        patch.setattr(Path, "rmdir", refuse(errno.EBUSY)(Path.rmdir))
         mend_and_run(queue, "a")
     assert [record.getMessage().partition("/")[0] for record in caplog.records] == ["cannot remove "]
     DiskStorage(queue.storage_dir).sweep()

@@ -86,7 +86,7 @@ class LineUp:
             return None
 
     def moved_others(self, place: Place) -> bool:
-        """Whether others have one more ahead because this one came, or began: it waits before some, or overtook some."""
+        """Whether others have one more ahead since this one came, or began: it comes before some, or overtook some."""
         with self._lock:
             i = self._index(place)
             is_waiting = i < len(self._waiting) and self._waiting[i] == place

@@ -7,6 +7,7 @@ of a core for fifty idle readers, where this takes a thousandth.
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import select
 import struct
@@ -17,11 +18,13 @@ from workqueue.descriptors import close_own, open_own, open_own_pipe
 
 _IN_MODIFY: Final = 0x2
 _IN_CLOSE_WRITE: Final = 0x8
-_IN_CREATE: Final = 0x100
 _IN_MOVED_TO: Final = 0x80
+_IN_CREATE: Final = 0x100
 _IN_Q_OVERFLOW: Final = 0x4000
+_IN_IGNORED: Final = 0x8000
 
-_MASK: Final = _IN_MODIFY | _IN_CLOSE_WRITE | _IN_CREATE | _IN_MOVED_TO
+_COMES: Final = _IN_CREATE | _IN_MOVED_TO
+_CHANGES: Final = _IN_MODIFY | _IN_CLOSE_WRITE
 
 _HEAD: Final = struct.Struct("iIII")
 _READ_BYTES: Final = 64 * 1024
@@ -34,24 +37,31 @@ SAFETY_SECONDS: Final = 1.0
 
 
 class Change(NamedTuple):
-    """One change of one file."""
+    """One thing that has happened to what is watched."""
 
-    directory: int
-    """The number that `Changes.watch` gave; LOST: look at everything."""
+    number: int
+    """The one that `Changes` gave to what is watched; LOST: look at everything."""
 
     name: str
-    """The file."""
+    """Of a file that has come, in a directory that is watched; else empty."""
 
-    is_closed: bool
-    """Whether somebody who wrote to it has closed it."""
+    is_closed: bool = False
+    """Whether somebody who wrote to the file has closed it."""
+
+    is_over: bool = False
+    """Whether it is not watched any more, since it is gone or nobody wanted it to be; its number is nobody's."""
 
 
-#: The number of no directory.
+#: The number of nothing.
 LOST: Final = -1
 
 
 class Changes:
-    """What changes in some directories. Used by one thread, but for `wake`."""
+    """What happens in some directories, and to some files. Used by one thread, but for `wake` and what watches.
+
+    A directory tells only which files come. To be told of what is written to any of them would wake this process for
+    each line of its own journals, to look and find that nobody follows them: a fifth of what a short job takes.
+    """
 
     def __init__(self) -> None:
         self._poll = select.poll()
@@ -67,12 +77,28 @@ class Changes:
         """How often to look at everything, whatever is told."""
         return SAFETY_SECONDS if self._can_watch else POLL_SECONDS
 
-    def watch(self, directory: Path) -> int:
-        """Tell of this directory too; return its number, LOST when it can only be looked at."""
+    def watch_directory(self, directory: Path) -> int:
+        """Tell of files that come; return its number, LOST when it can only be looked at."""
+        return self._watch(os.fsencode(directory), _COMES)
+
+    def watch_file(self, directory: Path, name: str) -> int:
+        """Tell of what is written to this file; return its number, the same as before for one that is watched.
+
+        LOST when there is none, or it can only be looked at.
+        """
+        return self._watch(os.fsencode(f"{directory}/{name}"), _CHANGES)
+
+    def unwatch(self, number: int) -> None:
+        """Tell no more of what has this number; the last of it is that it is over."""
+        if self._inotify is not None:
+            _libc().inotify_rm_watch(self._inotify, number)
+
+    def _watch(self, path: bytes, mask: int) -> int:
         if self._inotify is None:
             return LOST
-        number = int(_libc().inotify_add_watch(self._inotify, os.fsencode(directory), _MASK))
-        self._can_watch = self._can_watch and number != LOST
+        number = int(_libc().inotify_add_watch(self._inotify, path, mask))
+        if number == LOST and ctypes.get_errno() != errno.ENOENT:
+            self._can_watch = False  # there are no more to have; some 8,000 a user at least
         return number
 
     def wait(self, seconds: float | None) -> list[Change]:
@@ -80,7 +106,7 @@ class Changes:
         changes: list[Change] = []
         for fd, _ in self._poll.poll(None if seconds is None else max(0.0, seconds) * 1000):
             data = os.read(fd, _READ_BYTES)
-            changes += _parse(data) if fd == self._inotify else [Change(LOST, "", False)]
+            changes += _parse(data) if fd == self._inotify else [Change(LOST, "")]
         return changes
 
     def wake(self) -> None:
@@ -95,6 +121,7 @@ class Changes:
                 close_own(fd)
 
 
+@functools.cache
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
@@ -123,10 +150,10 @@ def _parse(data: bytes) -> list[Change]:
     changes = []
     offset = 0
     while offset < len(data):
-        directory, mask, _, length = _HEAD.unpack_from(data, offset)
+        number, mask, _, length = _HEAD.unpack_from(data, offset)
         offset += _HEAD.size
         name = os.fsdecode(data[offset : offset + length].rstrip(b"\0"))
         offset += length
-        directory = LOST if mask & _IN_Q_OVERFLOW else directory
-        changes.append(Change(directory, name, bool(mask & _IN_CLOSE_WRITE)))
+        number = LOST if mask & _IN_Q_OVERFLOW else number
+        changes.append(Change(number, name, bool(mask & _IN_CLOSE_WRITE), bool(mask & _IN_IGNORED)))
     return changes

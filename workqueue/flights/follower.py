@@ -28,10 +28,13 @@ Look = Callable[[], None]
 """Looks at one file; called by the following thread alone."""
 
 
+File = tuple[Path, str]
+"""A file's directory, and its name in it; of the directory itself the name is empty."""
+
+
 class _Soon(NamedTuple):
     at: float
-    directory: Path
-    name: str
+    file: File
 
 
 class Follower:
@@ -41,8 +44,10 @@ class Follower:
         self._lock = threading.Lock()  # guards all below
         self._looks: dict[Path, dict[str, list[Look]]] = {}
         self._n_open: Counter[Path] = Counter()
-        self._numbers: dict[int, Path] = {}
-        self._always: set[tuple[Path, str]] = set()
+        self._always: set[File] = set()
+        # What the kernel tells of: as it names it, and as we do. Of the files those alone that are followed, and exist.
+        self._watched: dict[int, File] = {}
+        self._numbers: dict[File, int] = {}
         self._changes: Changes | None = None
         self._thread: threading.Thread | None = None
 
@@ -57,7 +62,7 @@ class Follower:
                 if self._changes is None:
                     self._changes = self._begin()
                 self._looks[directory] = {}
-                self._numbers[self._changes.watch(directory)] = directory
+                self._note((directory, ""), self._changes.watch_directory(directory))
             self._n_open[directory] += 1
 
     def close(self, directory: Path) -> None:
@@ -67,10 +72,11 @@ class Follower:
             if self._n_open[directory] > 0:
                 return
             del self._looks[directory], self._n_open[directory]
+            for file in [file for file in self._numbers if file[0] == directory]:
+                self._unwatch(file)
             if not self._looks and self._changes is not None:
                 self._changes.wake()
                 self._changes = None
-                self._numbers.clear()
 
     def follow(self, directory: Path, name: str, look: Look, *, always: bool = False) -> None:
         """Call `look` when this file changes, and now and then when it exists.
@@ -87,6 +93,7 @@ class Follower:
             if always:
                 self._always.add((directory, name))
             changes = self._changes
+            self._watch((directory, name))
         if (always or was_idle) and changes is not None:
             changes.wake()
 
@@ -112,6 +119,26 @@ class Follower:
             else:
                 looks.pop(name, None)
                 self._always.discard((directory, name))
+                self._unwatch((directory, name))
+
+    def _watch(self, file: File) -> None:
+        """Have the kernel tell of a file that is followed, if it is there; or of that which has its name by now.
+
+        With the lock held, that nobody is told of a number which is not noted yet. It is one call to the kernel.
+        """
+        if self._changes is not None:
+            self._note(file, self._changes.watch_file(*file))
+
+    def _unwatch(self, file: File) -> None:
+        """With the lock held, too."""
+        number = self._numbers.pop(file, None)
+        if number is not None and self._watched.pop(number, None) is not None and self._changes is not None:
+            self._changes.unwatch(number)
+
+    def _note(self, file: File, number: int) -> None:
+        if number != LOST:
+            self._watched[number] = file
+            self._numbers[file] = number
 
     def _begin(self) -> Changes:
         changes = Changes()
@@ -131,7 +158,7 @@ class Follower:
             while self._is_wanted(changes):
                 told = changes.wait(self._seconds(soon, next_look))
                 now = time.monotonic()
-                if now >= next_look or any(change.directory == LOST for change in told):
+                if now >= next_look or any(change.number == LOST for change in told):
                     next_look = now + changes.look_seconds
                     self._look_at_all()
                 soon = self._look_at_changed(told, soon, now)
@@ -151,48 +178,68 @@ class Follower:
 
     def _look_at_changed(self, told: list[Change], soon: list["_Soon"], now: float) -> list["_Soon"]:
         """Look at what has changed, and at what is due; return what is due later."""
-        with self._lock:
-            numbers = dict(self._numbers)
-        changed: dict[tuple[Path, str], bool] = {}
-        for change in told:
-            if (directory := numbers.get(change.directory)) is not None:
-                name = (directory, change.name)
-                changed[name] = changed.get(name, False) or change.is_closed
-        due = {(entry.directory, entry.name) for entry in soon if entry.at <= now}
-        for directory, file in {*changed, *due}:
-            self._look(directory, file)
+        changed = self._changed(told)
+        due = {entry.file for entry in soon if entry.at <= now}
+        for file in {*changed, *due}:
+            self._look(file)
         later = [entry for entry in soon if entry.at > now]
-        for (directory, file), is_closed in changed.items():
-            if is_closed and self._find(directory, file):
-                later += [_Soon(now + seconds, directory, file) for seconds in _LOOKS_AFTER_CLOSE]
+        for file, is_closed in changed.items():
+            if is_closed and self._find(file):
+                later += [_Soon(now + seconds, file) for seconds in _LOOKS_AFTER_CLOSE]
         return later
 
-    def _look_always(self) -> None:
+    def _changed(self, told: list[Change]) -> dict[File, bool]:
+        """The files that are followed and of which there is news; and whether they were closed."""
+        changed: dict[File, bool] = {}
         with self._lock:
-            always = list(self._always)
-        for directory, name in always:
-            self._look(directory, name)
+            for change in told:
+                directory, name = self._watched.get(change.number, (None, ""))
+                if directory is None:
+                    continue
+                if change.is_over:
+                    self._forget(change.number)
+                    continue
+                file = (directory, name or change.name)
+                if file[1] not in self._looks.get(directory, {}):
+                    continue
+                if not name:  # it has come; to be watched before it is looked at, so that nothing falls in between
+                    self._watch(file)
+                changed[file] = changed.get(file, False) or change.is_closed
+        return changed
+
+    def _forget(self, number: int) -> None:
+        file = self._watched.pop(number)
+        if self._numbers.get(file) == number:  # not that of another, which has taken its name
+            del self._numbers[file]
 
     def _look_at_all(self) -> None:
-        self._look_always()
         with self._lock:
+            always = list(self._always)
             directories = [directory for directory, looks in self._looks.items() if looks]
-            always = set(self._always)
+        for file in always:
+            self._watch_and_look(file)
         for directory in directories:
             try:
                 names = [path.name for path in directory.iterdir()]
             except OSError:
                 continue
-            for name in names:
-                if (directory, name) not in always:
-                    self._look(directory, name)
+            for file in {(directory, name) for name in names}.difference(always):
+                self._watch_and_look(file)
 
-    def _find(self, directory: Path, name: str) -> list[Look]:
+    def _watch_and_look(self, file: File) -> None:
+        with self._lock:
+            if file[1] not in self._looks.get(file[0], {}):
+                return
+            self._watch(file)
+        self._look(file)
+
+    def _find(self, file: File) -> list[Look]:
+        directory, name = file
         with self._lock:
             return list(self._looks.get(directory, {}).get(name, ()))
 
-    def _look(self, directory: Path, name: str) -> None:
-        for look in self._find(directory, name):
+    def _look(self, file: File) -> None:
+        for look in self._find(file):
             try:
                 look()
             except Exception:

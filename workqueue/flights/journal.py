@@ -57,11 +57,14 @@ class Journals:
         Raises:
             StorageError: there can be no such file.
         """
-        self.prepare()  # somebody may have cleaned up too well
         path = self.directory / key
         try:
             while True:
-                fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
+                try:
+                    fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
+                except FileNotFoundError:  # somebody has cleaned up too well
+                    self.prepare()
+                    continue
                 try:
                     is_locked = _try_hard(fd)
                     is_file = is_file_of(fd, path)

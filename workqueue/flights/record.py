@@ -5,6 +5,7 @@ A line begins with a line break too: one that a full disk cut short then spoils 
 
 import json
 from enum import Enum
+from typing import Final
 
 from workqueue.progress import Progress
 
@@ -21,11 +22,14 @@ class Mark(Enum):
 
 Record = Progress | Mark
 
+# `json.dumps` makes a new one for each call that has options.
+_JSON: Final = json.JSONEncoder(separators=(",", ":"))
+
 
 def encode(record: Record) -> bytes:
     """The line."""
     content = record.value if isinstance(record, Mark) else list(record)
-    return b"\n" + json.dumps(content, separators=(",", ":")).encode() + b"\n"
+    return b"\n" + _JSON.encode(content).encode() + b"\n"
 
 
 def decode(lines: list[bytes]) -> list[Record]:

@@ -195,8 +195,8 @@ def _socket_pair() -> tuple[int, int]:
 
 
 def _send(fd: int, data: bytes, descriptors: list[int]) -> None:
-    # A socket object of our own, over the same descriptor: this only lends it.
-    lent = socket.socket(fileno=fd)
+    # A socket object of our own, over the same descriptor: this only lends it. Told what it is, it need not ask.
+    lent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=fd)
     try:
         socket.send_fds(lent, [data], descriptors, getattr(socket, "MSG_NOSIGNAL", 0))
     finally:

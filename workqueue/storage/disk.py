@@ -179,7 +179,7 @@ def make_output(directory: Path) -> Path:
     """
     output = directory / "out"
     try:
-        output.touch(mode=0o600)
+        output.touch(mode=0o600, exist_ok=False)
     except OSError as err:
         raise StorageError(f"Cannot make the output file in {directory}: {reason_of(err)}") from err
     return output

@@ -38,17 +38,18 @@ class Runs:
         Raises:
             StorageError: on entering, when there can be no such place; the text says what to mend.
         """
-        self.sweep(f"{key}.*")
+        self.sweep(f"{key}.")
         with _private_directory(self._directory, key) as directory:
             yield directory
 
-    def sweep(self, pattern: str = "*") -> None:
-        """Remove the directories of dead runs whose names match; it never raises."""
+    def sweep(self, prefix: str = "") -> None:
+        """Remove the directories of dead runs whose names begin so; it never raises."""
         try:
-            directories = list(self._directory.glob(pattern))
-        except OSError:  # the storage is out of reach, or its name too long; the run will say so
+            # Not `glob`, which compiles a pattern for each key: a quarter of a millisecond for each run.
+            names = os.listdir(self._directory)  # noqa: PTH208 - names are all that is wanted
+        except OSError:  # there is none yet, or the storage is out of reach; then the run will say so
             return
-        for directory in directories:
+        for directory in [self._directory / name for name in names if name.startswith(prefix)]:
             with contextlib.suppress(OSError), _locked(directory):
                 logger.info("removing %s, which a dead run left behind", directory.name)
                 _remove(directory)
@@ -56,14 +57,13 @@ class Runs:
 
 @contextlib.contextmanager
 def _private_directory(parent: Path, key: str) -> Iterator[Path]:
-    try:
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as err:
-        raise StorageError(f"Cannot make the directory {parent}: {reason_of(err)}") from err
     while True:
         directory = parent / f"{key}.{secrets.token_hex(8)}"
         try:
             directory.mkdir(mode=0o700)
+        except (FileNotFoundError, NotADirectoryError):
+            _make(parent)
+            continue
         except OSError as err:
             raise StorageError(f"Cannot make a private directory for the run in {parent}: {reason_of(err)}") from err
         with contextlib.ExitStack() as stack:
@@ -82,6 +82,13 @@ def _private_directory(parent: Path, key: str) -> Iterator[Path]:
             finally:
                 _remove(directory)
             return
+
+
+def _make(parent: Path) -> None:
+    try:
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as err:
+        raise StorageError(f"Cannot make the directory {parent}: {reason_of(err)}") from err
 
 
 @contextlib.contextmanager
@@ -114,6 +121,10 @@ def _locked(directory: Path, *, must_lock: bool = True) -> Iterator[None]:
 
 def _remove(directory: Path) -> None:
     """Remove a run's directory, also one whose program took its permissions away; log what cannot be removed."""
+    # Most runs leave it empty, and to find that out by walking it takes ten times as long.
+    with contextlib.suppress(OSError):
+        directory.rmdir()
+        return
     try:
         shutil.rmtree(directory)
         return
