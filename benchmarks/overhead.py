@@ -220,8 +220,11 @@ def growth(program: Program, directory: Path) -> dict[str, list[tuple[float, flo
         for n, n_bursts in N_GROWING.items():
             if i < n_bursts:
                 bursts[n].append(burst(sys.executable, program, directory, n))
-    pool, ours = ([(n, median(seconds[i] for seconds in bursts[n])) for n in N_GROWING] for i in range(2))
-    return {OURS: ours, POOL: pool}
+    curves: dict[str, list[tuple[float, float]]] = {OURS: [], POOL: []}
+    for n, seconds in bursts.items():
+        for who, taken in zip((POOL, OURS), zip(*seconds, strict=True), strict=True):
+            curves[who].append((n, median(taken)))
+    return curves
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ heartbeat and no end.
 
 import asyncio
 import queue
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from typing import TypeVar
 
 from reactivex import Observable
@@ -19,7 +19,11 @@ T = TypeVar("T")
 async def read(source: Observable[T]) -> AsyncIterator[T]:
     loop = asyncio.get_running_loop()
     values: asyncio.Queue[T] = asyncio.Queue()
-    subscription = source.subscribe(lambda value: loop.call_soon_threadsafe(values.put_nowait, value))
+
+    def put(value: T) -> None:
+        loop.call_soon_threadsafe(values.put_nowait, value)
+
+    subscription = source.subscribe(put)
     try:
         while True:
             yield await values.get()
@@ -27,7 +31,7 @@ async def read(source: Observable[T]) -> AsyncIterator[T]:
         subscription.dispose()
 
 
-def generate(source: Observable[T]) -> Iterator[T]:
+def generate(source: Observable[T]) -> Generator[T, None, None]:
     values: queue.SimpleQueue[T] = queue.SimpleQueue()
     subscription = source.subscribe(values.put)
     try:
