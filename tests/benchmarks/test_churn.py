@@ -77,3 +77,25 @@ def test_growth_is_told_of_ours_and_of_all_clients_together() -> None:
     leaving, history = churn.plots(found)
     assert leaving.curves[OURS] == [(n, n * n / 1e3) for n in LEAVING.sizes]
     assert history.curves[STOCK] == [(n, n) for n in HISTORY.sizes]
+
+
+def test_ours_is_measured_by_turns_where_sizes_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def call(python: str, function: object, *arguments: object) -> float:
+        calls.append(arguments)
+        return float(len(calls))
+
+    monkeypatch.setattr(churn, "called", call)
+    found = churn.figures_of(LEAVING._replace(sizes=(1, 2)))
+    assert calls == [(OURS, 1), (OURS, 2), (STOCK, 1), (STOCK, 2), (OURS, 1), (OURS, 2), (OURS, 1), (OURS, 2)]
+    assert [figures[OURS] for figures in found.values()] == [5, 6]
+
+
+def test_the_table_has_a_dash_for_who_cannot_do_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(churn, "called", lambda python, function, *arguments: 1.0)
+    monkeypatch.setattr(churn, "python_of", lambda peer: peer)
+    rows = {what: cells for what, *cells in churn.measure().rows}
+    assert rows["an observer comes and goes beside 10,000, CPU us"] == [1, 1, None, None]
+    assert rows["a job's client comes and goes beside 0, CPU us"] == [1, None, None, 1]
+    assert rows["1,000 asyncio clients are cancelled, ms"] == [1, 1, 1, None]
