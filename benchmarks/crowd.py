@@ -97,13 +97,18 @@ def watch(line: Line, kind: str) -> Places:
 
 
 def _watch_in_threads(line: Line, places: Places) -> None:
+    all_there = threading.Event()
+
     def client(i: int, job: Any) -> None:
+        all_there.wait()
         for progress in line.queue.report_job_progress_until_completed(job):
             places.tell(i, progress.n_ahead_in_queue)
 
+    # They begin together: the predecessor's, once they look, leave hardly any time in which others could start.
     # Daemons: the predecessor's would wait for jobs that never run.
     for i, job in enumerate(line.jobs, 1):
         threading.Thread(target=client, args=(i, job), daemon=True).start()
+    all_there.set()
 
 
 def _watch_in_tasks(line: Line, places: Places) -> None:

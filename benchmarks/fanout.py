@@ -11,19 +11,19 @@ clients look four times a second.
 
 import asyncio
 import itertools
-import queue
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
-from reactivex import Observable
 from reactivex.subject import ReplaySubject, Subject
 
+from benchmarks import stock
 from benchmarks.answer import OURS, Answer, Cell, Plot, Target, run
 from benchmarks.broadcast import Broadcast
 from benchmarks.clock import median
 from benchmarks.peers import called
+from benchmarks.stock import STOCK
 from workqueue.streams import ProgressSubject, to_async_iter, to_generator
 
 N_TASKS = (100, 1_000, 10_000)
@@ -36,7 +36,6 @@ N_EVENTS = 7
 #: Between two events, so that all wait again.
 REST_SECONDS = 0.05
 
-STOCK = "stock ReplaySubject"
 BROADCAST = "hand-written broadcast"
 
 Figures = dict[str, list[float]]
@@ -121,33 +120,22 @@ async def _to_tasks(way: str, n: int) -> Figures:
 def _async_ways() -> dict[str, tuple[Callable[[], AsyncIterator[int]], Callable[[int], None]]]:
     """Way -> how a client reads, and how a thread publishes; the first event is there already."""
     ours: ProgressSubject[int] = ProgressSubject()
-    stock: ReplaySubject[int] = ReplaySubject(1)
+    theirs: ReplaySubject[int] = ReplaySubject(1)
     broadcast = Broadcast(-1)
     ours.on_next(-1)
-    stock.on_next(-1)
+    theirs.on_next(-1)
     return {
         OURS: (lambda: to_async_iter(ours), ours.on_next),
-        STOCK: (lambda: _read_stock(stock), stock.on_next),
+        STOCK: (lambda: stock.read(theirs), theirs.on_next),
         BROADCAST: (broadcast.read, broadcast.publish),
     }
-
-
-async def _read_stock(source: Observable[int]) -> AsyncIterator[int]:
-    loop = asyncio.get_running_loop()
-    values: asyncio.Queue[int] = asyncio.Queue()
-    subscription = source.subscribe(lambda value: loop.call_soon_threadsafe(values.put_nowait, value))
-    try:
-        while True:
-            yield await values.get()
-    finally:
-        subscription.dispose()
 
 
 def to_threads(way: str, n: int) -> Figures:
     """In a process of its own: the events to n threads."""
     source: ReplaySubject[int] = ProgressSubject() if way == OURS else ReplaySubject(1)
     source.on_next(-1)
-    read = to_generator if way == OURS else _generate_stock
+    read = to_generator if way == OURS else stock.generate
     crowd = Crowd(n)
 
     def client() -> None:
@@ -164,16 +152,6 @@ def to_threads(way: str, n: int) -> Figures:
     for thread in threads:
         thread.join()
     return figures
-
-
-def _generate_stock(source: Observable[int]) -> Iterator[int]:
-    values: queue.SimpleQueue[int] = queue.SimpleQueue()
-    subscription = source.subscribe(values.put)
-    try:
-        while True:
-            yield values.get()
-    finally:
-        subscription.dispose()
 
 
 def to_observers(way: str, n: int) -> Figures:

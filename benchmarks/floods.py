@@ -1,7 +1,8 @@
 """What does a program cost that prints as fast as it can: a million lines, a line without end, endless stderr?
 
 The program is a shell that runs ``cat`` or ``head``; the time is from the request to the end of the job, the memory
-that of a fresh process, at its peak (VmHWM). Run it with ``python -m benchmarks.floods``; it takes about 30 s.
+that of a fresh process, at its peak (VmHWM). Then more and more lines, for how the time grows with them. Run it with
+``python -m benchmarks.floods``; it takes about 45 s.
 """
 
 import inspect
@@ -11,12 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.answer import OURS, Answer, Cell, Target, run
+from benchmarks.answer import OURS, Answer, Cell, Plot, Target, run
 from benchmarks.clock import median, peak_memory_kb
 from benchmarks.peers import NAMES, python_of, told
 
 N_LINES = 1_000_000
 N_ROUNDS = 5
+
+N_GROWING = (250_000, 500_000, 1_000_000, 2_000_000)
+N_ROUNDS_GROWING = 3
+
+#: It takes a second for each million, and more are in the table.
+MOST_OF_ANCESTOR = 500_000
 
 BARE = "a read loop"
 ANCESTOR = NAMES["ancestor"]
@@ -112,7 +119,10 @@ def floods(lines: Path) -> list[Flood]:
 def measure() -> Answer:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        costs = dict(costs_of(directory, floods(write_lines(directory / "lines"))))
+        lines_of = {n: write_lines(directory / f"lines-{n}", n) for n in N_GROWING}
+        costs = dict(costs_of(directory, floods(lines_of[N_LINES])))
+        curves = growth(directory, lines_of)
+    grown = dict(curves[OURS])
     rows: list[list[Cell]] = []
     for (flood, who), cost in costs.items():
         bare = costs[flood, BARE]
@@ -126,12 +136,15 @@ def measure() -> Answer:
         rows,
         [
             Target("1e6 lines over `cat` and a read loop", lines[0].seconds / lines[1].seconds, 2.0),
+            Target("2e6 lines over 1e6: time", grown[2_000_000] / grown[1_000_000], 2.2),
             Target("one line of 100 MB, s", line[0].seconds, 1.0),
             Target("one line of 100 MB, peak of the process, MB", line[0].peak_mb, 40.0),
             Target("200 MB of stderr, peak of the process, MB", stderr[0].peak_mb, 30.0),
         ],
-        notes=[
+        [Plot("Lines printed at once, until the job ends", "lines", "s", curves)],
+        [
             f"Medians of {N_ROUNDS} fresh processes. Grown: above the process after a first small job.",
+            f"In the picture, of {N_ROUNDS_GROWING}; {ANCESTOR} is in it with up to {MOST_OF_ANCESTOR:,} lines.",
             f"{ANCESTOR} takes the square of the length of a line, so it has a tenth of it.",
         ],
     )
@@ -146,6 +159,20 @@ def costs_of(directory: Path, of: list[Flood]) -> Iterator[tuple[tuple[Flood, st
         for who, measured in all_measured.items():
             seconds, before, peak = (median(values) for values in zip(*measured, strict=True))
             yield (flood, who), Cost(seconds, (peak - before) / 1024, peak / 1024)
+
+
+def growth(directory: Path, lines_of: dict[int, Path]) -> dict[str, list[tuple[float, float]]]:
+    """Who -> how many lines, and the seconds that they take; all sizes by turns."""
+    seconds: dict[tuple[str, int], list[float]] = {
+        (who, n): [] for who in (OURS, ANCESTOR, BARE) for n in lines_of if who != ANCESTOR or n <= MOST_OF_ANCESTOR
+    }
+    for _ in range(N_ROUNDS_GROWING):
+        for (who, n), taken in seconds.items():
+            taken.append(measure_once(directory, Flood(f"{n:,} lines", f"cat {lines_of[n]}"), who)[0])
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for (who, n), taken in seconds.items():
+        curves.setdefault(who, []).append((n, median(taken)))
+    return curves
 
 
 def measure_once(directory: Path, flood: Flood, who: str) -> list[float]:
@@ -164,9 +191,9 @@ def write_program(path: Path, command: str) -> Path:
     return path
 
 
-def write_lines(path: Path) -> Path:
+def write_lines(path: Path, n: int) -> Path:
     with path.open("w") as file:
-        file.writelines(f"{i / N_LINES:.6f}\tread line {i} of all\n" for i in range(N_LINES))
+        file.writelines(f"{i / n:.6f}\tread line {i} of all\n" for i in range(n))
     return path
 
 

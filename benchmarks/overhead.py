@@ -1,8 +1,8 @@
 """What does a job cost beyond its program, one after another, and how many go through in a second, two at a time?
 
 The program is trivial: a shell that writes six bytes, or ``cp`` of six bytes, a program without a shell. Our results
-are on disk for good when the job ends (fsync, twice), its journal told other processes, and a warden stood by. Run it
-with ``python -m benchmarks.overhead``; it takes about 30 s.
+are on disk for good when the job ends (fsync, twice), its journal told other processes, and a warden stood by. At the
+end, more and more jobs are asked for at once. Run it with ``python -m benchmarks.overhead``; it takes about a minute.
 """
 
 import json
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.answer import OURS, Answer, Cell, Target, run
+from benchmarks.answer import OURS, Answer, Cell, Plot, Target, run
 from benchmarks.clock import median, percentile
 from benchmarks.peers import NAMES, python_of, told
 
@@ -25,6 +25,9 @@ N_ROUNDS = 4
 N_AT_ONCE = 2
 N_IN_ALL = 500
 N_BURSTS = 3
+
+#: So many jobs, in so many bursts: the larger, the fewer.
+N_GROWING = {250: 3, 500: 3, 1_000: 2, 2_000: 1}
 
 BARE = "subprocess.run"
 POOL = "subprocess.run in a pool"
@@ -139,6 +142,8 @@ def measure() -> Answer:
         shell, copy = programs(Path(name))
         of_shell, of_copy = one_by_one(shell, Path(name)), one_by_one(copy, Path(name))
         rates = at_once(shell, Path(name))
+        curves = growth(shell, Path(name))
+    grown = dict(curves[OURS])
     who = [BARE, POOL, ANCESTOR, OURS, LIMITED]
     first = median(of_shell.first) * 1e3
     return Answer(
@@ -147,11 +152,14 @@ def measure() -> Answer:
         [
             Target("over subprocess.run of sh, fsynced, p50, ms", of_shell.over(OURS), 2.0),
             Target("over subprocess.run of cp, fsynced, p50, ms", of_copy.over(OURS), 2.0),
+            Target("2,000 jobs over 1,000: time", grown[2_000] / grown[1_000], 2.2),
         ],
-        notes=[
+        [Plot(f"Jobs asked for at once, {N_AT_ONCE} run at a time", "jobs", "s in all", curves)],
+        [
             f"One after another: {N_JOBS * N_ROUNDS} jobs each, by turns with the bare program in the same process.",
             f"The first job of a process, which starts the warden, is not among them; it took {first:.0f} ms.",
             f"jobs/s: {N_IN_ALL} jobs of sh, {N_AT_ONCE} at a time, median of {N_BURSTS}.",
+            "In the picture, the larger a burst, the fewer: three to one.",
             f"{ANCESTOR} does not sync its results; its programs have three arguments, so cp cannot be one.",
             f"Results are on the file system of {tempfile.gettempdir()}.",
         ],
@@ -192,12 +200,31 @@ def at_once(program: Program, directory: Path) -> dict[str, float]:
     rates = defaultdict(list)
     for _ in range(N_BURSTS):
         for who, python in ((ANCESTOR, python_of("ancestor")), (OURS, sys.executable)):
-            with tempfile.TemporaryDirectory(dir=directory) as run_in:
-                given = [str(program.path), run_in, str(N_IN_ALL), str(N_AT_ONCE)]
-                bare, jobs = told(python, _AT_ONCE, *given)
+            bare, jobs = burst(python, program, directory, N_IN_ALL)
             rates[POOL].append(N_IN_ALL / bare)
             rates[who].append(N_IN_ALL / jobs)
     return {who: median(values) for who, values in rates.items()}
+
+
+def burst(python: str, program: Program, directory: Path, n: int) -> tuple[float, float]:
+    """Seconds for so many jobs that are asked for at once, in a pool by hand and in a queue."""
+    with tempfile.TemporaryDirectory(dir=directory) as run_in:
+        bare, jobs = told(python, _AT_ONCE, str(program.path), run_in, str(n), str(N_AT_ONCE))
+    return bare, jobs
+
+
+def growth(program: Program, directory: Path) -> dict[str, list[tuple[float, float]]]:
+    """Who -> how many jobs, and the seconds that they take in all."""
+    bursts = defaultdict(list)
+    for i in range(max(N_GROWING.values())):
+        for n, n_bursts in N_GROWING.items():
+            if i < n_bursts:
+                bursts[n].append(burst(sys.executable, program, directory, n))
+    curves: dict[str, list[tuple[float, float]]] = {OURS: [], POOL: []}
+    for n, seconds in bursts.items():
+        for who, taken in zip((POOL, OURS), zip(*seconds, strict=True), strict=True):
+            curves[who].append((n, median(taken)))
+    return curves
 
 
 if __name__ == "__main__":

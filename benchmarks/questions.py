@@ -18,6 +18,7 @@ QUESTIONS: Final = (
     "seen",
     "waiting",
     "fanout",
+    "churn",
     "line",
     "bystander",
     "dedupe",
