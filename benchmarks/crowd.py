@@ -78,8 +78,10 @@ def line_of(n: int) -> Iterator[Line]:
         finally:
             if hasattr(queue, "close"):
                 queue.close(drain=0)
+            # In this order: or the next job begins, and waits before a gate that nobody opens.
+            executor.shutdown(wait=False, cancel_futures=True)
             gate.let_through()
-            executor.shutdown(cancel_futures=True)
+            executor.shutdown()
             gate.close()
 
 
