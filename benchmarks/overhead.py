@@ -213,7 +213,7 @@ def burst(python: str, program: Program, directory: Path, n: int) -> tuple[float
 
 def new_directory(directory: Path) -> str:
     """For one run; removed with all of them at the end."""
-    # Where ext4 has no journal it passes over what was removed in the last 5 s, one by one, for each file that it makes:
+    # An ext4 without a journal passes over what was removed in the last 5 s, one by one, for each file that it makes:
     # what comes next would pay for it.
     return tempfile.mkdtemp(dir=directory)
 

@@ -6,8 +6,9 @@ under gunicorn or waitress.
 
 CPU is counted over one heartbeat's time, 10 s, in which each of our clients is told once more where things stand: a
 shorter look would miss the heartbeats, or count those of clients that came together as if they never stopped. The
-predecessor looks, and tells, four times a second. The hand-written broadcast has no heartbeat. Memory is what the
-process grew by, a task or a thread included, per client.
+predecessor looks, and tells, four times a second. The hand-written broadcast has no heartbeat. Threads that only sleep,
+and wake as often as our heartbeat is, are the least that it can cost. Memory is what the process grew by, a task or a
+thread included, per client.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,9 @@ N_TASKS = (100, 1_000, 10_000)
 
 #: Each of its threads looks four times a second.
 MOST_OF_ANCESTOR = 1_000
+
+#: With how many threads ours are measured without a heartbeat, and those that only sleep.
+N_COMPARED = 1_000
 
 #: A default heartbeat's time, and so that of one for each client.
 IDLE_SECONDS = 10.0
@@ -68,30 +72,53 @@ def running_job() -> Iterator[tuple[WorkQueue, Any]]:
 
 def wait_in_threads(n: int, seconds: float) -> dict[str, float]:
     """In a process of its own, ours or the predecessor's: what n threads cost."""
+    with running_job() as (queue, job):
+        return _cost_of_threads(lambda: queue.report_job_progress_until_completed(job), n, seconds)
+
+
+def wait_without_heartbeat(n: int, seconds: float) -> dict[str, float]:
+    """In a process of its own: what n threads cost that are told only what is new."""
+    from workqueue.streams import to_generator  # noqa: PLC0415 - the predecessor, which reads this file, has none
+
+    with running_job() as (_, job):
+        return _cost_of_threads(lambda: to_generator(job.progress, heartbeat=None), n, seconds)
+
+
+def sleep_in_threads(n: int, seconds: float) -> dict[str, float]:
+    """In a process of its own: what n threads cost that sleep, and wake once in those seconds."""
+    is_over = False
+
+    def sleep() -> Iterator[None]:
+        while not is_over:
+            yield
+            time.sleep(seconds)
+
+    figures = _cost_of_threads(sleep, n, seconds)
+    is_over = True
+    return figures
+
+
+def _cost_of_threads(read: Callable[[], Iterable[object]], n: int, seconds: float) -> dict[str, float]:
     n_told = [0] * n
     begun = threading.Semaphore(0)
 
     def client(i: int) -> None:
-        for _ in queue.report_job_progress_until_completed(job):
+        for _ in read():
             n_told[i] += 1
             if n_told[i] == 1:
                 begun.release()
 
-    with running_job() as (queue, job):
-        before = memory_kb()
-        threads = [threading.Thread(target=client, args=(i,)) for i in range(n)]
-        for thread in threads:
-            thread.start()
-        for _ in threads:
-            begun.acquire()
-        time.sleep(SETTLE_SECONDS)
-        grown, told_before = memory_kb() - before, sum(n_told)
-        with measured() as spent:
-            time.sleep(seconds)
-        told = sum(n_told) - told_before
-    for thread in threads:
-        thread.join()
-    return {"cpu": spent.share, "kb": grown / n, "told": told / n}
+    before = memory_kb()
+    # Daemons: their job ends when the block around this is left, or they sleep.
+    for i in range(n):
+        threading.Thread(target=client, args=(i,), daemon=True).start()
+    for _ in range(n):
+        begun.acquire()
+    time.sleep(SETTLE_SECONDS)
+    grown, told_before = memory_kb() - before, sum(n_told)
+    with measured() as spent:
+        time.sleep(seconds)
+    return {"cpu": spent.share, "kb": grown / n, "told": (sum(n_told) - told_before) / n}
 
 
 def wait_in_tasks(n: int, seconds: float, is_ours: bool) -> dict[str, float]:
@@ -142,6 +169,13 @@ def measure() -> Answer:
             if n <= MOST_OF_ANCESTOR:
                 runs[f"{ancestor}, threads"] = pool.submit(called, theirs, wait_in_threads, n, IDLE_SECONDS)
             add(rows, cpu, memory, n, {who: run.result() for who, run in runs.items()})
+        compared = {
+            f"{OURS}, threads without a heartbeat": pool.submit(
+                called, python, wait_without_heartbeat, N_COMPARED, IDLE_SECONDS
+            ),
+            "threads that sleep": pool.submit(called, python, sleep_in_threads, N_COMPARED, IDLE_SECONDS),
+        }
+        add(rows, cpu, memory, N_COMPARED, {who: run.result() for who, run in compared.items()})
         for n in N_TASKS:
             runs = {
                 f"{OURS}, asyncio": pool.submit(called, python, wait_in_tasks, n, IDLE_SECONDS, True),
@@ -159,14 +193,20 @@ def measure() -> Answer:
             ),
         ],
         [
-            Plot("CPU of clients that wait", "clients", "CPU seconds a second", cpu),
-            Plot("Memory of clients that wait", "clients", "KB each", memory),
+            Plot("CPU of clients that wait", "clients", "CPU seconds a second", curves_of(cpu)),
+            Plot("Memory of clients that wait", "clients", "KB each", curves_of(memory)),
         ],
         [
             f"CPU over {IDLE_SECONDS:.0f} s, in which our heartbeat tells each client once where things stand.",
             f"{ancestor} was not asked for more than {MOST_OF_ANCESTOR:,} threads.",
+            f"Threads that sleep wake once in {IDLE_SECONDS:.0f} s: no heartbeat in a thread of its own can cost less.",
         ],
     )
+
+
+def curves_of(points: dict[str, list[tuple[float, float]]]) -> dict[str, list[tuple[float, float]]]:
+    """Those that were measured at more than one size."""
+    return {who: curve for who, curve in points.items() if len(curve) > 1}
 
 
 def add(
