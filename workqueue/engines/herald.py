@@ -10,6 +10,7 @@ a round is work for long, fewer.
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from workqueue.job import Job
@@ -53,19 +54,12 @@ class Herald:
                 self._forget_others()
                 if not self._watched:
                     return
-                self._start()
+                self._thread = _started(self._run)
+            has_thread = self._thread is not None
             self._has_moved = True
             self._changed.notify()
-
-    def _start(self) -> None:
-        # A daemon: what it tells is of no use to an interpreter that ends.
-        thread = threading.Thread(target=self._run, name="workqueue-herald", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # the system has no thread to spare, or the interpreter ends; the next move tries again
+        if not has_thread:  # the next move tries again
             logger.warning("places in the line cannot be told now: there is no thread for it")
-        else:
-            self._thread = thread
 
     def _forget_others(self) -> None:
         """Keep in mind those alone who wait and are watched."""
@@ -92,3 +86,13 @@ class Herald:
             if not self._watched:
                 self._thread = None
             return list(self._watched)
+
+
+def _started(run: Callable[[], None]) -> threading.Thread | None:
+    # A daemon: what it tells is of no use to an interpreter that ends.
+    thread = threading.Thread(target=run, name="workqueue-herald", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # the system has none to spare, or the interpreter ends
+        return None
+    return thread

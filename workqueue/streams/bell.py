@@ -1,7 +1,7 @@
 """6 bell: any thread rings -> the one thread that waits goes on; and a writer that rings thousands lets them.
 
-A lock that nobody holds for anything: ringing releases it, answering acquires it. It costs two thirds of a condition,
-which makes a lock for each wait and takes another one after it.
+A lock that nobody holds for anything: ringing releases it, answering acquires it. Not a condition, which makes a lock
+for each wait and takes another one after it: threads that wait by the thousand do little else.
 """
 
 import itertools
