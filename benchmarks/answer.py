@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 #: Who a row or a curve is about, when it is about this library.
 OURS = "workqueue"
@@ -38,6 +38,13 @@ class Target:
         return self.reached <= self.limit
 
 
+Scale = Literal["growth", "spread", "plain"]
+"""What the axes are. "growth": both are logarithmic; a cost that grows as its cause does is a straight line of slope 1.
+"spread": x is a percentage of all values that were measured, and y the value that so many are not above, which alone is
+logarithmic. "plain": both begin at 0, and neither is logarithmic.
+"""
+
+
 @dataclass(frozen=True)
 class Plot:
     """How a figure changes with the size of its cause: a curve each for this library and its peers."""
@@ -50,8 +57,7 @@ class Plot:
     curves: dict[str, list[tuple[float, float]]]
     """Who -> points; the points of one curve have ascending x."""
 
-    is_log: bool = True
-    """Whether both axes are logarithmic; a cost that grows as its cause does is then a straight line of slope 1."""
+    scale: Scale = "growth"
 
 
 @dataclass(frozen=True)

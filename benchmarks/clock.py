@@ -20,6 +20,12 @@ def percentile(values: Iterable[float], percent: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
+def spread(values: Iterable[float]) -> list[tuple[float, float]]:
+    """The curve of a plot of scale "spread": percentages, and the values that so many are not above."""
+    ordered = sorted(values)
+    return [(percent, percentile(ordered, percent)) for percent in (0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 100)]
+
+
 def memory_kb(pid: int | str = "self") -> int:
     """What a process holds in memory now (its resident set), in KiB; Linux."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") // 1024

@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from benchmarks.answer import OURS, Answer, Target, run
-from benchmarks.clock import median
+from benchmarks.answer import OURS, Answer, Plot, Target, run
+from benchmarks.clock import median, spread
 from benchmarks.peers import NAMES, python_of
 
 N_ROUNDS: Final = 21
@@ -48,7 +48,16 @@ def measure() -> Answer:
         ["what", "CPU, ms", "beyond reactivex, ms"],
         [[who, median({**taken, **pair}[who]), beyond[who]] for who in STATEMENTS],
         [Target("import workqueue, beyond import reactivex, ms of CPU", beyond[IMPORT], 20.0)],
-        notes=[
+        [
+            Plot(
+                "CPU of an import, in all rounds",
+                "% of the rounds",
+                "ms at most",
+                {who: spread({**taken, **pair}[who]) for who in (BARE, REACTIVEX, IMPORT, ANCESTOR)},
+                "spread",
+            )
+        ],
+        [
             f"The medians of {N_ROUNDS} rounds, and of each round's difference; {N_PAIRS} for reactivex and workqueue.",
             f"{NAMES['ancestor']} needs no reactivex.",
         ],

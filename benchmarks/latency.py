@@ -6,8 +6,8 @@ each its own program. Run it with ``python -m benchmarks.latency``; it takes abo
 
 import random
 
-from benchmarks.answer import Answer, Cell, Target, run
-from benchmarks.clock import percentile
+from benchmarks.answer import Answer, Cell, Plot, Target, run
+from benchmarks.clock import percentile, spread
 from benchmarks.consumers import ANCESTOR, ASYNCIO, BROADCAST, HTTP, PROCESS, SAQ, THREAD, Seen, seen_by
 from benchmarks.redis_server import MISSING
 
@@ -31,7 +31,16 @@ def measure() -> Answer:
             Target("line to the slowest of our four, p99, ms", p99, 10.0),
             Target("lines lost on the way to any of our four, %", lost, 0.0),
         ],
-        notes=[
+        [
+            Plot(
+                "From a line to who watches",
+                "% of the lines that were seen",
+                "ms at most",
+                {who: spread((at - said) * 1e3 for said, at in seen[who]) for who in (*OURS, *PEERS) if who in seen},
+                "spread",
+            )
+        ],
+        [
             f"{N_LINES} lines each; those that were lost are in no percentile.",
             "HTTP is NDJSON from uvicorn, read by another process. The one named so shares the storage of the owner's.",
             "SAQ's job updates itself in one process, and is watched in another.",

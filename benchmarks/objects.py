@@ -1,8 +1,9 @@
 """What does it cost to keep results in a bucket, in time and memory?
 
-A thousand results of 10 KB, and one of 1 GB, published and then read on another host, by way of `ObjectStorage` and of
-boto3 as its manual says; against SeaweedFS on this machine. Ours looks at the bucket before each run, keeps a copy,
-flushes it to the disk, and looks for each result before it fetches it; boto3 uploads and downloads, and no more.
+Some results of 10 KB, up to a thousand, and one of 1 GB, published and then read on another host, by way of
+`ObjectStorage` and of boto3 as its manual says; against SeaweedFS on this machine. Ours looks at the bucket before each
+run, keeps a copy, flushes it to the disk, and looks for each result before it fetches it; boto3 uploads and downloads,
+and no more.
 """
 
 import json
@@ -14,11 +15,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.answer import OURS, Answer, Cell, Target, run
+from benchmarks.answer import OURS, Answer, Cell, Plot, Target, run
 from benchmarks.peers import NAMES, python_of, told
 from tests.objects.seaweedfs import SeaweedFS
 
-N_SMALL = 1000
+N_SMALL = (100, 300, 1000)
 SMALL_BYTES = 10 * 1024
 LARGE_BYTES = 2**30
 
@@ -124,33 +125,41 @@ def measure() -> Answer:
     except subprocess.CalledProcessError:
         return Answer(_COLUMNS, [], notes=[_MISSING])
     rows: list[list[Cell]] = []
+    curves: dict[str, list[tuple[float, float]]] = {}
     growth = 0.0
+    sizes = [(n, SMALL_BYTES, f"{n:,} of 10 KB") for n in N_SMALL] + [(1, LARGE_BYTES, "one of 1 GB")]
     with tempfile.TemporaryDirectory() as scratch, SeaweedFS(Path(scratch, "server")) as server:
-        for n, size, what in ((N_SMALL, SMALL_BYTES, f"{N_SMALL:,} of 10 KB"), (1, LARGE_BYTES, "one of 1 GB")):
-            for who, python, script in (
-                (OURS, sys.executable, _OURS),
-                (NAMES["boto3"], python_of("boto3"), _BOTO3),
-            ):
-                with tempfile.TemporaryDirectory() as directory:
-                    options: dict[str, Any] = {
-                        "directory": directory,
-                        "url": server.url(f"{who}-{n}"),
-                        "endpoint": server.endpoint,
-                        "credentials": dict(server.credentials),
-                        "n": n,
-                        "size": size,
-                    }
-                    published, was_read, cpu, idle, peak = told(python, script + _WORK, json.dumps(options))
+        for n, size, what in sizes:
+            for who in (OURS, NAMES["boto3"]):
+                published, was_read, cpu, idle, peak = move(server, who, n, size)
                 rows.append([f"{what}, {who}", published, was_read, cpu, peak - idle, peak])
+                if size == SMALL_BYTES:
+                    curves.setdefault(f"{who}: publish", []).append((n, published))
+                    curves.setdefault(f"{who}: read", []).append((n, was_read))
                 if who == OURS:
                     growth = max(growth, peak - idle)
     return Answer(
         _COLUMNS,
         rows,
-        targets=[
-            Target("most memory that results in a bucket take, 1 GB and 1,000 of 10 KB, MB", growth, MEMORY_LIMIT_MB)
-        ],
+        [Target("most memory that results in a bucket take, 1 GB and 1,000 of 10 KB, MB", growth, MEMORY_LIMIT_MB)],
+        [Plot("Results of 10 KB, published and read, one after the other", "results", "s in all", curves)],
     )
+
+
+def move(server: SeaweedFS, who: str, n: int, size: int) -> list[float]:
+    """Publish and read results; return the seconds of each, those of CPU, and the MB of memory before and at most."""
+    python, script = (sys.executable, _OURS) if who == OURS else (python_of("boto3"), _BOTO3)
+    with tempfile.TemporaryDirectory() as directory:
+        options: dict[str, Any] = {
+            "directory": directory,
+            "url": server.url(f"{who}-{n}-{size}"),
+            "endpoint": server.endpoint,
+            "credentials": dict(server.credentials),
+            "n": n,
+            "size": size,
+        }
+        figures: list[float] = told(python, script + _WORK, json.dumps(options))
+    return figures
 
 
 if __name__ == "__main__":

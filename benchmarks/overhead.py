@@ -5,7 +5,9 @@ are on disk for good when the job ends (fsync, twice), its journal told other pr
 end, more and more jobs are asked for at once. Run it with ``python -m benchmarks.overhead``; it takes about a minute.
 """
 
+import contextlib
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -33,6 +35,10 @@ BARE = "subprocess.run"
 POOL = "subprocess.run in a pool"
 ANCESTOR = NAMES["ancestor"]
 LIMITED = f"{OURS}, with limits"
+IN_MEMORY = f"{OURS}, results in memory"
+
+#: A file system in memory, where a sync has nothing to do: what the disk takes of a job is the rest.
+_MEMORY = Path("/dev/shm")
 
 _SHELL = '#!/bin/sh\nfor output; do :; done\necho built > "$output"\n'
 
@@ -144,7 +150,7 @@ def measure() -> Answer:
         rates = at_once(shell, Path(name))
         curves = growth(shell, Path(name))
     grown = dict(curves[OURS])
-    who = [BARE, POOL, ANCESTOR, OURS, LIMITED]
+    who = [BARE, POOL, ANCESTOR, OURS, IN_MEMORY, LIMITED]
     first = median(of_shell.first) * 1e3
     return Answer(
         ["who", "sh: p50, ms", "p99, ms", "more, ms", "cp: p50, ms", "p99, ms", "more, ms", "jobs/s"],
@@ -161,7 +167,7 @@ def measure() -> Answer:
             f"jobs/s: {N_IN_ALL} jobs of sh, {N_AT_ONCE} at a time, median of {N_BURSTS}.",
             "In the picture, the larger a burst, the fewer: three to one.",
             f"{ANCESTOR} does not sync its results; its programs have three arguments, so cp cannot be one.",
-            f"Results are on the file system of {tempfile.gettempdir()}.",
+            f"Results are on the file system of {tempfile.gettempdir()}; those in memory, in {_MEMORY}, never synced.",
         ],
     )
 
@@ -181,8 +187,12 @@ def one_by_one(program: Program, directory: Path) -> Times:
     times = Times()
     for _ in range(N_ROUNDS):
         for who, python, limits in sides(program):
-            given = [str(program.path), new_directory(directory), str(N_JOBS), program.sources, json.dumps(limits)]
-            times.add(who, told(python, _ONE_BY_ONE, *given))
+            with contextlib.ExitStack() as stack:
+                run_in = new_directory(directory)
+                if who == IN_MEMORY:
+                    run_in = stack.enter_context(tempfile.TemporaryDirectory(dir=_MEMORY))
+                given = [str(program.path), run_in, str(N_JOBS), program.sources, json.dumps(limits)]
+                times.add(who, told(python, _ONE_BY_ONE, *given))
     return times
 
 
@@ -191,6 +201,8 @@ def sides(program: Program) -> Iterator[tuple[str, str, dict[str, int]]]:
     if not program.sources:
         yield ANCESTOR, python_of("ancestor"), {}
     yield OURS, sys.executable, {}
+    if os.access(_MEMORY, os.W_OK):
+        yield IN_MEMORY, sys.executable, {}
     yield LIMITED, sys.executable, {"memory": 2**30, "cpu": 60}
 
 

@@ -7,10 +7,11 @@ from typing import Final, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks.answer import Plot, is_ours
+from benchmarks.answer import Plot, Scale, is_ours
 
 Points = Sequence[tuple[float, float]]
 
@@ -48,19 +49,23 @@ class Look(NamedTuple):
 def draw(plot: Plot, file: Path) -> None:
     """Write the picture of these curves, on a white ground, which light and dark pages can show.
 
-    On logarithmic axes a point at 0 has no place, and is left out; a dotted line shows a cost in proportion to its
-    cause.
+    On a logarithmic axis a point at 0 has no place, and is left out; where both are, a dotted line shows a cost in
+    proportion to its cause.
     """
-    curves = {who: _with_a_place(points) if plot.is_log else points for who, points in plot.curves.items()}
+    curves = {who: _with_a_place(plot.scale, points) for who, points in plot.curves.items()}
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(5.6, 4), layout="constrained")
         axes = figure.add_subplot(title=plot.title, xlabel=plot.x, ylabel=plot.y)
         for (who, points), look in zip(curves.items(), _looks(curves), strict=True):
             x, y = zip(*points, strict=True) if points else ((), ())
             axes.plot(x, y, look.line, color=look.colour, marker=look.mark, markersize=4, label=who)
-        if plot.is_log and any(curves.values()):
-            _make_log(axes)
+        if plot.scale == "growth" and any(curves.values()):
+            axes.set(xscale="log", yscale="log")
+            _number(axes.xaxis, axes.yaxis)
             _draw_proportion(axes, curves)
+        elif plot.scale == "spread" and any(curves.values()):
+            axes.set(yscale="log")
+            _number(axes.yaxis)
         else:
             axes.set_ylim(bottom=0)
         for axis in (axes.xaxis, axes.yaxis):
@@ -69,8 +74,8 @@ def draw(plot: Plot, file: Path) -> None:
         figure.savefig(file, metadata={"Creator": None, "Date": None})
 
 
-def _with_a_place(points: Points) -> Points:
-    return [(x, y) for x, y in points if x > 0 and y > 0]
+def _with_a_place(scale: Scale, points: Points) -> Points:
+    return [(x, y) for x, y in points if scale == "plain" or (y > 0 and (scale == "spread" or x > 0))]
 
 
 def _looks(names: Iterable[str]) -> list[Look]:
@@ -80,9 +85,9 @@ def _looks(names: Iterable[str]) -> list[Look]:
     return [next(ours if is_ours(who) else peers) for who in names]
 
 
-def _make_log(axes: Axes) -> None:
-    axes.set(xscale="log", yscale="log")
-    for axis in (axes.xaxis, axes.yaxis):
+def _number(*logarithmic: Axis) -> None:
+    """Have at least some numbers beside each."""
+    for axis in logarithmic:
         low, high = axis.get_view_interval()
         if high < 10 * low:  # one number at most would stand beside it
             axis.set_view_interval(low / 2, high * 2, ignore=True)

@@ -85,7 +85,7 @@ def _marked_up(row: Sequence[Cell]) -> Sequence[Cell]:
 def _growth(plot: Plot) -> Iterator[str]:
     """A table with what each curve of a cost does where its cause doubles: 2 is in proportion."""
     rows: list[Sequence[Cell]] = []
-    for who, points in plot.curves.items() if plot.is_log else ():
+    for who, points in plot.curves.items() if plot.scale == "growth" else ():
         known = [(x, y) for x, y in points if x > 0 and y > 0]
         if len(known) > 1:
             steepest = max(_for_a_doubling(*step) for step in itertools.pairwise(known))

@@ -16,8 +16,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.answer import OURS, Answer, Target, run
-from benchmarks.clock import median, percentile
+from benchmarks.answer import OURS, Answer, Plot, Target, run
+from benchmarks.clock import median, percentile, spread
 from benchmarks.consumers import write_program
 from benchmarks.peers import NAMES, python_of
 
@@ -128,7 +128,20 @@ def measure() -> Answer:
             Target(f"{asked}: programs run", n_ours, 1.0),
             Target("requests not told of success, %", 100.0 - told_ours, 0.0),
         ],
-        notes=[
+        [
+            Plot(
+                "What processes see of each other",
+                "% of the lines, or of the kills",
+                "ms at most",
+                {
+                    f"{OURS}: line to the process that runs it": spread(late * 1e3 for late in owner),
+                    f"{OURS}: line to another process": spread(late * 1e3 for late in follower),
+                    f"{OURS}: owner killed, successor's program runs": spread(late * 1e3 for late in takeovers),
+                },
+                "spread",
+            )
+        ],
+        [
             f"{N_LINES} lines {GAP_SECONDS * 1e3:.0f} ms apart. {N_KILLS} kills. The worst of {N_BURSTS} bursts.",
             f"{ancestor} shares nothing between processes: nobody follows, and nobody takes over.",
         ],

@@ -9,7 +9,8 @@ import pytest
 from benchmarks.answer import Answer, Plot
 from benchmarks.plots import OURS_COLOUR, PEER_COLOURS, draw
 
-LINEAR = Plot("Memory", "jobs", "MB", {"workqueue": [(0, 1.0), (10, 1.0)]}, is_log=False)
+LINEAR = Plot("Memory", "jobs", "MB", {"workqueue": [(0, 1.0), (10, 1.0)]}, scale="plain")
+SPREAD = Plot("Late", "% of lines", "ms", {"workqueue": [(0, 0.5), (50, 1.0), (100, 30.0)]}, scale="spread")
 FLAT = Plot("Flat", "clients", "ms", {"workqueue": [(100, 3.0), (20_000, 3.1)]})
 EMPTY = Plot("Nothing", "clients", "ms", {"workqueue": [(100, 0.0)]})
 
@@ -26,7 +27,7 @@ def test_a_picture_names_its_axes_and_curves_in_plain_words_and_numbers(answer: 
     assert {"Length", "pieces", "m", "workqueue", "1.0.1", "in proportion", "1", "10"} <= set(texts)
 
 
-@pytest.mark.parametrize("plot", [LINEAR, FLAT, EMPTY], ids=lambda plot: plot.title)
+@pytest.mark.parametrize("plot", [LINEAR, SPREAD, FLAT, EMPTY], ids=lambda plot: plot.title)
 def test_every_kind_of_plot_can_be_drawn(plot: Plot, tmp_path: Path) -> None:
     draw(plot, tmp_path / "a.svg")
     assert {plot.title, plot.x, plot.y, "workqueue"} <= set(texts_of(tmp_path / "a.svg"))
