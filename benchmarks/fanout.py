@@ -5,38 +5,43 @@ the medians of several events: when the last client had it, for how long the pub
 time for which the loop did nothing else.
 
 Beside us: the stock ReplaySubject, with a queue for each client that its observer fills, on a loop by
-call_soon_threadsafe; and a broadcast as one would write it by hand for asyncio. The predecessor has no events: its
-clients look four times a second.
+call_soon_threadsafe; a broadcast as one would write it by hand for asyncio; and threads that wait for a lock each. The
+predecessor has no events: its clients look four times a second.
 """
 
 import asyncio
 import itertools
+import math
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import NamedTuple
 
 from reactivex.subject import ReplaySubject, Subject
 
 from benchmarks import stock
 from benchmarks.answer import OURS, Answer, Cell, Plot, Target, run
+from benchmarks.bare_locks import BareLocks
 from benchmarks.broadcast import Broadcast
 from benchmarks.clock import median
 from benchmarks.peers import called
 from benchmarks.stock import STOCK
 from workqueue.streams import ProgressSubject, to_async_iter, to_generator
 
-N_TASKS = (100, 1_000, 10_000)
-N_THREADS = (100, 1_000, 4_000)
+N_TASKS = (100, 1_000, 5_000, 10_000)
+N_THREADS = (100, 1_000, 2_000, 4_000)
 N_OBSERVERS = 10_000
 
 #: An event each, after one that is not counted.
 N_EVENTS = 7
+N_TURNS = 3
 
 #: Between two events, so that all wait again.
 REST_SECONDS = 0.05
 
 BROADCAST = "hand-written broadcast"
+LOCKS = "bare locks"
 
 Figures = dict[str, list[float]]
 
@@ -133,13 +138,11 @@ def _async_ways() -> dict[str, tuple[Callable[[], AsyncIterator[int]], Callable[
 
 def to_threads(way: str, n: int) -> Figures:
     """In a process of its own: the events to n threads."""
-    source: ReplaySubject[int] = ProgressSubject() if way == OURS else ReplaySubject(1)
-    source.on_next(-1)
-    read = to_generator if way == OURS else stock.generate
+    read, publish = _thread_ways()[way]
     crowd = Crowd(n)
 
     def client() -> None:
-        for value in read(source):
+        for value in read():
             crowd.told()
             if value == N_EVENTS:
                 return
@@ -148,10 +151,24 @@ def to_threads(way: str, n: int) -> Figures:
     for thread in threads:
         thread.start()
     crowd.all_told.wait()
-    figures = publish_all(source.on_next, crowd)
+    figures = publish_all(publish, crowd)
     for thread in threads:
         thread.join()
     return figures
+
+
+def _thread_ways() -> dict[str, tuple[Callable[[], Iterator[int]], Callable[[int], None]]]:
+    """As for tasks."""
+    ours: ProgressSubject[int] = ProgressSubject()
+    theirs: ReplaySubject[int] = ReplaySubject(1)
+    locks = BareLocks(-1)
+    ours.on_next(-1)
+    theirs.on_next(-1)
+    return {
+        OURS: (lambda: to_generator(ours), ours.on_next),
+        STOCK: (lambda: stock.generate(theirs), theirs.on_next),
+        LOCKS: (locks.read, locks.publish),
+    }
 
 
 def to_observers(way: str, n: int) -> Figures:
@@ -163,35 +180,93 @@ def to_observers(way: str, n: int) -> Figures:
     return publish_all(source.on_next, crowd)
 
 
+class Kind(NamedTuple):
+    """What the clients are, how they are told, how many of them, and of whom."""
+
+    name: str
+    tell: Callable[[str, int], Figures]
+    sizes: tuple[int, ...]
+    ways: tuple[str, ...]
+
+
+KINDS = (
+    Kind("asyncio", to_tasks, N_TASKS, (OURS, STOCK, BROADCAST)),
+    Kind("threads", to_threads, N_THREADS, (OURS, STOCK, LOCKS)),
+    Kind("observers", to_observers, (N_OBSERVERS,), (OURS, STOCK, "stock Subject")),
+)
+
+Found = dict[tuple[str, str, int], Figures]
+"""Whose way, what the clients are, and how many -> the figures, in milliseconds."""
+
+
 def measure() -> Answer:
-    """Each way and size in a process of its own."""
-    rows: list[list[Cell]] = []
-    curves: dict[str, list[tuple[float, float]]] = {}
-    found: dict[tuple[str, int], Figures] = {}
-    for kind, function, sizes, ways in (
-        ("asyncio", to_tasks, N_TASKS, (OURS, STOCK, BROADCAST)),
-        ("threads", to_threads, N_THREADS, (OURS, STOCK)),
-        ("observers", to_observers, (N_OBSERVERS,), (OURS, STOCK, "stock Subject")),
-    ):
-        for n in sizes:
-            for way in ways:
-                figures: Figures = called(sys.executable, function, way, n)
-                last, held, stall = (median(figures[name]) * 1e3 for name in ("last", "held", "stall"))
-                rows.append([f"{way}, {kind}, {n:,}", last, held, stall if kind == "asyncio" else None])
-                found[f"{way}, {kind}", n] = figures
-                if len(sizes) > 1:
-                    curves.setdefault(f"{way}, {kind}", []).append((n, last))
-    ours = found[f"{OURS}, asyncio", N_TASKS[-1]]
+    found = figures()
+    lasts = {size: median(of_size["last"]) for size, of_size in found.items()}
+
+    def for_twice(way: str, kind: str, n: int) -> float:
+        """How many times as much an event takes for twice the clients, from a thousand on."""
+        # Of the fastest: a neighbour makes some events half as slow again, and mostly those of one size.
+        few, many = (min(found[way, kind, size]["last"]) for size in (1_000, n))
+        return float((many / few) ** (1 / math.log2(n / 1_000)))
+
     return Answer(
         ["who, how many", "the last one has it, ms", "publisher held up, ms", "loop stalled, ms"],
-        rows,
+        [row_of(way, kind, n, of_size) for (way, kind, n), of_size in found.items()],
         [
-            Target("one event to 10,000 asyncio clients, ms", median(ours["last"]) * 1e3, 60.0),
-            Target("the loop's stall meanwhile, ms", median(ours["stall"]) * 1e3, 20.0),
+            Target("one event to 10,000 asyncio clients, ms", lasts[OURS, "asyncio", 10_000], 60.0),
+            Target("the loop's stall meanwhile, ms", median(found[OURS, "asyncio", 10_000]["stall"]), 20.0),
+            Target(
+                "one event, for twice the asyncio clients, from 1,000 to 10,000, the fastest: times as much",
+                for_twice(OURS, "asyncio", 10_000),
+                2.2,
+            ),
+            Target(
+                "one event, for twice the threads, from 1,000 to 4,000, the fastest: over that of bare locks",
+                for_twice(OURS, "threads", 4_000) / for_twice(LOCKS, "threads", 4_000),
+                1.1,
+            ),
         ],
-        [Plot("One event, until the last client has it", "clients", "ms", curves)],
-        [f"Medians of {N_EVENTS} events. Observers are called by the publisher itself."],
+        [
+            Plot(
+                "One event, until the last client has it",
+                "clients",
+                "ms",
+                {
+                    f"{way}, {kind.name}": [(n, lasts[way, kind.name, n]) for n in kind.sizes]
+                    for kind in KINDS
+                    for way in kind.ways
+                    if len(kind.sizes) > 1
+                },
+            )
+        ],
+        [
+            f"Medians of {N_EVENTS} events; of ours and of bare locks in {N_TURNS} processes each, by turns.",
+            "Observers are called by the publisher itself.",
+            "Bare locks are the least that waking threads can cost: more for each, once they do not fit into caches.",
+        ],
     )
+
+
+def figures() -> Found:
+    """Each way and size in a process of its own; again where targets are about how one size is to the next."""
+    found: Found = {
+        (way, kind.name, n): {"last": [], "held": [], "stall": []}
+        for kind in KINDS
+        for n in kind.sizes
+        for way in kind.ways
+    }
+    tells = {kind.name: kind.tell for kind in KINDS}
+    for turn in range(N_TURNS):
+        for (way, kind, n), of_size in found.items():
+            if not turn or way in (OURS, LOCKS):
+                for name, seconds in called(sys.executable, tells[kind], way, n).items():
+                    of_size[name] += [value * 1e3 for value in seconds]
+    return found
+
+
+def row_of(way: str, kind: str, n: int, of_size: Figures) -> list[Cell]:
+    last, held, stall = (median(of_size[name]) for name in ("last", "held", "stall"))
+    return [f"{way}, {kind}, {n:,}", last, held, stall if kind == "asyncio" else None]
 
 
 if __name__ == "__main__":

@@ -35,6 +35,14 @@ STATEMENTS: Final = {
     ANCESTOR: IMPORT,
 }
 
+#: Their names there, and the rows.
+_IN_PICTURE: Final = {
+    OURS: IMPORT,
+    "reactivex": REACTIVEX,
+    NAMES["ancestor"]: ANCESTOR,
+    BARE: BARE,
+}
+
 
 def measure() -> Answer:
     with tempfile.TemporaryDirectory() as directory:
@@ -53,7 +61,7 @@ def measure() -> Answer:
                 "CPU of an import, in all rounds",
                 "% of the rounds",
                 "ms at most",
-                {who: spread({**taken, **pair}[who]) for who in (BARE, REACTIVEX, IMPORT, ANCESTOR)},
+                {who: spread({**taken, **pair}[what]) for who, what in _IN_PICTURE.items()},
                 "spread",
             )
         ],

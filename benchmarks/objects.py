@@ -6,6 +6,8 @@ run, keeps a copy, flushes it to the disk, and looks for each result before it f
 and no more.
 """
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -128,7 +130,11 @@ def measure() -> Answer:
     curves: dict[str, list[tuple[float, float]]] = {}
     growth = 0.0
     sizes = [(n, SMALL_BYTES, f"{n:,} of 10 KB") for n in N_SMALL] + [(1, LARGE_BYTES, "one of 1 GB")]
-    with tempfile.TemporaryDirectory() as scratch, SeaweedFS(Path(scratch, "server")) as server:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        contextlib.redirect_stdout(io.StringIO()),  # at its end it repeats what it has printed
+        SeaweedFS(Path(scratch, "server")) as server,
+    ):
         for n, size, what in sizes:
             for who in (OURS, NAMES["boto3"]):
                 published, was_read, cpu, idle, peak = move(server, who, n, size)

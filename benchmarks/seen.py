@@ -26,7 +26,7 @@ def measure() -> Answer:
                 "Lines that a client has seen, in the last round",
                 "s since the first line",
                 "lines",
-                {who: seen_by_then(pairs) for who, pairs in rounds[-1].items()},
+                {who: seen_by_then(rounds[-1][who]) for who in (*OURS, ANCESTOR)},
                 "plain",
             )
         ],

@@ -134,14 +134,15 @@ def measure() -> Answer:
                 "% of the lines, or of the kills",
                 "ms at most",
                 {
-                    f"{OURS}: line to the process that runs it": spread(late * 1e3 for late in owner),
-                    f"{OURS}: line to another process": spread(late * 1e3 for late in follower),
-                    f"{OURS}: owner killed, successor's program runs": spread(late * 1e3 for late in takeovers),
+                    f"{OURS}: line, there": spread(late * 1e3 for late in owner),
+                    f"{OURS}: line, elsewhere": spread(late * 1e3 for late in follower),
+                    f"{OURS}: takeover": spread(late * 1e3 for late in takeovers),
                 },
                 "spread",
             )
         ],
         [
+            "In the picture: a line to the process that runs its program, and to another; a killed owner's successor.",
             f"{N_LINES} lines {GAP_SECONDS * 1e3:.0f} ms apart. {N_KILLS} kills. The worst of {N_BURSTS} bursts.",
             f"{ancestor} shares nothing between processes: nobody follows, and nobody takes over.",
         ],
