@@ -28,8 +28,8 @@ N_AT_ONCE = 2
 N_IN_ALL = 500
 N_BURSTS = 3
 
-#: So many jobs, in so many bursts: the larger, the fewer.
-N_GROWING = {250: 3, 500: 3, 1_000: 2, 2_000: 1}
+#: For the picture; by turns.
+N_GROWING = (250, 500, 1_000, 2_000)
 
 BARE = "subprocess.run"
 POOL = "subprocess.run in a pool"
@@ -165,7 +165,7 @@ def measure() -> Answer:
             f"One after another: {N_JOBS * N_ROUNDS} jobs each, by turns with the bare program in the same process.",
             f"The first job of a process, which starts the warden, is not among them; it took {first:.0f} ms.",
             f"jobs/s: {N_IN_ALL} jobs of sh, {N_AT_ONCE} at a time, median of {N_BURSTS}.",
-            "In the picture, the larger a burst, the fewer: three to one.",
+            f"In the picture, medians of {N_BURSTS}, with results in memory.",
             f"{ANCESTOR} does not sync its results; its programs have three arguments, so cp cannot be one.",
             f"Results are on the file system of {tempfile.gettempdir()}; those in memory, in {_MEMORY}, never synced.",
         ],
@@ -201,9 +201,13 @@ def sides(program: Program) -> Iterator[tuple[str, str, dict[str, int]]]:
     if not program.sources:
         yield ANCESTOR, python_of("ancestor"), {}
     yield OURS, sys.executable, {}
-    if os.access(_MEMORY, os.W_OK):
+    if has_memory():
         yield IN_MEMORY, sys.executable, {}
     yield LIMITED, sys.executable, {"memory": 2**30, "cpu": 60}
+
+
+def has_memory() -> bool:
+    return os.access(_MEMORY, os.W_OK)
 
 
 def at_once(program: Program, directory: Path) -> dict[str, float]:
@@ -232,11 +236,13 @@ def new_directory(directory: Path) -> str:
 
 def growth(program: Program, directory: Path) -> dict[str, list[tuple[float, float]]]:
     """Who -> how many jobs, and the seconds that they take in all."""
+    # In memory, if there is such a place: else it would be about what new_directory has to say, too.
+    run_in = _MEMORY if has_memory() else directory
     bursts = defaultdict(list)
-    for i in range(max(N_GROWING.values())):
-        for n, n_bursts in N_GROWING.items():
-            if i < n_bursts:
-                bursts[n].append(burst(sys.executable, program, directory, n))
+    for _ in range(N_BURSTS):
+        for n in N_GROWING:
+            with tempfile.TemporaryDirectory(dir=run_in) as name:
+                bursts[n].append(burst(sys.executable, program, Path(name), n))
     curves: dict[str, list[tuple[float, float]]] = {OURS: [], POOL: []}
     for n, seconds in bursts.items():
         for who, taken in zip((POOL, OURS), zip(*seconds, strict=True), strict=True):

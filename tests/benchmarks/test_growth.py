@@ -23,8 +23,9 @@ def test_lines_are_read_in_each_size_and_the_predecessor_is_spared_the_largest(
     assert all(seconds > 0 for points in curves.values() for _, seconds in points)
 
 
-def test_bursts_of_each_size_are_the_fewer_the_larger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overhead, "N_GROWING", {1: 2, 3: 1})
+def test_bursts_of_all_sizes_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overhead, "N_GROWING", (1, 3))
+    monkeypatch.setattr(overhead, "N_BURSTS", 2)
     sizes = []
     measure_burst = overhead.burst
 
@@ -35,7 +36,7 @@ def test_bursts_of_each_size_are_the_fewer_the_larger(tmp_path: Path, monkeypatc
     monkeypatch.setattr(overhead, "burst", burst)
     shell, _ = overhead.programs(tmp_path)
     curves = overhead.growth(shell, tmp_path)
-    assert sizes == [1, 3, 1]
+    assert sizes == [1, 3, 1, 3]
     assert {who: [n for n, _ in points] for who, points in curves.items()} == {
         OURS: [1, 3],
         overhead.POOL: [1, 3],
