@@ -333,7 +333,7 @@ def test_a_killed_download_is_begun_anew_by_who_waited_for_it(make_storage: Make
         process.wait()
         gate.release()
         assert reading.result(60) == LARGE
-    assert [name for name in files(storage) if not name.startswith("cache/" + KEY)] == []
+    assert [name for name in files(storage) if not name.startswith(f"cache/{KEY[:2]}/{KEY}")] == []
 
 
 @pytest.fixture
@@ -508,7 +508,7 @@ def test_a_result_that_was_replaced_while_an_evictor_looked_stays(
 def test_a_result_that_somebody_was_told_of_is_used_as_far_as_its_copy_is_here(make_storage: MakeStorage) -> None:
     storage = make_storage(max_bytes=0)
     publish(storage)
-    [copy] = storage.directory.glob(f"cache/{KEY}.*")
+    [copy] = storage.directory.glob(f"cache/{KEY[:2]}/{KEY}.*")
     os.utime(copy, (1000.0, 1000.0))
     assert storage.has(KEY)
     assert copy.stat().st_atime > 1000.0
@@ -550,9 +550,32 @@ def test_copies_keep_their_size_and_what_is_open_stays(
         now = eviction.time.time
         monkeypatch.setattr(eviction.time, "time", lambda: now() + 1000)
         storage.evict()
-        assert [name[6:46] for name in files(storage)] == [keys[0], keys[3]]
+        assert [Path(name).stem for name in files(storage)] == [keys[0], keys[3]]
     assert len(list(storage.results())) == 5
     assert read(storage, keys[1]) == bytes(1000)
+
+
+def test_a_fetch_looks_through_few_of_the_copies_that_are_there(
+    make_storage: MakeStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [f"{i:02x}".ljust(40, "0") for i in range(16)]
+    publisher, storage = make_storage("another host"), make_storage()
+    for key in keys:
+        publish(publisher, key)
+        read(storage, key)
+    looked: list[Path] = []
+    glob = Path.glob
+
+    def noted(path: Path, pattern: str) -> Iterator[Path]:
+        looked.extend(path.iterdir())
+        return glob(path, pattern)
+
+    monkeypatch.setattr(Path, "glob", noted)
+    one_more = "f" * 40
+    publish(publisher, one_more)
+    read(storage, one_more)
+    assert [path.stem for path in looked if path.is_relative_to(storage.directory / "cache")] == [one_more]
+    assert len(list(storage.results())) == len(keys) + 1
 
 
 def test_objects_that_are_no_results_are_left_alone(

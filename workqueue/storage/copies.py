@@ -1,12 +1,13 @@
 """1 and 5 copies: a version of a result -> a file of this host that has it, fetched once for all its processes.
 
-``<directory>/cache/<key>.<version>``. A version is never changed, so a copy is either there, whole, or not there. Who
-fetches one holds the lock ``cache/.<key>.fetch``, and who comes meanwhile waits for it; the kernel frees it with the
-process. Callable from any thread and any number of processes.
+``<directory>/cache/<ab>/<key>.<version>``, where the key begins with "ab". A version is never changed, so a copy is
+either there, whole, or not there. Who fetches one holds the lock ``cache/.<key>.fetch``, and who comes meanwhile waits
+for it; the kernel frees it with the process. Callable from any thread and any number of processes.
 """
 
 import contextlib
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,10 @@ logger = logging.getLogger("workqueue")
 
 _COPY: Final = re.compile(r"([0-9a-f]{40})\.[0-9a-f]{16}")
 
+# By how much of the key: with one directory for all, each fetch would look through all copies for other versions.
+_SHARD_LENGTH: Final = 2
+_SHARD: Final = re.compile(f"[0-9a-f]{{{_SHARD_LENGTH}}}")
+
 
 class Copies:
     """The copies of one storage.
@@ -39,7 +44,6 @@ class Copies:
 
     def __init__(self, directory: Path, max_bytes: int | None, mode: int) -> None:
         self._cache = directory / "cache"
-        self._files = Files(self._cache, _COPY)
         self._policy = Policy(max_bytes=max_bytes)
         self._runs = Runs(directory / ".tmp")
         self._mode = mode
@@ -59,9 +63,9 @@ class Copies:
         name = f"{key}.{version}"
         with contextlib.ExitStack() as stack:
             try:
-                path = self._hold(stack, name)
+                path = self._hold(stack, key, name)
                 while path is None and self._fetch(key, name, fetch):
-                    path = self._hold(stack, name)
+                    path = self._hold(stack, key, name)
             except OSError as err:
                 raise StorageError(f"Cannot keep a copy of the result in {self._cache}: {reason_of(err)}") from err
             yield path
@@ -76,8 +80,8 @@ class Copies:
             path: its name, in the same file system; it loses it.
         """
         try:
-            self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-            place(fd, path, self._cache / f"{key}.{version}", self._mode, is_to_last=False)
+            files = self._made_files(key)
+            place(fd, path, files.path(f"{key}.{version}"), self._mode, is_to_last=False)
         except OSError as err:
             logger.warning("cannot keep a copy of a result: %s", err, extra={"key": key})
         else:
@@ -86,11 +90,11 @@ class Copies:
 
     def touch(self, key: str, version: str) -> None:
         """Note that the copy is wanted, if there is one."""
-        self._files.touch(f"{key}.{version}")
+        self._files(key).touch(f"{key}.{version}")
 
     def delete(self, key: str) -> None:
         """Remove all copies of the key; who has one open may read it to its end. It never raises."""
-        for path in self._cache.glob(f"{key}.*"):
+        for path in self._files(key).directory.glob(f"{key}.*"):
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -100,7 +104,7 @@ class Copies:
         Raises:
             OSError: the directory cannot be read.
         """
-        return (copy for _, copy in self._files.entries())
+        return (copy for _, _, copy in self._entries())
 
     def evict(self, gap: float = 0.0) -> None:
         """Remove what is too much, unless it was done less than `gap` seconds ago.
@@ -112,19 +116,46 @@ class Copies:
             return
         with turn(self._cache / ".evict", gap) as is_mine:
             if is_mine:
-                names = {copy: name for name, copy in self._files.entries()}
-                self._policy.evict(names, lambda copy: self._files.remove(names[copy], seen=copy))
+                places = {copy: (files, name) for files, name, copy in self._entries()}
 
-    def _hold(self, stack: contextlib.ExitStack, name: str) -> Path | None:
+                def remove(copy: StoredResult) -> bool:
+                    files, name = places[copy]
+                    return files.remove(name, seen=copy)
+
+                self._policy.evict(places, remove)
+
+    def _files(self, key: str) -> Files:
+        """The copies of this key, among others."""
+        return Files(self._cache / key[:_SHARD_LENGTH], _COPY)
+
+    def _made_files(self, key: str) -> Files:
+        """The same, where copies can be put."""
+        files = self._files(key)
+        for directory in (self._cache, files.directory):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return files
+
+    def _entries(self) -> Iterator[tuple[Files, str, StoredResult]]:
+        """All copies, each with its place and its name there."""
         try:
-            return stack.enter_context(self._files.hold(name))
+            shards = os.listdir(self._cache)  # noqa: PTH208 - names are all that is wanted
+        except FileNotFoundError:
+            return
+        for shard in filter(_SHARD.fullmatch, shards):
+            files = Files(self._cache / shard, _COPY)
+            for name, copy in files.entries():
+                yield files, name, copy
+
+    def _hold(self, stack: contextlib.ExitStack, key: str, name: str) -> Path | None:
+        try:
+            return stack.enter_context(self._files(key).hold(name))
         except FileNotFoundError:
             return None
 
     def _fetch(self, key: str, name: str, fetch: Callable[[IO[bytes]], bool]) -> bool:
-        self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = self._made_files(key)
         with exclusive(self._cache / f".{key}.fetch"):
-            if self._files.status(name) is not None:
+            if files.status(name) is not None:
                 return True  # somebody else has fetched it meanwhile
             with self._runs.private(key) as directory:
                 path = directory / "copy"
@@ -132,7 +163,7 @@ class Copies:
                     if not fetch(file):
                         return False
                     file.flush()
-                    place(file.fileno(), path, self._files.path(name), self._mode, is_to_last=False)
+                    place(file.fileno(), path, files.path(name), self._mode, is_to_last=False)
         self._remove_others(key, name)
         self._evict_if_due()
         return True
@@ -142,10 +173,11 @@ class Copies:
 
         Nobody asks for them, but a process of this host that has not noticed: it does, once there is no copy.
         """
-        for path in self._cache.glob(f"{key}.*"):
+        files = self._files(key)
+        for path in files.directory.glob(f"{key}.*"):
             if path.name != name and _COPY.fullmatch(path.name):
                 with contextlib.suppress(OSError):
-                    self._files.remove(path.name)
+                    files.remove(path.name)
 
     def _evict_if_due(self) -> None:
         try:
