@@ -1,5 +1,6 @@
 """A queue in a process of its own, told what to do and listened to."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -87,12 +88,11 @@ class Worker:
     def children(self) -> dict[int, str]:
         """Its children and their command lines."""
         found = {}
-        for file in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
-            for pid in file.read_text().split():
-                try:
-                    found[int(pid)] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                except OSError:
-                    continue
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # a thread that has ended meanwhile, whose children are another's
+                for pid in (task / "children").read_text().split():
+                    with contextlib.suppress(OSError):  # the same of a child
+                        found[int(pid)] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
         return found
 
     @property
