@@ -124,16 +124,21 @@ async def _to_tasks(way: str, n: int) -> Figures:
 
 def _async_ways() -> dict[str, tuple[Callable[[], AsyncIterator[int]], Callable[[int], None]]]:
     """Way -> how a client reads, and how a thread publishes; the first event is there already."""
-    ours: ProgressSubject[int] = ProgressSubject()
-    theirs: ReplaySubject[int] = ReplaySubject(1)
+    ours, theirs = _subjects()
     broadcast = Broadcast(-1)
-    ours.on_next(-1)
-    theirs.on_next(-1)
     return {
         OURS: (lambda: to_async_iter(ours), ours.on_next),
         STOCK: (lambda: stock.read(theirs), theirs.on_next),
         BROADCAST: (broadcast.read, broadcast.publish),
     }
+
+
+def _subjects() -> tuple[ReplaySubject[int], ReplaySubject[int]]:
+    """Ours, and the stock one; the first event is there already."""
+    subjects: tuple[ReplaySubject[int], ReplaySubject[int]] = ProgressSubject(), ReplaySubject(1)
+    for subject in subjects:
+        subject.on_next(-1)
+    return subjects
 
 
 def to_threads(way: str, n: int) -> Figures:
@@ -159,11 +164,8 @@ def to_threads(way: str, n: int) -> Figures:
 
 def _thread_ways() -> dict[str, tuple[Callable[[], Iterator[int]], Callable[[int], None]]]:
     """As for tasks."""
-    ours: ProgressSubject[int] = ProgressSubject()
-    theirs: ReplaySubject[int] = ReplaySubject(1)
+    ours, theirs = _subjects()
     locks = BareLocks(-1)
-    ours.on_next(-1)
-    theirs.on_next(-1)
     return {
         OURS: (lambda: to_generator(ours), ours.on_next),
         STOCK: (lambda: stock.generate(theirs), theirs.on_next),
@@ -242,7 +244,7 @@ def measure() -> Answer:
         [
             f"Medians of {N_EVENTS} events; of ours and of bare locks in {N_TURNS} processes each, by turns.",
             "Observers are called by the publisher itself.",
-            "Bare locks are the least that waking threads can cost: more for each, once they do not fit into caches.",
+            "Bare locks are the least that waking threads can cost, which is more for each, the more there are.",
         ],
     )
 

@@ -88,8 +88,7 @@ class LineUp:
     def moved_others(self, place: Place) -> bool:
         """Whether others have one more ahead since this one came, or began: it comes before some, or overtook some."""
         with self._lock:
-            i = self._index(place)
-            is_waiting = i < len(self._waiting) and self._waiting[i] == place
+            i, is_waiting = self._look_up(place)
             return i + 1 < len(self._waiting) if is_waiting else i > 0
 
     def start(self, place: Place) -> None:
@@ -115,8 +114,7 @@ class LineUp:
     def n_ahead(self, place: Place) -> int:
         """How many tasks come before this one; 0 for one that runs or has left."""
         with self._lock:
-            i = self._index(place)
-            is_waiting = i < len(self._waiting) and self._waiting[i] == place
+            i, is_waiting = self._look_up(place)
             return len(self._running) + i if is_waiting else 0
 
     def _can_start(self, place: Place) -> bool:
@@ -139,6 +137,11 @@ class LineUp:
             self._open_tenants.add(tenant)
         else:
             self._open_tenants.discard(tenant)
+
+    def _look_up(self, place: Place) -> tuple[int, bool]:
+        """How many that wait come before it, and whether it waits itself."""
+        i = self._index(place)
+        return i, i < len(self._waiting) and self._waiting[i] == place
 
     def _index(self, place: Place) -> int:
         return bisect_left(self._waiting, place)

@@ -60,7 +60,7 @@ class Changes:
     """What happens in some directories, and to some files. Used by one thread, but for `wake` and what watches.
 
     A directory tells only which files come. To be told of what is written to any of them would wake this process for
-    each line of its own journals, to look and find that nobody follows them: a fifth of what a short job takes.
+    each line of its own journals, to look and find that nobody follows them.
     """
 
     def __init__(self) -> None:

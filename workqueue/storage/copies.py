@@ -131,7 +131,7 @@ class Copies:
     def _made_files(self, key: str) -> Files:
         """The same, where copies can be put."""
         files = self._files(key)
-        for directory in (self._cache, files.directory):
+        for directory in (self._cache, files.directory):  # each, since `mode` is not for parents
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return files
 
