@@ -51,7 +51,7 @@ def test_a_waiting_job_ends_before_cancel_returns_and_never_runs(
 def test_a_program_that_ignores_sigterm_is_killed(
     make_queue: MakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workqueue.engines.local.TERMINATE_SECONDS", 0.05)
+    monkeypatch.setattr("workqueue.engines.local.engine.TERMINATE_SECONDS", 0.05)
     program = write_program(tmp_path / "stubborn", "trap '' TERM; echo 0.5; while :; do sleep 60; done")
     job = ensure(make_queue(program), "a")
     half = threading.Event()

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree
 
-from workqueue.lifecycle import MOVES, State
+from workqueue.jobs.lifecycle import MOVES, State
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -28,7 +28,7 @@ OPTIONAL = {
 }
 
 #: What runs, stores and shares: needed by who makes a queue.
-HEAVY = ("workqueue.engines", "workqueue.flights", "workqueue.storage", "workqueue.program.run")
+HEAVY = ("workqueue.engines", "workqueue.engines.host", "workqueue.storage", "workqueue.program.run")
 
 _SCRIPT = """
 import json, sys
@@ -66,5 +66,5 @@ def test_an_import_goes_without_what_only_a_queue_needs(module: str) -> None:
 
 def test_a_queue_brings_nothing_optional_either(tmp_path: Path) -> None:
     brought = brought_by(f"import workqueue; workqueue.WorkQueue('program', storage_dir={str(tmp_path)!r}).close()")
-    assert "workqueue.engines.local" in brought
+    assert "workqueue.engines.local.engine" in brought
     assert packages_in(brought) & OPTIONAL == set()

@@ -1,18 +1,31 @@
 """Run a slow program once for each set of parameters, and stream its live progress to every client that asks.
 
-The way of one request, stage by stage; each module's first line begins with its stage:
+The listing is the way of one request; each module's first line begins with its stage::
 
-0. `work_queue`: `WorkQueue.ensure_run` walks the stages below
-1. `params`: the request is checked and named; `storage`: perhaps its result is there already
-2. `registry`: the one live job of that name, yours or somebody's; `failures`: or one that failed a moment ago
-3. `job`, `lifecycle`: its state, its events; `bookkeeper`: who must know of them, such as `hooks` and `statistics`
-4. `tasks`, `engines`: where and when it runs, and who is ahead of it; `flights`: or which other process runs it
-5. `program`: what it prints becomes `progress`, and who kills it when this process dies; `storage`: what it built is
-   published
-6. `streams`: the events, as a generator, an asynchronous iterator, or calls of a function
-7. `encodings`, `web`: the bytes of a response, and applications that send it; a module for the browser
+    work_queue   0        WorkQueue.ensure_run walks the stages below
+    options      0        the values of its options, checked
+    parts        0        options -> the parts of a queue, put together
+    params       1        what is asked for -> a key and the program's arguments
+    storage/     1 and 5  is its result there; publish what was built
+    jobs/        2 and 3  the one live job of that key; its life, and who must know of it
+    engines/     4        where and when it runs, and how many are ahead of it
+    program/     5        what the program prints becomes progress; its exit status says how it ended
+    progress     5        one event of that
+    redaction    5        without the secrets that it may hold
+    streams/     5 and 6  one writer's events -> every reader, in threads and in asyncio
+    web/         7        a request -> a response that tells how a job goes; a module for the browser
 
-::
+Beside the way stand::
+
+    system/      what the kernel is asked for: locks, descriptors, signals
+    errors       what can go wrong, as a tree
+    monitoring/  metrics and traces
+    testing/     for tests of users' code
+    terminal/    what a person sees on a terminal
+    demo/        a plugin made real, and what it takes to see it work
+    cli/         the command line
+
+A queue is used like this::
 
     queue = WorkQueue("./process-docset.py", storage_dir="databases")
     job = queue.ensure_run(OverviewViewParams(server, document_set_id, api_token))
@@ -25,13 +38,13 @@ What is named here and in `workqueue.streams`, `workqueue.engines`, `workqueue.s
 """
 
 from workqueue.errors import InvalidParams, QueueClosed, QueueFull, ResultNotFound, StorageError, WorkQueueError
-from workqueue.hooks import Hooks
-from workqueue.job import Job
-from workqueue.lifecycle import State
+from workqueue.jobs.hooks import Hooks
+from workqueue.jobs.job import Job
+from workqueue.jobs.lifecycle import State
+from workqueue.jobs.statistics import JobSnapshot, Statistics
 from workqueue.params import OverviewViewParams, Params
 from workqueue.program.limits import Limits
 from workqueue.progress import Progress
-from workqueue.statistics import JobSnapshot, Statistics
 from workqueue.work_queue import WorkQueue
 
 __all__ = (

@@ -1,4 +1,4 @@
-"""1 request: what is asked for -> a key and the program's arguments.
+"""1 params: what is asked for -> a key and the program's arguments.
 
 Pure functions, callable from any thread. Parameters come from strangers: everything that can never run is refused
 here, before it takes a place in the queue, and no parameter is ever part of a file name; the key is.

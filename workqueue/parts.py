@@ -11,21 +11,21 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-from workqueue.abandonment import Abandonment
-from workqueue.bookkeeper import Bookkeeper
 from workqueue.engines.base import Engine
-from workqueue.engines.herald import Herald
-from workqueue.engines.local import DEFAULT_MAX_RUNNING
-from workqueue.engines.single_flight import SingleFlightEngine
-from workqueue.failures import Failures
-from workqueue.flights.journal import Journals
-from workqueue.hooks import HookCaller, Hooks
-from workqueue.job import Job
-from workqueue.locks import check_excludes
-from workqueue.registry import Registry
-from workqueue.statistics import Tally
+from workqueue.engines.host.engine import HostEngine
+from workqueue.engines.host.journal import Journals
+from workqueue.engines.local.engine import DEFAULT_MAX_RUNNING
+from workqueue.jobs.abandonment import Abandonment
+from workqueue.jobs.bookkeeper import Bookkeeper
+from workqueue.jobs.failures import Failures
+from workqueue.jobs.herald import Herald
+from workqueue.jobs.hooks import HookCaller, Hooks
+from workqueue.jobs.job import Job
+from workqueue.jobs.registry import Registry
+from workqueue.jobs.statistics import Tally
 from workqueue.storage.base import Storage
 from workqueue.storage.disk import DiskStorage
+from workqueue.system.locks import check_excludes
 
 
 class Parts(NamedTuple):
@@ -53,7 +53,7 @@ def make_parts(
     hooks: Sequence[Hooks],
 ) -> Parts:
     """Put them together; for the options see `workqueue.WorkQueue`."""
-    used: Engine = engine or SingleFlightEngine(
+    used: Engine = engine or HostEngine(
         _journals_of(storage_dir),
         executor,
         max_running or DEFAULT_MAX_RUNNING,

@@ -1,4 +1,4 @@
-"""5 events: Progress, what a client is told about a job."""
+"""5 progress: what a client is told about a job."""
 
 from typing import NamedTuple
 

@@ -10,15 +10,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal
 
 from workqueue.errors import IllegalMove, QueueClosed
-from workqueue.hooks import Hooks
-from workqueue.job import Job
+from workqueue.jobs.hooks import Hooks
+from workqueue.jobs.job import Job
+from workqueue.jobs.statistics import JobSnapshot, Statistics
 from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_word
 from workqueue.params import Params, check_params, key_for_params, server_identity
 from workqueue.program.limits import Limits, check_limits
 from workqueue.progress import Progress, failed, succeeded
-from workqueue.signals import ClosingHandler
-from workqueue.statistics import JobSnapshot, Statistics
 from workqueue.streams import to_generator
+from workqueue.system.signals import ClosingHandler
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +112,7 @@ class WorkQueue:
         from pathlib import Path  # noqa: PLC0415
 
         from workqueue import parts  # noqa: PLC0415
-        from workqueue.tasks import TaskMaker  # noqa: PLC0415
+        from workqueue.jobs.tasks import TaskMaker  # noqa: PLC0415
 
         self.program_path = Path(program_path).absolute()
         self._storage = parts.make_storage(storage_dir, storage, is_shared=engine is None)

@@ -1,4 +1,4 @@
-"""The directive ``job-moves``: a picture of `workqueue.lifecycle.MOVES`, drawn from the table itself."""
+"""The directive ``job-moves``: a picture of `workqueue.jobs.lifecycle.MOVES`, drawn from the table itself."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from moves_picture import sentences, svg
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from workqueue.lifecycle import MOVES
+from workqueue.jobs.lifecycle import MOVES
 
 
 class JobMoves(SphinxDirective):

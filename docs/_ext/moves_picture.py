@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-from workqueue.lifecycle import Event, State
+from workqueue.jobs.lifecycle import Event, State
 
 COLUMN, ROW, HEAD, LOOP = 120, 34, 44, 34
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from workqueue.cli import main
-from workqueue.cli.bar import describe, draw
 from workqueue.progress import Progress, failed, succeeded
+from workqueue.terminal.bar import describe, draw
 from workqueue.testing import ScriptedProgram, exit_with, output, print_error, say, wait
 
 

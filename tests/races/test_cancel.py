@@ -9,8 +9,8 @@ import pytest
 from tests.conftest import ensure
 from workqueue import Job, Progress, State, WorkQueue
 from workqueue.engines.base import Report, Task
-from workqueue.engines.local import LocalEngine
-from workqueue.engines.local_run import LocalRun
+from workqueue.engines.local.engine import LocalEngine
+from workqueue.engines.local.run import LocalRun
 from workqueue.engines.run import run_task
 from workqueue.program.process import Process
 from workqueue.testing import ScriptedProgram, collect
@@ -78,7 +78,7 @@ def test_between_its_publication_and_its_end(
         answers.append(queue.ensure_run(("a",)))
         return outcome
 
-    monkeypatch.setattr("workqueue.engines.local_run.run_task", run_and_cancel)
+    monkeypatch.setattr("workqueue.engines.local.run.run_task", run_and_cancel)
     job = ensure(queue, "a")
     program.wait_reached("gate")
     program.release("gate")
@@ -103,7 +103,7 @@ def test_between_its_failure_and_its_end(
             assert successors[0].state is State.PENDING
         return outcome
 
-    monkeypatch.setattr("workqueue.engines.local_run.run_task", run_and_cancel)
+    monkeypatch.setattr("workqueue.engines.local.run.run_task", run_and_cancel)
     assert last_of(ensure(queue, "a")).returncode == -998
     assert last_of(successors[0]).returncode == -999
 

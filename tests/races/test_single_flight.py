@@ -12,7 +12,7 @@ from tests.conftest import write_program
 from tests.races.conftest import run_in_threads
 from workqueue import WorkQueue
 from workqueue.engines import Report, Task
-from workqueue.job import Job
+from workqueue.jobs.job import Job
 from workqueue.progress import Progress, failed_exit, succeeded
 
 MakeQueue = Callable[..., WorkQueue]

@@ -13,10 +13,10 @@ from werkzeug.test import Client
 from tests.readme import block
 from tests.recipes.recipe import WEB
 from workqueue import Progress
-from workqueue.encodings import Encoding, JsonArray, NdJson, ServerSent
 from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.testing import ScriptedProgram, output, say
 from workqueue.web import ProgressStream
+from workqueue.web.encodings import Encoding, JsonArray, NdJson, ServerSent
 from workqueue.web.fields import MAX_BODY_BYTES
 from workqueue.web.stream import DEFAULT_MAX_DURATION
 

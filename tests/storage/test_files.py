@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from workqueue import locks
 from workqueue.storage.base import StoredResult
 from workqueue.storage.files import Files
+from workqueue.system import locks
 
 KEY = "0" * 40
 

@@ -8,12 +8,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from workqueue.cli.bar import draw
 from workqueue.cli.place import CannotUseStorage, add_for_bucket, complain, told_to_the_user
 from workqueue.errors import InvalidParams
 from workqueue.params import key_for_params
 from workqueue.storage.address import storage_at
 from workqueue.streams import to_generator
+from workqueue.terminal.bar import draw
 from workqueue.work_queue import WorkQueue
 
 

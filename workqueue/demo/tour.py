@@ -4,8 +4,8 @@ import re
 import sys
 
 from workqueue import OverviewViewParams, Progress
-from workqueue.cli.bar import draw
 from workqueue.demo.client import Client, ClientError
+from workqueue.terminal.bar import draw
 
 #: How many hits are worth printing.
 _SHOWN = 5

@@ -1,10 +1,10 @@
-"""4 engine: where and when a job runs.
+"""4 engines: where and when a job runs, by reach.
 
-`base` is the seam; `local` the implementation for one process, `local_run` one task in it; `run` makes one run;
-`lineup` knows who is ahead, and `herald` tells those who watch.
+`base` is the seam, and `run` one whole run, wherever it is made. `local` uses threads of this process; `host` makes all
+processes of this host that share a storage act as one.
 """
 
 from workqueue.engines.base import Engine, Report, Task, Ticket
-from workqueue.engines.local import LocalEngine
+from workqueue.engines.local.engine import LocalEngine
 
 __all__ = ("Engine", "LocalEngine", "Report", "Task", "Ticket")

@@ -1,4 +1,4 @@
-"""4 engine: the seam between a job and the place where it runs.
+"""4 base: the seam between a job and the place where it runs.
 
 An engine knows nothing of jobs, keys' meanings or clients. It is given a `Task`, plain data that can travel, and a
 function to report to, and needs nothing else of the rest.

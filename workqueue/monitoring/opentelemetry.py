@@ -31,7 +31,7 @@ class TracingHooks(Hooks):
         started_at = _nanoseconds(job.queued_at + job.wait_seconds)
         ended_at = _nanoseconds(job.queued_at + job.wait_seconds + job.run_seconds)
         span = self._tracer.start_span(
-            "workqueue.job",
+            "workqueue.jobs.job",
             context=Context(),
             start_time=queued_at,
             attributes={"workqueue.key": job.key, "workqueue.state": job.state.value},

@@ -23,9 +23,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from workqueue.descriptors import close_own, open_own
 from workqueue.program import warden_process
 from workqueue.program.interpreter import interpreter
+from workqueue.system.descriptors import close_own, open_own
 
 logger = logging.getLogger("workqueue")
 

@@ -1,4 +1,4 @@
-"""1 and 5 storage: what a job, and who reads its result, need of the place where results are kept.
+"""1 and 5 base: what a job, and a reader of its result, need of the place where results are kept.
 
 A storage is plain data that can travel to where a job runs. Each result has one name, its key. What all storages
 promise:

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import IO, Final
 
 from workqueue.errors import StorageError, reason_of
-from workqueue.locks import exclusive
 from workqueue.storage.base import StoredResult
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
 from workqueue.storage.files import Files
 from workqueue.storage.output import place
 from workqueue.storage.runs import Runs
+from workqueue.system.locks import exclusive
 
 logger = logging.getLogger("workqueue")
 

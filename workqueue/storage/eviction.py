@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from workqueue.descriptors import close_own, open_own
 from workqueue.errors import StorageError
-from workqueue.locks import try_lock
 from workqueue.storage.base import StoredResult
+from workqueue.system.descriptors import close_own, open_own
+from workqueue.system.locks import try_lock
 
 logger = logging.getLogger("workqueue")
 

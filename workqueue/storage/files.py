@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from workqueue.descriptors import close_own, open_own
-from workqueue.locks import is_file_of, lock, try_lock
 from workqueue.storage.base import StoredResult
+from workqueue.system.descriptors import close_own, open_own
+from workqueue.system.locks import is_file_of, lock, try_lock
 
 #: Not through a link, and without waiting for a pipe's other end.
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -14,9 +14,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from workqueue.descriptors import close_own, open_own
 from workqueue.errors import StorageError, reason_of
-from workqueue.locks import is_file_of, try_lock
+from workqueue.system.descriptors import close_own, open_own
+from workqueue.system.locks import is_file_of, try_lock
 
 logger = logging.getLogger("workqueue")
 

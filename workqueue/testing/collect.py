@@ -2,7 +2,7 @@
 
 import threading
 
-from workqueue.job import Job
+from workqueue.jobs.job import Job
 from workqueue.progress import Progress
 
 

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 
 from workqueue.engines.base import Report, Task
-from workqueue.engines.lineup import LineUp
-from workqueue.job import Job
+from workqueue.engines.local.lineup import LineUp
+from workqueue.jobs.job import Job
 from workqueue.progress import Progress, cancelled, failed, failed_exit, succeeded
 
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Generator
 from contextlib import closing
 from typing import Final
 
-from workqueue.encodings import LAST_EVENT_ID, Encoding, encoding_for
-from workqueue.job import Job
+from workqueue.jobs.job import Job
 from workqueue.progress import Progress
 from workqueue.streams import AsyncReader, to_async_iter, to_generator
 from workqueue.streams.options import DEFAULT_HEARTBEAT, check_options
+from workqueue.web.encodings import LAST_EVENT_ID, Encoding, encoding_for
 
 #: With a heartbeat more, below the 60 s after which many proxies, and servers that stop, give up on a response.
 DEFAULT_MAX_DURATION: Final = 45.0

@@ -1,0 +1,86 @@
+"""What a lock excludes, and file systems on which it does not."""
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workqueue import WorkQueue
+from workqueue.errors import StorageError
+from workqueue.system import locks
+
+
+def test_a_local_disk_will_do_and_nothing_is_left_on_it(tmp_path: Path) -> None:
+    locks.check_excludes(tmp_path / "not" / "yet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_whose_locks_keep_nobody_out_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is none to be had here: the kernel's answer is replaced."""
+    monkeypatch.setattr(locks, "try_lock", lambda fd, shared=False: True)
+    with pytest.raises(StorageError, match=r"cannot be used as storage_dir: two processes can hold the same lock"):
+        WorkQueue("program", storage_dir=tmp_path / "storage")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(fd: int, *, shared: bool = False) -> bool:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(locks, "try_lock", refuse)
+    with pytest.raises(StorageError, match=r"it has no locks \(flock: No locks available\), so the same program"):
+        locks.check_excludes(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_locks_files_only_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As NFS does."""
+    try_lock = locks.try_lock
+
+    def files_only(fd: int, *, shared: bool = False) -> bool:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return try_lock(fd, shared=shared)
+
+    monkeypatch.setattr(locks, "try_lock", files_only)
+    locks.check_excludes(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_can_be_written_the_question_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "try_lock", lambda fd, shared=False: True)
+    locks.check_excludes(Path("/proc/self"))
+
+
+GREENLETS = """
+from gevent import monkey
+monkey.patch_all()
+import sys
+from pathlib import Path
+import gevent
+from gevent.event import Event
+from workqueue.system.locks import exclusive
+has_it, others_came = Event(), Event()
+def first():
+    with exclusive(Path(sys.argv[1])):
+        has_it.set()
+        others_came.wait()
+def second():
+    has_it.wait()
+    gevent.spawn(others_came.set)
+    with exclusive(Path(sys.argv[1])):
+        print("both had it")
+gevent.joinall([gevent.spawn(first), gevent.spawn(second)], raise_error=True)
+"""
+
+
+def test_greenlets_of_one_thread_exclude_each_other_and_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", GREENLETS, str(tmp_path / "lock")]
+    path = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(command, check=False, capture_output=True, timeout=30, env={**os.environ, "PYTHONPATH": path})
+    assert (done.stdout, done.returncode) == (b"both had it\n", 0), done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,152 @@
+"""What each encoding writes, and which one a client gets."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workqueue import Progress
+from workqueue.progress import failed, succeeded
+from workqueue.web.encodings import ENCODINGS, LAST_EVENT_ID, Encoding, JsonArray, NdJson, ServerSent, encoding_for
+
+EVENTS = (
+    Progress(n_ahead_in_queue=2),
+    Progress(fraction=0.25, message='a "quoted" line\u2028 with ünïcode \U0001f600 and \\ <b>'),
+    Progress(fraction=0.25, message=None),
+    failed("Exited with code 1\nstderr:\nno such set", 1),
+)
+
+
+def encoded(encoding: type[Encoding], events: tuple[Progress, ...] = EVENTS) -> list[bytes]:
+    encoder = encoding()
+    return [encoder.encode(event) for event in events]
+
+
+def wire(events: tuple[Progress, ...] = EVENTS) -> list[dict[str, object]]:
+    return [event._asdict() for event in events]
+
+
+# The forms
+
+
+def test_an_array_is_json_as_a_whole() -> None:
+    assert json.loads(b"".join(encoded(JsonArray))) == wire()
+
+
+def test_each_line_of_an_array_is_one_element_and_ends_with_its_event() -> None:
+    for piece, event in zip(encoded(JsonArray)[:-1], wire(), strict=False):
+        assert piece.endswith(b"}\n")
+        assert json.loads(piece.lstrip(b"[\n,")) == event
+
+
+def test_an_array_of_one_event() -> None:
+    assert b"".join(encoded(JsonArray, (succeeded(),))) == (
+        b'[\n{"n_ahead_in_queue": 0, "fraction": 1.0, "message": null, "returncode": 0, "error": null}\n]\n'
+    )
+
+
+def test_an_array_is_closed_by_the_last_event_and_by_nothing_else() -> None:
+    *others, last = encoded(JsonArray)
+    assert last.endswith(b"}\n]\n")
+    with pytest.raises(ValueError, match="Expecting"):
+        json.loads(b"".join(others))
+
+
+def test_ndjson_is_an_object_a_line() -> None:
+    pieces = encoded(NdJson)
+    assert [json.loads(piece) for piece in pieces] == wire()
+    assert all(piece.count(b"\n") == 1 and piece.endswith(b"\n") for piece in pieces)
+
+
+def test_server_sent_events_are_one_block_each() -> None:
+    first, *_, last = pieces = encoded(ServerSent)
+    assert first.startswith(b"retry: 1000\n")
+    assert all(piece.endswith(b"}\n\n") and piece.count(b"\n\n") == 1 for piece in pieces)
+    assert last.startswith(f"id: {LAST_EVENT_ID}\ndata: ".encode())
+    data = [line for piece in pieces for line in piece.splitlines() if line.startswith(b"data: ")]
+    assert [json.loads(line[6:]) for line in data] == wire()
+
+
+def test_only_the_last_server_sent_event_has_an_id() -> None:
+    assert [b"id:" in piece for piece in encoded(ServerSent)] == [False, False, False, True]
+
+
+def test_a_heartbeat_is_the_same_event_once_more() -> None:
+    event = Progress(fraction=0.5)
+    assert json.loads(b"".join(encoded(JsonArray, (event, event, succeeded())))) == wire((event, event, succeeded()))
+    first, second = encoded(NdJson, (event, event))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        (JsonArray, b"[]\n"),
+        (NdJson, b'{"n_ahead_in_queue": 0, "fraction": 1.0, "message": null, "returncode": 0, "error": null}\n'),
+        (
+            ServerSent,
+            (
+                b"retry: 1000\nid: end\n"
+                b'data: {"n_ahead_in_queue": 0, "fraction": 1.0, "message": null, "returncode": 0, "error": null}\n\n'
+            ),
+        ),
+    ],
+)
+def test_what_is_there_already_is_said_in_one_piece(encoding: type[Encoding], body: bytes) -> None:
+    assert encoding.already_built() == body
+
+
+@given(st.text(), st.text())
+def test_no_text_breaks_a_line(message: str, error: str) -> None:
+    """Line ends of every kind, NULs, lone surrogates: all arrive as they were."""
+    events = (Progress(message=message), failed(error))
+    assert json.loads(b"".join(encoded(JsonArray, events))) == wire(events)
+    assert [json.loads(line) for line in b"".join(encoded(NdJson, events)).split(b"\n")[:-1]] == wire(events)
+    blocks = b"".join(encoded(ServerSent, events)).decode("ascii").split("\n\n")[:-1]
+    assert [json.loads(block.splitlines()[-1].removeprefix("data: ")) for block in blocks] == wire(events)
+
+
+def test_only_an_array_must_go_on_to_the_end_of_the_job() -> None:
+    assert [encoding.is_resumable for encoding in ENCODINGS] == [False, True, True]
+
+
+# The choice
+
+
+@pytest.mark.parametrize(
+    ("accept", "encoding"),
+    [
+        ("", JsonArray),
+        ("*/*", JsonArray),
+        ("application/json", JsonArray),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", JsonArray),
+        ("application/json, text/plain, */*", JsonArray),
+        ("image/png", JsonArray),
+        ("application/*", JsonArray),
+        ("application/x-ndjson", NdJson),
+        ("APPLICATION/X-NDJSON; charset=utf-8", NdJson),
+        ("application/jsonl", NdJson),
+        ("application/x-ndjson, application/json;q=0.5", NdJson),
+        ("application/json;q=0.5, application/x-ndjson;q=0.9", NdJson),
+        ("*/*;q=0.1, application/x-ndjson", NdJson),
+        ("application/json, application/x-ndjson", JsonArray),
+        ("text/event-stream", ServerSent),
+        ("text/*", ServerSent),
+        ("application/json;q=0, */*", NdJson),
+        ("application/json;q=nonsense, text/event-stream;q=0.1", ServerSent),
+        (";,;q=,q", JsonArray),
+    ],
+)
+def test_the_accept_header_chooses(accept: str, encoding: type[Encoding]) -> None:
+    assert encoding_for(accept) is encoding
+
+
+@given(st.text())
+def test_no_accept_header_is_too_strange(accept: str) -> None:
+    assert encoding_for(accept) in ENCODINGS
+
+
+def test_no_number_that_is_none_is_preferred() -> None:
+    assert encoding_for("application/json, text/event-stream;q=nan") is JsonArray
+    assert encoding_for("application/json, text/event-stream;q=inf") is JsonArray

@@ -1,0 +1,203 @@
+"""4 host engine: one run per key among all processes of this host that share a storage.
+
+Each process has its own line and its own threads. Who runs a key is settled by the key's lock when a task's turn has
+come; see `shared_task` for a task's ways, and the package's docstring for the files.
+"""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+
+from workqueue.engines.base import Report, Task
+from workqueue.engines.host import follower as following
+from workqueue.engines.host import notices
+from workqueue.engines.host.journal import Journals
+from workqueue.engines.host.shared_task import SharedTask, Stage
+from workqueue.engines.host.slots import Slots
+from workqueue.engines.local.engine import CLOSED_RUNNING, DEFAULT_MAX_RUNNING, LocalEngine
+from workqueue.engines.local.engine import Ticket as LocalTicket
+from workqueue.engines.local.run import Around
+from workqueue.errors import StorageError
+from workqueue.progress import failed
+from workqueue.redaction import without_directories
+
+logger = logging.getLogger("workqueue")
+
+
+class HostEngine:
+    """Runs tasks on this host, each key by one process at a time. Callable from any thread.
+
+    Args:
+        directory: where the processes meet; made when the first task comes.
+        executor, max_running, max_running_per_tenant: see `LocalEngine`; they are about this process.
+        max_running_on_host: how many tasks run at once in all processes; None: no more than each runs by itself.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        executor: Executor | None = None,
+        max_running: int = DEFAULT_MAX_RUNNING,
+        max_running_per_tenant: int | None = None,
+        max_running_on_host: int | None = None,
+    ) -> None:
+        self.journals = Journals(directory)
+        self.slots = None if max_running_on_host is None else Slots(directory / ".slots", max_running_on_host)
+        self.follower = following.follower
+        self._local = LocalEngine(executor, max_running, max_running_per_tenant)
+        self._notices = notices.Notices(directory)
+        self._changed = threading.Condition(threading.Lock())  # guards all below
+        self._tasks: defaultdict[str, list[SharedTask]] = defaultdict(list)
+        self._is_open = False
+        self._is_closed = False
+
+    @property
+    def executor(self) -> Executor:
+        """Whose threads run the programs."""
+        return self._local.executor
+
+    @property
+    def max_running(self) -> int | None:
+        """See `Engine.max_running`; of this process."""
+        return self._local.max_running
+
+    @property
+    def n_tasks(self) -> int:
+        """How many tasks are in this process's line, and run."""
+        return self._local.n_tasks
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more tasks."""
+        return self._is_closed
+
+    def call_when_moved(self, moved: Callable[[], None]) -> None:
+        """See `Engine.call_when_moved`."""
+        self._local.call_when_moved(moved)
+
+    def submit(self, task: Task, report: Report) -> "Ticket":
+        """See `Engine.submit`."""
+        shared = SharedTask(task, report, self)
+        ticket = Ticket(self, shared)
+        try:
+            self._open()
+        except (StorageError, OSError, RuntimeError) as err:
+            logger.warning("cannot meet other processes: %s", err, extra={"key": task.key})
+            report(failed(without_directories(str(err))))
+            return ticket
+        with self._changed:
+            self._tasks[task.key].append(shared)
+        shared.begin()
+        return ticket
+
+    def cancel(self, shared: SharedTask, *, for_all: bool) -> None:
+        """See `Ticket.cancel`."""
+        if for_all:
+            # Marked first: who asks for the key from now on, in whichever process, is not told of this run's end.
+            self.journals.mark_cancelled(shared.task.key)
+        shared.cancel(is_only_here=not for_all)
+        if for_all:
+            try:
+                self._notices.post(shared.task.key)
+            except OSError as err:
+                logger.warning("cannot tell other processes of a cancel: %s", err, extra={"key": shared.task.key})
+
+    def close(self, drain: float | None = None, *, finish_pending: bool = False) -> None:
+        """See `Engine.close`. What another process runs is awaited like what this one does, and left to go on.
+
+        Called by an observer, it does not wait for the task that tells it.
+        """
+        began = time.monotonic()
+        with self._changed:
+            self._is_closed = True
+        self._local.close(drain, finish_pending=finish_pending)
+        is_waiting = not self.follower.is_following_thread()
+        left = None if drain is None else drain - (time.monotonic() - began)
+        if not (is_waiting and self._wait_until_none_follows(left)):
+            for shared in self._following():
+                shared.leave(failed(CLOSED_RUNNING))
+            if is_waiting:
+                self._wait_until_none_follows(None)
+        self._close_files()
+
+    def line_up(self, task: Task, report: Report, around: Around) -> LocalTicket:
+        """See `Shared.line_up`."""
+        return self._local.submit(task, report, around)
+
+    def ended(self, task: SharedTask) -> None:
+        """See `Shared.ended`."""
+        with self._changed:
+            self._tasks[task.task.key].remove(task)
+            if not self._tasks[task.task.key]:
+                del self._tasks[task.task.key]
+            self._changed.notify_all()
+
+    def has_another(self, task: SharedTask) -> bool:
+        """See `Shared.has_another`."""
+        with self._changed:
+            return any(other is not task for other in self._tasks.get(task.task.key, ()))
+
+    def _open(self) -> None:
+        """Meet the other processes. Idempotent."""
+        with self._changed:
+            if self._is_open or self._is_closed:
+                return
+            # With the lock held: nobody waits for it who could be waited for here.
+            self.journals.prepare()
+            self._notices.open()
+            self.follower.open(self.journals.directory)
+            self.follower.follow(self.journals.directory, notices.NAME, self._read_notices)
+            self._is_open = True
+
+    def _close_files(self) -> None:
+        with self._changed:
+            if not self._is_open:
+                return
+            self._is_open = False
+        self.follower.unfollow(self.journals.directory, notices.NAME, self._read_notices)
+        self.follower.close(self.journals.directory)
+        self._notices.close()
+
+    def _read_notices(self) -> None:
+        try:
+            keys = set(self._notices.read())
+        except OSError as err:
+            logger.warning("cannot read what other processes cancel: %s", err)
+            return
+        with self._changed:
+            tasks = [task for key in keys for task in self._tasks.get(key, ())]
+        for task in tasks:
+            task.cancel_from_elsewhere()
+
+    def _following(self) -> list[SharedTask]:
+        with self._changed:
+            return self._all_following()
+
+    def _wait_until_none_follows(self, seconds: float | None) -> bool:
+        if seconds is not None:
+            seconds = min(max(seconds, 0.0), threading.TIMEOUT_MAX)
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._all_following(), seconds)
+
+    def _all_following(self) -> list[SharedTask]:
+        return [task for tasks in self._tasks.values() for task in tasks if task.stage is Stage.FOLLOWING]
+
+
+class Ticket:
+    """The receipt for a task of this engine."""
+
+    def __init__(self, engine: HostEngine, shared: SharedTask) -> None:
+        self._engine = engine
+        self._shared = shared
+
+    def n_ahead(self) -> int:
+        """See `workqueue.engines.base.Ticket`."""
+        return self._shared.n_ahead()
+
+    def cancel(self, *, for_all: bool = True) -> None:
+        """See `workqueue.engines.base.Ticket`."""
+        self._engine.cancel(self._shared, for_all=for_all)

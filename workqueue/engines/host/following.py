@@ -1,0 +1,72 @@
+"""4 host following: the journal of a run that another process makes -> where it stands; used by one thread."""
+
+from typing import NamedTuple
+
+from workqueue.engines.host.journal import Journals, Reader
+from workqueue.engines.host.record import Mark, Record
+from workqueue.progress import CANCELLED, Progress
+
+
+class Standing(NamedTuple):
+    """What is new of a run since the last look."""
+
+    latest: Progress | None = None
+    """Where it stands by now, if that is news."""
+
+    end: Progress | None = None
+    """How it ended."""
+
+    is_lost: bool = False
+    """Whether nobody makes it any more, and it had no end for us."""
+
+
+class Following:
+    """One look after the other at the journal of a key.
+
+    Args:
+        journals: where it is.
+        key: its name.
+    """
+
+    def __init__(self, journals: Journals, key: str) -> None:
+        self._journals = journals
+        self._key = key
+        self._reader: Reader | None = None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the run was being cancelled already when it was first looked at: then its progress is not for us."""
+        return self._reader is not None and bool(self._reader.is_late)
+
+    def look(self) -> Standing:
+        """Read on."""
+        self._reader = self._reader or self._journals.reader(self._key)
+        if self._reader is None:
+            return Standing(is_lost=True)
+        is_led, records = self._reader.look()
+        latest, end = _last(records)
+        if self.is_late:
+            latest = None
+            # Neither is its being stopped; but what it has built, or how it failed by itself, is.
+            if end is not None and end.returncode == CANCELLED:
+                end = None
+        return Standing(latest, end, is_lost=end is None and not is_led)
+
+    def close(self) -> None:
+        """Stop reading; a later look begins anew."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+def _last(records: list[Record]) -> tuple[Progress | None, Progress | None]:
+    """Where the last run in these records stands, and how it ended, as far as they say."""
+    latest, end = None, None
+    for record in records:
+        if record is Mark.START:
+            latest, end = Progress(), None
+        elif isinstance(record, Progress) and record.returncode is None:
+            latest, end = record, None
+        elif isinstance(record, Progress):
+            end = record
+    return latest, end

@@ -1,0 +1,279 @@
+"""4 host shared_task: one task between this process's line and another process's run.
+
+It waits in this process's line, as a task of the local engine. It leaves the line as soon as another process runs its
+key, and follows that run: takes its progress and its end from the journal. It leads, once its turn has come and the
+key's lock is its own: runs the program, and writes the journal. When a run that it follows is lost, with the process
+that made it, it is back in the line, as the others that follow are in theirs: the first whose turn comes leads.
+
+What is reported of it comes from one thread at a time: the one whose turn it is while it leads, the following one
+while it follows; and whoever takes it out of the line hands it on to the other.
+"""
+
+import logging
+import threading
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from workqueue.engines.base import Report, Task
+from workqueue.engines.host.follower import Follower
+from workqueue.engines.host.following import Following
+from workqueue.engines.host.journal import Journals, Lead
+from workqueue.engines.host.slots import Slots
+from workqueue.engines.local.engine import Ticket
+from workqueue.engines.local.run import Around, LocalRun
+from workqueue.errors import StorageError
+from workqueue.progress import Progress, cancelled, failed, succeeded
+from workqueue.redaction import without_directories
+
+logger = logging.getLogger("workqueue")
+
+
+class Stage(Enum):
+    """Where a shared task is."""
+
+    WAITING = "waiting"
+    LEADING = "leading"
+    FOLLOWING = "following"
+    ENDED = "ended"
+
+
+class Shared(Protocol):
+    """What the tasks of one engine have in common."""
+
+    journals: Journals
+    slots: Slots | None
+    follower: Follower
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more tasks."""
+        ...
+
+    @property
+    def n_tasks(self) -> int:
+        """How many are in this process's line, and run."""
+        ...
+
+    def line_up(self, task: Task, report: Report, around: Around) -> Ticket:
+        """Put a task into this process's line."""
+        ...
+
+    def has_another(self, task: "SharedTask") -> bool:
+        """Whether this process has another task of the same key: one that is being cancelled."""
+        ...
+
+    def ended(self, task: "SharedTask") -> None:
+        """It has ended; called before that is reported."""
+        ...
+
+
+class SharedTask:
+    """One task. Callable from any thread, but for what `follower` and the local engine call."""
+
+    def __init__(self, task: Task, report: Report, shared: Shared) -> None:
+        self.task = task
+        self._report = report
+        self._shared = shared
+        self._following = Following(shared.journals, task.key)  # of the following thread
+        self._has_begun = False  # of whoever reports
+        self._lock = threading.Lock()  # guards all below
+        self.stage = Stage.WAITING
+        self._ticket: Ticket | None = None
+        self._n_waits = 0
+        self._is_cancelled = False
+        self._is_only_here = False
+        self._leave_as: Progress | None = None
+
+    @property
+    def _directory(self) -> Path:
+        return self._shared.journals.directory
+
+    def begin(self) -> None:
+        """Follow a run that is under way, or wait for a turn."""
+        if not self._shared.is_closed and self._is_led_for_us():
+            self._follow()
+        else:
+            self._wait()
+
+    def _is_led_for_us(self) -> bool:
+        """Whether somebody makes a run that we may follow: not the one that was cancelled here a moment ago."""
+        return self._shared.journals.is_led(self.task.key) and not self._shared.has_another(self)
+
+    def n_ahead(self) -> int:
+        """How many tasks of this process come before it, while it waits."""
+        ticket = self._ticket
+        return ticket.n_ahead() if ticket is not None and self.stage is Stage.WAITING else 0
+
+    def cancel(self, *, is_only_here: bool) -> None:
+        """Stop it, and the run that it leads; one that it follows is for whoever leads that.
+
+        Args:
+            is_only_here: other processes may go on with it, or begin it anew.
+        """
+        with self._lock:
+            self._is_cancelled = True
+            self._is_only_here = is_only_here
+            ticket = self._ticket
+        if ticket is not None:
+            ticket.cancel()
+        if is_only_here:
+            self.leave(cancelled())
+
+    def cancel_from_elsewhere(self) -> None:
+        """Another process has cancelled this key; called by the following thread."""
+        # Who came when that run was being cancelled already is not meant.
+        if not self._following.is_late:
+            self.cancel(is_only_here=False)
+
+    def leave(self, outcome: Progress) -> None:
+        """If it follows another process's run, end here and let that go on."""
+        with self._lock:
+            self._leave_as = outcome
+        self._shared.follower.look_again()
+
+    # In the line
+
+    def _wait(self) -> None:
+        with self._lock:
+            self.stage = Stage.WAITING
+            self._n_waits += 1
+            n_waits = self._n_waits
+        ticket = self._shared.line_up(self.task, self._told, self._lead)
+        with self._lock:
+            # By now it may lead, follow, have ended, or wait again.
+            is_waiting = self.stage is Stage.WAITING and self._n_waits == n_waits
+            if is_waiting:
+                self._ticket = ticket
+                self._shared.follower.follow(self._directory, self.task.key, self._look_while_waiting)
+            elif self.stage is Stage.LEADING:
+                self._ticket = ticket
+            is_cancelled = self._is_cancelled
+        if is_cancelled:
+            ticket.cancel()
+        elif is_waiting:
+            # Somebody may have begun before the following thread was told to look.
+            self._look_while_waiting()
+
+    def _told(self, progress: Progress) -> None:
+        """Take what the local engine says without a run of ours: that the task is refused, above all."""
+        if progress.returncode is None:
+            self._tell(progress)
+        else:
+            self._end(progress)
+
+    def _look_while_waiting(self) -> None:
+        ticket = self._ticket
+        if ticket is None or self.stage is not Stage.WAITING or not self._is_led_for_us():
+            return
+        # Whoever takes it out of the line hands it on: this, or the thread whose turn it is.
+        if ticket.withdraw():
+            self._follow()
+
+    # Its turn
+
+    def _lead(self, run: LocalRun) -> Progress | None:
+        """Run it, if its key is free; called on the thread whose turn it is."""
+        self._move(Stage.LEADING)
+        try:
+            lead = self._shared.journals.lead(self.task.key)
+            if lead is None:
+                self._follow()
+                return None
+            with lead:
+                return self._take_slot(run, lead)
+        except StorageError as err:
+            logger.warning("%s", err, extra={"key": self.task.key})
+            return failed(without_directories(str(err)))
+
+    def _take_slot(self, run: LocalRun, lead: Lead) -> Progress:
+        # Looked at with the lock: a run that had it before is published by now.
+        if not self.task.is_refresh and self.task.storage.has(self.task.key):
+            return succeeded()
+        if self._shared.slots is None:
+            return self._run(run, lead)
+        with self._shared.slots.slot(lambda: run.stopped() is not None) as has_slot:
+            return self._run(run, lead) if has_slot else run.stopped() or cancelled()
+
+    def _run(self, run: LocalRun, lead: Lead) -> Progress:
+        lead.start()
+
+        def report(progress: Progress) -> None:
+            lead.report(progress)
+            self._tell(progress)
+
+        outcome = run.run(report, lead.fd)
+        if self._is_for_all(outcome):
+            lead.report(outcome)
+        return outcome
+
+    def _is_for_all(self, outcome: Progress) -> bool:
+        """Whether it is the key's outcome; else it is this process's alone, and the others begin anew."""
+        if outcome.returncode == 0:
+            return True
+        with self._lock:
+            return not self._shared.is_closed and not (self._is_cancelled and self._is_only_here)
+
+    # Another's run
+
+    def _follow(self) -> None:
+        self._move(Stage.FOLLOWING)
+        self._shared.follower.follow(self._directory, self.task.key, self._look_while_following, always=True)
+
+    def _look_while_following(self) -> None:
+        """Read on; called by the following thread alone."""
+        if self.stage is not Stage.FOLLOWING:
+            return
+        with self._lock:
+            outcome = self._leave_as
+        if outcome is not None:
+            self._end(outcome)
+            return
+        latest, end, is_lost = self._following.look()
+        if latest is not None:
+            self._tell(latest)
+        if end is not None:
+            self._end(end)
+        elif is_lost:
+            self._lost()
+
+    def _lost(self) -> None:
+        """Nobody makes the run any more, and it had no end; unless it is not wanted, it begins anew."""
+        self._stop_looking()
+        with self._lock:
+            is_cancelled = self._is_cancelled
+        if is_cancelled:
+            self._end(cancelled())
+            return
+        n_tasks = self._shared.n_tasks
+        # Before it is in the line: there it may begin at once, on another thread.
+        if self._has_begun and n_tasks:
+            self._tell(Progress(n_ahead_in_queue=n_tasks))
+            self._has_begun = False
+        self._wait()
+
+    # All of them
+
+    def _move(self, stage: Stage) -> None:
+        """To another stage; the looks of the last one come to nothing."""
+        with self._lock:
+            self.stage = stage
+            if stage is not Stage.LEADING:
+                self._ticket = None
+        self._shared.follower.unfollow(self._directory, self.task.key, self._look_while_waiting)
+
+    def _stop_looking(self) -> None:
+        self._shared.follower.unfollow(self._directory, self.task.key, self._look_while_following)
+        self._following.close()
+
+    def _tell(self, progress: Progress) -> None:
+        self._has_begun = True
+        self._report(progress)
+
+    def _end(self, outcome: Progress) -> None:
+        was_following = self.stage is Stage.FOLLOWING
+        self._move(Stage.ENDED)
+        if was_following:
+            self._stop_looking()
+        self._shared.ended(self)
+        self._report(outcome)

@@ -1,0 +1,114 @@
+"""4 host slots: how many programs run at once on the whole host, among the processes that share a storage.
+
+As many files as there are slots, each locked by the run that has it. Who waits takes a number, a file that is named by
+the time and locked while its process waits; only the first of those whose processes live looks for a free slot. So
+slots go in the order in which runs came for them, whichever process they are of, and one that dies while it waits
+holds up nobody.
+"""
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from workqueue.errors import StorageError
+from workqueue.system.descriptors import close_own, open_own
+from workqueue.system.locks import is_file_of, try_lock
+
+#: Between two looks; felt by a run that waited for another process's.
+LOOK_SECONDS: Final = 0.02
+
+
+class Slots:
+    """The slots of one storage. Callable from any thread and any number of processes, all with the same number.
+
+    Args:
+        directory: where their files are; made when the first is taken.
+        n_slots: how many there are.
+    """
+
+    def __init__(self, directory: Path, n_slots: int) -> None:
+        self._directory = directory
+        self._n_slots = n_slots
+
+    @contextlib.contextmanager
+    def slot(self, is_unwanted: Callable[[], bool]) -> Iterator[bool]:
+        """Have a slot, when one is free; True, or False once `is_unwanted`.
+
+        Raises:
+            StorageError: there can be no such files.
+        """
+        fd = self._wait(is_unwanted)
+        try:
+            yield fd is not None
+        finally:
+            if fd is not None:
+                close_own(fd)
+
+    def _wait(self, is_unwanted: Callable[[], bool]) -> int | None:
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _number(self._directory) as number:
+                while not is_unwanted():
+                    if self._is_first(number) and (fd := self._take()) is not None:
+                        return fd
+                    time.sleep(LOOK_SECONDS)
+                return None
+        except OSError as err:
+            raise StorageError(f"Cannot lock a file in {self._directory}: {err.strerror}") from err
+
+    def _take(self) -> int | None:
+        for i in range(self._n_slots):
+            fd = _open(self._directory / f"slot-{i}")
+            if try_lock(fd):
+                return fd
+            close_own(fd)
+        return None
+
+    def _is_first(self, number: Path) -> bool:
+        """Whether nobody waits that came before; what the dead left is removed on the way."""
+        for name in sorted(path.name for path in self._directory.glob("wait-*")):
+            if name == number.name:
+                return True
+            if not self._is_dead(self._directory / name):
+                return False
+        return True  # somebody took our number away, who is not one of us
+
+    def _is_dead(self, path: Path) -> bool:
+        try:
+            fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CLOEXEC))
+        except FileNotFoundError:
+            return True
+        try:
+            if not try_lock(fd):
+                return False
+            if is_file_of(fd, path):
+                path.unlink()
+            return True
+        finally:
+            close_own(fd)
+
+
+@contextlib.contextmanager
+def _number(directory: Path) -> Iterator[Path]:
+    while True:
+        # The clock of the host, the same for all processes; not set back, unlike the time of day.
+        path = directory / f"wait-{time.monotonic_ns():020d}-{secrets.token_hex(4)}"
+        fd = _open(path)
+        try:
+            # Between the two, somebody may have taken it for a dead one's.
+            if try_lock(fd) and is_file_of(fd, path):
+                try:
+                    yield path
+                finally:
+                    path.unlink(missing_ok=True)
+                return
+        finally:
+            close_own(fd)
+
+
+def _open(path: Path) -> int:
+    return open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

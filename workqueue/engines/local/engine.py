@@ -1,0 +1,286 @@
+"""4 local engine: tasks -> threads of an executor of this process, one for each program that runs.
+
+The line-up decides which task is next; the executor only lends threads. For each task it is given a token, and a thread
+that comes to a token runs the first task that may start, whichever it is. When none may (its tenant runs as many as it
+may, or its key still runs) the token is spent, and the thread that ends what was in the way goes on with it: there are
+then more tasks waiting than tokens.
+
+The executor may be the caller's, who may shut it down at any moment or share it with other work. Whatever becomes of
+its futures, each task ends with exactly one outcome, given by whoever claims the task first: the thread that runs it;
+or who refuses it, with the reason why it never runs: `submit`, `cancel`, `close`, or a token's callback.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Final, NoReturn
+
+from workqueue.engines.base import Report, Task
+from workqueue.engines.local.at_exit import close_at_exit
+from workqueue.engines.local.lineup import LineUp, Place
+from workqueue.engines.local.run import Around, LocalRun
+from workqueue.program.process import TERMINATE_SECONDS
+from workqueue.program.warden import Warden
+from workqueue.progress import Progress, cancelled, failed
+
+#: How many programs run at once, unless the caller says: a build is rarely idle, and small servers have two cores.
+DEFAULT_MAX_RUNNING: Final = 2
+
+CLOSED_PENDING: Final = "The work queue was closed before this job began."
+CLOSED_RUNNING: Final = "The work queue was closed while this job ran."
+
+logger = logging.getLogger("workqueue")
+
+
+class LocalEngine:
+    """Runs tasks on this host. Callable from any thread. What was never closed is closed when the interpreter ends.
+
+    Args:
+        executor: whose threads run the programs; it stays the caller's to shut down. None: an own one.
+        max_running: how many threads an own executor has.
+        max_running_per_tenant: how many tasks of one tenant run at once; None: any number.
+    """
+
+    def __init__(
+        self,
+        executor: Executor | None = None,
+        max_running: int = DEFAULT_MAX_RUNNING,
+        max_running_per_tenant: int | None = None,
+    ) -> None:
+        self._owns_executor = executor is None
+        self.executor = ThreadPoolExecutor(max_running, "workqueue") if executor is None else executor
+        self._line = LineUp(max_running_per_tenant)
+        self._warden = Warden()
+        self._moved: Callable[[], None] = lambda: None
+        self._changed = threading.Condition(threading.Lock())  # guards all below
+        self._runs: dict[Place, LocalRun] = {}
+        self._tokens: set[_Token] = set()
+        self._is_closed = False
+        self._unlent: deque[str] = deque()
+        self._is_refusing = False
+
+    @property
+    def max_running(self) -> int | None:
+        """How many tasks can run at once; None when the executor does not say."""
+        # Private, and the only place where it stands; ThreadPoolExecutor and gevent's have it.
+        n_threads = getattr(self.executor, "_max_workers", None)
+        return n_threads if isinstance(n_threads, int) else None
+
+    def call_when_moved(self, moved: Callable[[], None]) -> None:
+        """See `Engine.call_when_moved`. One listener at a time."""
+        self._moved = moved
+
+    @property
+    def n_tasks(self) -> int:
+        """How many tasks run or wait."""
+        return len(self._runs)
+
+    def submit(self, task: Task, report: Report, around: Around | None = None) -> "Ticket":
+        """See `Engine.submit`; and `LocalRun` for `around`."""
+        close_at_exit(self)  # here, since the process may be a child of the one that made the engine
+        token = _Token()
+        with self._changed:
+            is_closed = self._is_closed
+            run = LocalRun(task, report, self._line.enter(task.key, task.tenant), self._warden, around)
+            self._runs[run.place] = run
+            if not is_closed:
+                self._tokens.add(token)
+        if is_closed:  # since the check that the caller made
+            self._refuse(run, failed(CLOSED_PENDING))
+        else:
+            self._lend(token, run)
+            self._tell_moved_by(run)
+        return Ticket(self, run)
+
+    def n_ahead(self, run: LocalRun) -> int:
+        """See `Ticket.n_ahead`."""
+        return self._line.n_ahead(run.place)
+
+    def cancel(self, run: LocalRun) -> None:
+        """See `Ticket.cancel`."""
+        if not self._refuse(run, cancelled()):
+            run.stop(TERMINATE_SECONDS, cancelled())
+
+    def withdraw(self, run: LocalRun) -> bool:
+        """Take back a task that nobody has begun to run; return whether it was so. Nothing is reported of it."""
+        is_first = run.claim(threading.get_ident())
+        if is_first:
+            self._end(run, None)
+        return is_first
+
+    def close(self, drain: float | None = None, *, finish_pending: bool = False) -> None:
+        """See `Engine.close`. Programs that are stopped get SIGTERM, then TERMINATE_SECONDS, then SIGKILL.
+
+        Called by an observer, on the thread that tells it, it does not wait for the task of that thread.
+        """
+        with self._changed:
+            self._is_closed = True
+        if not finish_pending:
+            self._refuse_all()
+        if not self._wait_idle(drain):
+            self._refuse_all()
+            for run in self._all_runs():
+                run.stop(TERMINATE_SECONDS, failed(CLOSED_RUNNING))
+            self._wait_idle(None)
+        if not self.n_tasks:
+            self._warden.close()
+        if self._owns_executor:
+            self.executor.shutdown(wait=not self._is_mine())
+
+    def __reduce__(self) -> NoReturn:
+        # What an executor of processes would do. Without this, pickling goes on until it meets a lock, and starts
+        # threads of multiprocessing's on its way.
+        raise TypeError("a job needs an executor of threads")
+
+    def _lend(self, token: "_Token", run: LocalRun) -> None:
+        """Give the executor a token for one more task."""
+        try:
+            future = self.executor.submit(self._work, token)
+        except Exception as err:  # noqa: BLE001 - RuntimeError, once it is shut down or broken; an executor may have others
+            # It may have kept the token all the same: ThreadPoolExecutor does, when it cannot start one more thread.
+            with self._changed:
+                self._tokens.discard(token)
+            self._refuse(run, failed(f"The executor takes no more jobs: {err}"))
+            return
+        future.add_done_callback(lambda future: self._done(token, future))
+
+    def _work(self, token: "_Token") -> None:
+        """Run the next task, and those whose tokens are spent; called by a thread of the executor."""
+        with self._changed:
+            self._tokens.discard(token)
+        while (run := self._next()) is not None:
+            if run.claim(threading.get_ident()):
+                self._perform(run)
+            # A token that comes to a task in the way of which this one stood is spent before it looks: so either it
+            # finds the way free, or it is not counted here.
+            with self._changed:
+                if self._line.n_waiting <= len(self._tokens):
+                    return
+
+    def _next(self) -> LocalRun | None:
+        with self._changed:
+            place = self._line.take()
+            return None if place is None else self._runs[place]
+
+    def _perform(self, run: LocalRun) -> None:
+        self._tell_moved_by(run)
+        outcome: Progress | None = failed("Internal error in workqueue; its log has the details")
+        try:
+            outcome = run.perform()
+        except Exception:
+            logger.exception("exception in workqueue", extra={"key": run.key})
+        finally:
+            self._end(run, outcome)
+
+    def _tell_moved_by(self, run: LocalRun) -> None:
+        # A task that comes last, or begins when it is first, changes nobody's place.
+        if self._line.moved_others(run.place):
+            self._moved()
+
+    def _refuse(self, run: LocalRun, outcome: Progress) -> bool:
+        """End a task that nobody has begun to run; return whether it was so."""
+        is_first = run.claim(threading.get_ident())
+        if is_first:
+            self._end(run, outcome)
+        return is_first
+
+    def _refuse_all(self) -> None:
+        for run in self._all_runs():
+            self._refuse(run, failed(CLOSED_PENDING))  # does nothing to one that runs
+
+    def _end(self, run: LocalRun, outcome: Progress | None) -> None:
+        """The last thing done for a task, by who claimed it."""
+        self._line.leave(run.place)
+        self._moved()
+        try:
+            if outcome is not None:
+                run.report(outcome)
+        except Exception:
+            logger.exception("exception in workqueue", extra={"key": run.key})
+        finally:
+            with self._changed:
+                del self._runs[run.place]
+                is_last = self._is_closed and not self._runs
+                self._changed.notify_all()
+            if is_last:  # of those that an observer did not wait for when it closed the engine
+                self._warden.close()
+
+    def _done(self, token: "_Token", future: "Future[None]") -> None:
+        """A future has ended; if its token was never come to, one task has lost its thread."""
+        with self._changed:
+            if token not in self._tokens:
+                return
+            self._tokens.discard(token)
+            # ThreadPoolExecutor ends futures with its lock held, when it is shut down or breaks. Who is told of the end
+            # may ask for the job again, which needs that lock: so tell it on a thread of our own, one for however many.
+            self._unlent.append(_why_it_never_ran(future))
+            if self._is_refusing:
+                return
+            self._is_refusing = True
+        try:
+            threading.Thread(target=self._refuse_unlent, name="workqueue-refusals", daemon=True).start()
+        except RuntimeError:  # the system has no thread to spare, or the interpreter ends
+            self._refuse_unlent()
+
+    def _refuse_unlent(self) -> None:
+        """Refuse the newest task that waits, for each token that was lost; no task is tied to a token."""
+        newest_first: Iterator[LocalRun] = iter(())
+        while True:
+            with self._changed:
+                if not self._unlent:
+                    self._is_refusing = False
+                    return
+                reason = self._unlent.popleft()
+                is_short = self._line.n_waiting > len(self._tokens)
+            if is_short and not self._refuse_first(newest_first, reason):
+                # Listed once for many tokens: who shuts down an executor may take away all that 20,000 tasks had.
+                newest_first = iter(self._all_runs()[::-1])
+                self._refuse_first(newest_first, reason)
+
+    def _refuse_first(self, runs: Iterator[LocalRun], reason: str) -> bool:
+        return any(self._refuse(run, failed(reason)) for run in runs)
+
+    def _all_runs(self) -> list[LocalRun]:
+        with self._changed:
+            return list(self._runs.values())
+
+    def _is_mine(self) -> bool:
+        return any(run.thread == threading.get_ident() for run in self._all_runs())
+
+    def _wait_idle(self, timeout: float | None) -> bool:
+        me = threading.get_ident()
+        seconds = None if timeout is None or timeout > threading.TIMEOUT_MAX else timeout
+        with self._changed:
+            return self._changed.wait_for(lambda: all(run.thread == me for run in self._runs.values()), seconds)
+
+
+def _why_it_never_ran(future: "Future[None]") -> str:
+    if future.cancelled():
+        return "The executor cancelled this job before it began."
+    return f"The executor could not run this job: {future.exception()!r}"
+
+
+class _Token:
+    """One thread's worth of work that the executor has and nobody has come to."""
+
+
+class Ticket:
+    """The receipt for a task of this engine."""
+
+    def __init__(self, engine: LocalEngine, run: LocalRun) -> None:
+        self._engine = engine
+        self._run = run
+
+    def n_ahead(self) -> int:
+        """See `workqueue.engines.base.Ticket`."""
+        return self._engine.n_ahead(self._run)
+
+    def cancel(self, *, for_all: bool = True) -> None:  # noqa: ARG002 - there is nobody else here
+        """See `workqueue.engines.base.Ticket`."""
+        self._engine.cancel(self._run)
+
+    def withdraw(self) -> bool:
+        """Take the task back, if nobody has begun to run it; return whether it was so."""
+        return self._engine.withdraw(self._run)

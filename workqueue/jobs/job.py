@@ -1,0 +1,281 @@
+"""3 job: one run of one key, from its place in the queue to its end.
+
+Thread contract: clients read from any thread. One engine thread at a time reports; anybody may ask for the place to be
+looked at again. What there is to say goes through an `Outbox`, in the order in which it became true.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from reactivex.subject import ReplaySubject
+
+from workqueue.jobs.lifecycle import Event, State, event_of, next_state
+from workqueue.jobs.outbox import Outbox
+from workqueue.jobs.statistics import JobSnapshot
+from workqueue.params import Params, masked
+from workqueue.progress import Progress
+from workqueue.streams.subject import ProgressSubject
+
+
+class Ticket(Protocol):
+    """What a job needs of the engine that has taken it; see `workqueue.engines.base.Ticket`."""
+
+    def n_ahead(self) -> int:
+        """How many come before it."""
+        ...
+
+    def cancel(self, *, for_all: bool = True) -> None:
+        """Stop it, for all processes or for this one."""
+        ...
+
+
+class Keeper(Protocol):
+    """Whom a job tells what happens to it; called with no lock held."""
+
+    def queued(self, job: "Job") -> None:
+        """It is about to be given to an engine."""
+        ...
+
+    def watched(self, job: "Job") -> None:
+        """Somebody subscribes."""
+        ...
+
+    def started(self, job: "Job") -> None:
+        """It has begun; called once, by the reporting thread, after its observers were told."""
+        ...
+
+    def progressed(self, job: "Job") -> None:
+        """It is further; called like `started`, and after it."""
+        ...
+
+    def cancelled(self, job: "Job") -> None:
+        """It takes no joiners any more; called once, by the first to cancel, before its engine is asked to stop it."""
+        ...
+
+    def ended(self, job: "Job") -> None:
+        """Its state is final; called once, by the reporting thread, before its observers are told."""
+        ...
+
+
+class Job:
+    """A job that a client can watch. Made by `WorkQueue.ensure_run`; not made by callers.
+
+    Args:
+        params: what was asked for.
+        key: the name of these params.
+        keeper: told what happens.
+    """
+
+    def __init__(self, params: Params, key: str, keeper: Keeper) -> None:
+        self.params = params
+        self.key = key
+        self._keeper = keeper
+        self._subject: ProgressSubject[Progress] = ProgressSubject(on_subscribe=lambda: keeper.watched(self))
+        self._outbox = Outbox(self._subject)
+        self._queued_at = time.time()
+        self._queued = time.monotonic()
+        self._lock = threading.Lock()  # guards all below
+        self._state = State.PENDING
+        self._latest: Progress | None = None
+        self._outcome: Progress | None = None
+        self._ticket: Ticket | None = None
+        self._started: float | None = None
+        self._ended: float | None = None
+        self._was_queued = False
+        self._cancels_for_all = True
+        self._n_waiting = 0
+        self._n_visits = 0
+
+    @property
+    def progress(self) -> ReplaySubject[Progress]:
+        """The job's events: a bounded history to those who subscribe, then what comes, then completion.
+
+        A failure is the last event, never `on_error`. Subscribe, or use the adapters of `workqueue.streams`.
+        """
+        return self._subject
+
+    @property
+    def state(self) -> State:
+        """Where the job is in its life, at this moment."""
+        return self._state
+
+    @property
+    def current_progress(self) -> Progress:
+        """Where things stand at this moment, the place in the queue included."""
+        self.refresh_place()
+        return self._latest or Progress()
+
+    @property
+    def n_watchers(self) -> int:
+        """How many observers and waiting threads the job has; all readers of one event loop count as one."""
+        return self._subject.n_observers + self._n_waiting
+
+    @property
+    def n_visits(self) -> int:
+        """How often somebody has asked for it, subscribed to it or waited for it; never less than before."""
+        return self._subject.n_subscriptions + self._n_visits
+
+    @property
+    def was_queued(self) -> bool:
+        """Whether it was meant to run; False for one that ends with what was known already."""
+        return self._was_queued
+
+    def snapshot(self) -> JobSnapshot:
+        """A record of the job at this moment, to look at and to keep; it holds no secret."""
+        progress = self.current_progress
+        with self._lock:
+            # Once the state says so the progress does, also before the observers were told.
+            progress = self._outcome or progress
+            end = time.monotonic() if self._ended is None else self._ended
+            start = end if self._started is None else self._started
+            return JobSnapshot(
+                key=self.key,
+                params=masked(self.params),
+                state=self._state,
+                progress=progress,
+                watchers=self.n_watchers,
+                queued_at=self._queued_at,
+                wait_seconds=start - self._queued,
+                run_seconds=end - start,
+            )
+
+    def wait(self, timeout: float | None = None) -> Progress:
+        """Block until the job has ended and its observers were told; return its last event.
+
+        Args:
+            timeout: seconds; None: as long as it takes.
+
+        Raises:
+            TimeoutError: it has not ended by then. It goes on.
+        """
+        with self._lock:
+            self._n_visits += 1
+            self._n_waiting += 1
+        try:
+            has_ended = self._outbox.is_done.wait(timeout)
+        finally:
+            with self._lock:
+                self._n_waiting -= 1
+        if not has_ended:
+            raise TimeoutError(f"the job {self.key} has not ended after {timeout} seconds")
+        assert self._latest is not None
+        return self._latest
+
+    def __repr__(self) -> str:
+        # The params may hold a secret under any name, so they are left out.
+        return f"<Job {self.key} {self._state.value}>"
+
+    def cancel(self) -> bool:
+        """Ask that it be stopped, for everybody who watches it; returns at once, callable from any thread, idempotent.
+
+        While it waits it ends at once. The program of one that runs gets SIGTERM, and SIGKILL if it is still there 5
+        seconds later. The last event then has the returncode -998; or says that it succeeded or failed by itself, if
+        it did so first. Whoever asks for the same parameters from now on gets a new job, which begins after this end.
+
+        Returns:
+            Whether it was still to end. False: it had ended, and nothing happens.
+        """
+        return self._cancel_if(lambda: True, for_all=True)
+
+    def abandon(self, n_visits: int) -> bool:
+        """Cancel it, unless somebody watches it or has come since it had this many visits; return whether it was."""
+        # Other processes may have somebody who watches it.
+        return self._cancel_if(lambda: not self.n_watchers and self.n_visits == n_visits, for_all=False)
+
+    def join(self) -> bool:
+        """Note that somebody more asks for it; return whether he may have it, or it is being cancelled."""
+        with self._lock:
+            if self._state is State.CANCELLING:
+                return False
+            self._n_visits += 1
+            return True
+
+    def enqueue(self) -> None:
+        """Note that it is about to be given to an engine, and counts from now on. Called once."""
+        with self._lock:
+            self._was_queued = True
+        self._keeper.queued(self)
+
+    def attach(self, ticket: Ticket) -> None:
+        """Tell the job whom to ask for its place and its end. Called once, when an engine has taken it."""
+        with self._lock:
+            self._ticket = ticket
+        # Either who cancels sees the ticket, or this sees that it was cancelled; or both, and a ticket bears that.
+        if self.state is State.CANCELLING:
+            self._stop()
+        self.refresh_place()
+
+    def report(self, progress: Progress) -> None:
+        """Take an engine's report: the first one says that the job runs, one with a returncode that it has ended.
+
+        One with somebody ahead says that it waits again, since where it ran was lost.
+
+        Raises:
+            IllegalMove: the job has ended already.
+        """
+        with self._lock:
+            self._state = next_state(self._state, event_of(progress))
+            is_start = self._started is None
+            is_end = self._state.is_final
+            self._note_time(is_end)
+            if is_end:
+                self._outcome = progress
+        if is_end:
+            # Forget, then announce: who is told of a failure and asks again must get a new job.
+            self._keeper.ended(self)
+        with self._lock:
+            # That it begins is no news to those who were told that nobody is ahead.
+            if not is_start or is_end or progress != self._latest:
+                self._post(progress)
+        self._outbox.emit()
+        if self.state is State.PENDING:
+            self._keeper.watched(self)  # set back: it is among those again that wait to be told their place
+        elif not is_end:
+            tell = self._keeper.started if is_start else self._keeper.progressed
+            tell(self)
+
+    def refresh_place(self) -> None:
+        """Look up the place in the queue, and emit it if it is news. Nothing happens once the job runs."""
+        while self.state is State.PENDING and self._ticket is not None:
+            progress = Progress(n_ahead_in_queue=self._ticket.n_ahead())
+            with self._lock:
+                # The job may have started since; and of two threads that looked, the later poster may have looked
+                # first: so look again until what is posted is what is true.
+                if self._state is not State.PENDING or self._latest == progress:
+                    return
+                self._post(progress)
+            self._outbox.emit()
+
+    def _cancel_if(self, may: Callable[[], bool], *, for_all: bool) -> bool:
+        with self._lock:
+            if self._state.is_final or not may():
+                return False
+            is_first = self._state is not State.CANCELLING
+            self._state = next_state(self._state, Event.CANCEL)
+            self._cancels_for_all = for_all
+        # Taken out of the registry first: who is told of the end, and asks again, must not be given this job.
+        if is_first:
+            self._keeper.cancelled(self)
+            self._stop()
+        return True
+
+    def _stop(self) -> None:
+        with self._lock:
+            ticket = self._ticket
+            for_all = self._cancels_for_all
+        if ticket is not None:
+            ticket.cancel(for_all=for_all)
+
+    def _note_time(self, is_end: bool) -> None:
+        now = time.monotonic()
+        if is_end:
+            self._ended = now
+        elif self._started is None:
+            self._started = now
+
+    def _post(self, progress: Progress) -> None:
+        assert self._lock.locked()
+        self._latest = progress
+        self._outbox.put(progress)

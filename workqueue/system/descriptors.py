@@ -1,0 +1,58 @@
+"""descriptors: descriptors that mean something only in the process that opened them, closed in its forked children.
+
+A flock lasts until the last copy of its descriptor is closed, and a socket says that its owner died when the last copy
+of the other end is. A child of `fork` (gunicorn with preload, multiprocessing) has copies of both and knows nothing of
+them: it would keep its parent's locks after the parent's death. What is exec'd has none: all of them close on exec.
+
+Opening and noting is one step under a lock that a fork waits for: a child is never born with a copy that is not noted.
+Closing never unlocks first: that would free the parent's lock.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+
+_lock = threading.Lock()  # guards _own, and is held while descriptors are opened
+_own: set[int] = set()
+
+
+def open_own(open_one: Callable[[], int]) -> int:
+    """Open a descriptor that no forked child shall keep; `close_own` closes it. Callable from any thread.
+
+    Args:
+        open_one: opens it, closing on exec, and returns it; it must neither wait nor fork.
+    """
+    with _lock:
+        fd = open_one()
+        _own.add(fd)
+        return fd
+
+
+def open_own_pipe() -> tuple[int, int]:
+    """Like `open_own`, the two ends of a pipe: to read from, and to write to without waiting."""
+    with _lock:
+        reader, writer = os.pipe()
+        _own.update((reader, writer))
+    os.set_blocking(writer, False)
+    return reader, writer
+
+
+def close_own(fd: int) -> None:
+    """Close it. A second call does nothing, nor does one for a descriptor of the parent's."""
+    with _lock:
+        if fd not in _own:
+            return
+        _own.discard(fd)
+        os.close(fd)
+
+
+def _close_in_child() -> None:
+    for fd in _own:
+        with contextlib.suppress(OSError):
+            os.close(fd)
+    _own.clear()
+    _lock.release()
+
+
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_close_in_child)

@@ -1,0 +1,62 @@
+"""signals: SIGTERM or SIGINT -> a queue closed first; then the signal does what it would have done.
+
+A handler runs between two lines of the main thread, which may hold any lock, and closing takes time: so a thread does
+it. When that is done it sends the signal once more, and the handler hands that one to whom it found in its place.
+"""
+
+import _thread
+import logging
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+logger = logging.getLogger("workqueue")
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class ClosingHandler:
+    """A handler of signals that closes first. Made in the main thread.
+
+    Args:
+        close: closes the queue, given the seconds that running programs have; called by threads of their own.
+        drain: what the first signal gives; a second one, from somebody in a hurry, gives 0.
+    """
+
+    def __init__(self, close: Callable[[float], None], drain: float) -> None:
+        self._close = close
+        self._drain = drain
+        self._previous = {signum: signal.getsignal(signum) for signum in SIGNALS}
+        self._is_closing = False
+        self._is_closed = False
+
+    def install(self) -> None:
+        """Take the place of the handlers there are.
+
+        Raises:
+            ValueError: this is not the main thread.
+        """
+        for signum in SIGNALS:
+            signal.signal(signum, self._handle)
+
+    def _handle(self, signum: int, _frame: FrameType | None) -> None:
+        if self._is_closed:
+            # Restored, and sent to ourselves: a previous "default" or "ignore" is no function that could be called.
+            for number, handler in self._previous.items():
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            os.kill(os.getpid(), signum)
+            return
+        seconds, self._is_closing = (0.0 if self._is_closing else self._drain), True
+        # Not threading.Thread: its start() waits for the new thread, which under gevent a handler cannot.
+        _thread.start_new_thread(self._finish, (signum, seconds))
+
+    def _finish(self, signum: int, seconds: float) -> None:
+        try:
+            self._close(seconds)
+        except Exception:
+            logger.exception("exception in workqueue")
+        if not self._is_closed:
+            self._is_closed = True
+            os.kill(os.getpid(), signum)
