@@ -1,9 +1,10 @@
-"""4 host: one run per key among all processes of a host that share a storage.
+"""4 host: all processes of this host that share a storage act as one: one run per key among them.
 
-A flight is one run of one key, whoever makes it. Its journal, ``.jobs/<key>`` below the storage, is lock and log at
-once: who holds the lock makes the run, and writes there what it reports; the others read. The kernel frees the lock
-when nothing of the run is alive, so there are no numbers of processes, no leases and no ages to go by.
+The journal of a run, ``.jobs/<key>`` below the storage, is lock and log at once. The process that holds the lock makes
+the run, and writes there what it reports; the others read. The kernel frees the lock when nothing of the run is alive,
+so there are no process numbers, leases or ages to go by.
 
-`record` is one line of a journal, `journal` the files, `following` what another process's says, `follower` the thread
-that looks at them, `changes` what wakes it, `notices` what any process tells all, `slots` how many run on the host.
+`engine` is the engine, and `shared_task` one task of it. `record` is one line of a journal, `journal` the files,
+`following` what another process's says, `follower` the thread that looks at them, `changes` what wakes it. `notices` is
+what any process tells all, `slots` how many programs run on the host.
 """
