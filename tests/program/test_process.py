@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import write_program
 from workqueue.errors import ProgramError
-from workqueue.program import process as module
+from workqueue.program import reading as module
 from workqueue.program.process import Process
 from workqueue.program.start import start
 

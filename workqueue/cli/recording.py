@@ -34,16 +34,16 @@ class Recording:
         self._started_at = time.monotonic()
 
     def stdout(self, data: bytes) -> None:
-        """See `workqueue.program.process.Sink`."""
+        """See `workqueue.program.reading.Sink`."""
         now = time.monotonic() - self._started_at
         self.lines += [(now, line) for line in self._splitter.feed(data)]
 
     def stderr(self, data: bytes) -> None:
-        """See `workqueue.program.process.Sink`."""
+        """See `workqueue.program.reading.Sink`."""
         self._tail.feed(data)
 
     def pace(self, now: float) -> None:
-        """See `workqueue.program.process.Sink`; nothing is paced here."""
+        """See `workqueue.program.reading.Sink`; nothing is paced here."""
 
     def end(self, returncode: int) -> None:
         """The program has exited."""

@@ -5,30 +5,21 @@ looked at again. What there is to say goes through an `Outbox`, in the order in 
 """
 
 import threading
-import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from reactivex.subject import ReplaySubject
 
 from workqueue.jobs.lifecycle import Event, State, event_of, next_state
 from workqueue.jobs.outbox import Outbox
 from workqueue.jobs.statistics import JobSnapshot
+from workqueue.jobs.times import Times
 from workqueue.params import Params, masked
 from workqueue.progress import Progress
 from workqueue.streams.subject import ProgressSubject
 
-
-class Ticket(Protocol):
-    """What a job needs of the engine that has taken it; see `workqueue.engines.base.Ticket`."""
-
-    def n_ahead(self) -> int:
-        """How many come before it."""
-        ...
-
-    def cancel(self, *, for_all: bool = True) -> None:
-        """Stop it, for all processes or for this one."""
-        ...
+if TYPE_CHECKING:  # an import of the package goes without the engines
+    from workqueue.engines.base import Ticket
 
 
 class Keeper(Protocol):
@@ -74,15 +65,12 @@ class Job:
         self._keeper = keeper
         self._subject: ProgressSubject[Progress] = ProgressSubject(on_subscribe=lambda: keeper.watched(self))
         self._outbox = Outbox(self._subject)
-        self._queued_at = time.time()
-        self._queued = time.monotonic()
         self._lock = threading.Lock()  # guards all below
         self._state = State.PENDING
         self._latest: Progress | None = None
         self._outcome: Progress | None = None
         self._ticket: Ticket | None = None
-        self._started: float | None = None
-        self._ended: float | None = None
+        self._times = Times()
         self._was_queued = False
         self._cancels_for_all = True
         self._n_waiting = 0
@@ -128,17 +116,16 @@ class Job:
         with self._lock:
             # Once the state says so the progress does, also before the observers were told.
             progress = self._outcome or progress
-            end = time.monotonic() if self._ended is None else self._ended
-            start = end if self._started is None else self._started
+            wait_seconds, run_seconds = self._times.seconds()
             return JobSnapshot(
                 key=self.key,
                 params=masked(self.params),
                 state=self._state,
                 progress=progress,
                 watchers=self.n_watchers,
-                queued_at=self._queued_at,
-                wait_seconds=start - self._queued,
-                run_seconds=end - start,
+                queued_at=self._times.queued_at,
+                wait_seconds=wait_seconds,
+                run_seconds=run_seconds,
             )
 
     def wait(self, timeout: float | None = None) -> Progress:
@@ -198,7 +185,7 @@ class Job:
             self._was_queued = True
         self._keeper.queued(self)
 
-    def attach(self, ticket: Ticket) -> None:
+    def attach(self, ticket: "Ticket") -> None:
         """Tell the job whom to ask for its place and its end. Called once, when an engine has taken it."""
         with self._lock:
             self._ticket = ticket
@@ -217,11 +204,13 @@ class Job:
         """
         with self._lock:
             self._state = next_state(self._state, event_of(progress))
-            is_start = self._started is None
+            is_start = not self._times.has_begun
             is_end = self._state.is_final
-            self._note_time(is_end)
             if is_end:
+                self._times.end()
                 self._outcome = progress
+            else:
+                self._times.begin()
         if is_end:
             # Forget, then announce: who is told of a failure and asks again must get a new job.
             self._keeper.ended(self)
@@ -267,13 +256,6 @@ class Job:
             for_all = self._cancels_for_all
         if ticket is not None:
             ticket.cancel(for_all=for_all)
-
-    def _note_time(self, is_end: bool) -> None:
-        now = time.monotonic()
-        if is_end:
-            self._ended = now
-        elif self._started is None:
-            self._started = now
 
     def _post(self, progress: Progress) -> None:
         assert self._lock.locked()

@@ -7,13 +7,11 @@ for that for ever, so there it is refused.
 import contextlib
 import hashlib
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import IO, Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 try:
     import obstore
@@ -23,16 +21,8 @@ from obstore.exceptions import BaseError, PreconditionError
 from obstore.store import ObjectStore, from_url
 
 from workqueue.errors import StorageError
+from workqueue.storage.endpoint import ENDPOINT_OPTIONS, allow_http, named_endpoint, scheme_of
 from workqueue.storage.explain import explained, says_it_is_another
-
-#: No more than needs no quoting in any of the three: obstore panics over some of the rest.
-_URL: Final = re.compile(r"(s3|gs|az)://[A-Za-z0-9][\w.-]*(/[\w.=+-]+)*/?", re.ASCII)
-
-#: By which name each provider's configuration has the endpoint.
-_ENDPOINTS: Final = {"s3": "endpoint", "gs": "base_url", "az": "endpoint"}
-
-#: Where obstore looks for an endpoint that is not given.
-_ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT")
 
 #: A part of an upload; S3's least is 5 MiB, and 10,000 its most parts.
 _PART_BYTES: Final = 8 * 1024 * 1024
@@ -104,13 +94,13 @@ class Bucket:
         credential_provider: Callable[[], Any] | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        scheme = _scheme(url)
-        named = _named_endpoint(endpoint, config)
+        scheme = scheme_of(url)
+        named = named_endpoint(endpoint, config)
         self._options: dict[str, Any] = {
-            "config": {**config, **({} if endpoint is None else {_ENDPOINTS[scheme]: endpoint})},
+            "config": {**config, **({} if endpoint is None else {ENDPOINT_OPTIONS[scheme]: endpoint})},
             "credential_provider": credential_provider,
         }
-        self._client_options = {**_allow_http(named), **client_options}
+        self._client_options = {**allow_http(named), **client_options}
         self._lock = threading.Lock()  # guards _stores; to make one is no I/O
         self._stores: dict[str, ObjectStore] = {}
 
@@ -229,41 +219,6 @@ class Bucket:
                 more: dict[str, Any] = {"retry_config": retry_config, "client_options": client_options}
                 self._stores[name] = from_url(self.url, **self._options, **more)
             return self._stores[name]
-
-
-def _scheme(url: str) -> str:
-    match = _URL.fullmatch(url)
-    if match is None:
-        raise ValueError(
-            "url must be s3://BUCKET, gs://BUCKET or az://CONTAINER, and may have /PREFIX behind it; got "
-            + ("one with more" if re.search("[@?]", url) else repr(url))  # it may be a password, or a signature
-        )
-    return match[1]
-
-
-def _named_endpoint(endpoint: str | None, config: Mapping[str, Any]) -> str:
-    """Where the service is, if somebody says so: the argument, an option, or the environment."""
-    named = {} if endpoint is None else {"endpoint": endpoint}
-    named.update(
-        (name, str(value)) for name, value in config.items() if "endpoint" in name or name.endswith("base_url")
-    )
-    if not named:
-        named.update((name, os.environ[name]) for name in _ENDPOINT_VARIABLES if os.environ.get(name))
-    for name, value in named.items():
-        _check_endpoint(name, value)
-    return next(iter(named.values()), "")
-
-
-def _check_endpoint(name: str, endpoint: str) -> None:
-    # obstore panics over one that is no URL, with an exception that is none.
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.hostname or " " in endpoint:
-        raise ValueError(f"{name} must be an http:// or https:// URL; got {endpoint!r}")
-
-
-def _allow_http(endpoint: str) -> dict[str, Any]:
-    """Who names an endpoint with http:// means it; obstore wants it said twice."""
-    return {"allow_http": True} if endpoint.startswith("http://") else {}
 
 
 def _meta(found: "obstore.ObjectMeta") -> Meta:

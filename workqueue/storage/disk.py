@@ -6,11 +6,11 @@ beside its database, and a rename cannot cross file systems. See `output` for ho
 """
 
 import contextlib
+import functools
 import logging
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
 from workqueue.storage.files import Files
 from workqueue.storage.output import opened_output, place
 from workqueue.storage.runs import Runs
+from workqueue.storage.workspace import RunWorkspace, make_workspace
 
 logger = logging.getLogger("workqueue")
 
@@ -82,10 +83,10 @@ class DiskStorage:
         return True
 
     @contextlib.contextmanager
-    def workspace(self, key: str) -> Iterator["DiskWorkspace"]:
+    def workspace(self, key: str) -> Iterator[RunWorkspace]:
         """See `Storage`."""
         with self._runs.private(key) as directory:
-            yield DiskWorkspace(make_output(directory), self, key)
+            yield make_workspace(directory, functools.partial(self.publish, key))
 
     @contextlib.contextmanager
     def open(self, key: str) -> Iterator[Path]:
@@ -151,35 +152,3 @@ class DiskStorage:
 
     def _remove(self, result: StoredResult) -> bool:
         return self._files.remove(result.key, seen=result)
-
-
-@dataclass(frozen=True)
-class DiskWorkspace:
-    """One run's output, and where it goes."""
-
-    output: Path
-    storage: DiskStorage
-    key: str
-
-    @property
-    def directory(self) -> Path:
-        """See `Workspace`."""
-        return self.output.parent
-
-    def publish(self) -> None:
-        """See `Workspace`."""
-        self.storage.publish(self.key, self.output)
-
-
-def make_output(directory: Path) -> Path:
-    """Make the empty file that a program is to overwrite.
-
-    Raises:
-        StorageError: it cannot be made.
-    """
-    output = directory / "out"
-    try:
-        output.touch(mode=0o600, exist_ok=False)
-    except OSError as err:
-        raise StorageError(f"Cannot make the output file in {directory}: {reason_of(err)}") from err
-    return output

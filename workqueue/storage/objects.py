@@ -20,11 +20,12 @@ from workqueue.errors import ResultNotFound, StorageError, reason_of
 from workqueue.storage.base import StoredResult
 from workqueue.storage.bucket import Bucket, Meta
 from workqueue.storage.copies import Copies
-from workqueue.storage.disk import KEY, make_output
+from workqueue.storage.disk import KEY
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
 from workqueue.storage.known import Known
 from workqueue.storage.output import opened_output
 from workqueue.storage.runs import Runs
+from workqueue.storage.workspace import RunWorkspace, make_workspace
 
 logger = logging.getLogger("workqueue")
 
@@ -143,11 +144,11 @@ class ObjectStorage:
         return True
 
     @contextlib.contextmanager
-    def workspace(self, key: str) -> Iterator["ObjectWorkspace"]:
+    def workspace(self, key: str) -> Iterator[RunWorkspace]:
         """See `Storage`. Whether the bucket can be had is looked at first: a run may take hours."""
         self._bucket.check()
         with self._runs.private(key) as directory:
-            yield ObjectWorkspace(make_output(directory), self, key)
+            yield make_workspace(directory, functools.partial(self.publish, key))
 
     @contextlib.contextmanager
     def open(self, key: str) -> Iterator[Path]:
@@ -256,27 +257,3 @@ class ObjectStorage:
 
 def _name_of(url: str, endpoint: str | None) -> str:
     return hashlib.blake2b(f"{url.rstrip('/')} {endpoint or ''}".encode(), digest_size=8).hexdigest()
-
-
-class ObjectWorkspace:
-    """One run's output, and where it goes.
-
-    Args:
-        output: the program's.
-        storage: where it goes.
-        key: by which name.
-    """
-
-    def __init__(self, output: Path, storage: ObjectStorage, key: str) -> None:
-        self.output = output
-        self._storage = storage
-        self._key = key
-
-    @property
-    def directory(self) -> Path:
-        """See `Workspace`."""
-        return self.output.parent
-
-    def publish(self) -> None:
-        """See `Workspace`."""
-        self._storage.publish(self._key, self.output)

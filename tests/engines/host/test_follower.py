@@ -12,6 +12,7 @@ import pytest
 from tests.servers.server import eventually
 from workqueue.engines.host import changes
 from workqueue.engines.host.follower import Follower
+from workqueue.engines.host.watches import File
 
 
 @pytest.fixture(params=["inotify", "looking"])
@@ -138,6 +139,11 @@ def test_nobody_is_woken_for_what_is_written_to_files_that_are_not_followed(
     follower.close(tmp_path)
 
 
+def watched(follower: Follower) -> set[File]:
+    assert follower._watches is not None
+    return follower._watches.files
+
+
 def test_nothing_is_watched_of_what_is_not_followed_any_more(tmp_path: Path) -> None:
     follower = Follower()
     elsewhere = tmp_path / "elsewhere"
@@ -150,13 +156,13 @@ def test_nothing_is_watched_of_what_is_not_followed_any_more(tmp_path: Path) -> 
         for look in looks:
             follower.follow(tmp_path, name, look)
     follower.unfollow(tmp_path, "a", looks[0])
-    assert {name for _, name in follower._numbers} == {"", "a", "b"}
+    assert {name for _, name in watched(follower)} == {"", "a", "b"}
     follower.unfollow(tmp_path, "a", looks[1])
-    assert {name for _, name in follower._numbers} == {"", "b"}
+    assert {name for _, name in watched(follower)} == {"", "b"}
     follower.close(tmp_path)
-    assert list(follower._numbers) == [(elsewhere, "")]
+    assert watched(follower) == {(elsewhere, "")}
     follower.close(elsewhere)
-    assert follower._numbers == follower._watched == {}
+    assert follower._watches is None
 
 
 def test_where_no_more_files_can_be_watched_they_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

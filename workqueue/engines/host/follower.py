@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from workqueue.engines.host.changes import LOST, Change, Changes
+from workqueue.engines.host.watches import File, Watches
 
 #: Seconds after a writer closed a file at which to look again.
 _LOOKS_AFTER_CLOSE: Final = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
@@ -26,10 +27,6 @@ logger = logging.getLogger("workqueue")
 
 Look = Callable[[], None]
 """Looks at one file; called by the following thread alone."""
-
-
-File = tuple[Path, str]
-"""A file's directory, and its name in it; of the directory itself the name is empty."""
 
 
 class _Soon(NamedTuple):
@@ -45,10 +42,7 @@ class Follower:
         self._looks: dict[Path, dict[str, list[Look]]] = {}
         self._n_open: Counter[Path] = Counter()
         self._always: set[File] = set()
-        # What the kernel tells of: as it names it, and as we do. Of the files those alone that are followed, and exist.
-        self._watched: dict[int, File] = {}
-        self._numbers: dict[File, int] = {}
-        self._changes: Changes | None = None
+        self._watches: Watches | None = None
         self._thread: threading.Thread | None = None
 
     def open(self, directory: Path) -> None:
@@ -59,10 +53,10 @@ class Follower:
         """
         with self._lock:
             if directory not in self._looks:
-                if self._changes is None:
-                    self._changes = self._begin()
+                if self._watches is None:
+                    self._watches = Watches(self._begin())
                 self._looks[directory] = {}
-                self._note((directory, ""), self._changes.watch_directory(directory))
+                self._watches.add((directory, ""))
             self._n_open[directory] += 1
 
     def close(self, directory: Path) -> None:
@@ -72,11 +66,12 @@ class Follower:
             if self._n_open[directory] > 0:
                 return
             del self._looks[directory], self._n_open[directory]
-            for file in [file for file in self._numbers if file[0] == directory]:
-                self._unwatch(file)
-            if not self._looks and self._changes is not None:
-                self._changes.wake()
-                self._changes = None
+            if self._watches is None:
+                return
+            self._watches.discard_directory(directory)
+            if not self._looks:
+                self._watches.changes.wake()
+                self._watches = None
 
     def follow(self, directory: Path, name: str, look: Look, *, always: bool = False) -> None:
         """Call `look` when this file changes, and now and then when it exists.
@@ -92,17 +87,18 @@ class Follower:
             self._looks.setdefault(directory, {}).setdefault(name, []).append(look)
             if always:
                 self._always.add((directory, name))
-            changes = self._changes
-            self._watch((directory, name))
-        if (always or was_idle) and changes is not None:
-            changes.wake()
+            watches = self._watches
+            if watches is not None:
+                watches.add((directory, name))
+        if (always or was_idle) and watches is not None:
+            watches.changes.wake()
 
     def look_again(self) -> None:
         """Look at everything that is followed, soon, on the following thread."""
         with self._lock:
-            changes = self._changes
-        if changes is not None:
-            changes.wake()
+            watches = self._watches
+        if watches is not None:
+            watches.changes.wake()
 
     def is_following_thread(self) -> bool:
         """Whether the caller is called by it, perhaps as somebody's observer."""
@@ -119,26 +115,8 @@ class Follower:
             else:
                 looks.pop(name, None)
                 self._always.discard((directory, name))
-                self._unwatch((directory, name))
-
-    def _watch(self, file: File) -> None:
-        """Have the kernel tell of a file that is followed, if it is there; or of that which has its name by now.
-
-        With the lock held, that nobody is told of a number which is not noted yet. It is one call to the kernel.
-        """
-        if self._changes is not None:
-            self._note(file, self._changes.watch_file(*file))
-
-    def _unwatch(self, file: File) -> None:
-        """With the lock held, too."""
-        number = self._numbers.pop(file, None)
-        if number is not None and self._watched.pop(number, None) is not None and self._changes is not None:
-            self._changes.unwatch(number)
-
-    def _note(self, file: File, number: int) -> None:
-        if number != LOST:
-            self._watched[number] = file
-            self._numbers[file] = number
+                if self._watches is not None:
+                    self._watches.discard((directory, name))
 
     def _begin(self) -> Changes:
         changes = Changes()
@@ -167,7 +145,7 @@ class Follower:
 
     def _is_wanted(self, changes: Changes) -> bool:
         with self._lock:
-            return self._changes is changes
+            return self._watches is not None and self._watches.changes is changes
 
     def _seconds(self, soon: list["_Soon"], next_look: float) -> float | None:
         times = [entry.at for entry in soon]
@@ -193,24 +171,13 @@ class Follower:
         changed: dict[File, bool] = {}
         with self._lock:
             for change in told:
-                directory, name = self._watched.get(change.number, (None, ""))
-                if directory is None:
+                file = None if self._watches is None else self._watches.file_of(change)
+                if file is None or file[1] not in self._looks.get(file[0], {}):
                     continue
-                if change.is_over:
-                    self._forget(change.number)
-                    continue
-                file = (directory, name or change.name)
-                if file[1] not in self._looks.get(directory, {}):
-                    continue
-                if not name:  # it has come; to be watched before it is looked at, so that nothing falls in between
-                    self._watch(file)
+                if change.name:  # it has come; to be watched before it is looked at, so that nothing falls in between
+                    self._watches.add(file)
                 changed[file] = changed.get(file, False) or change.is_closed
         return changed
-
-    def _forget(self, number: int) -> None:
-        file = self._watched.pop(number)
-        if self._numbers.get(file) == number:  # not that of another, which has taken its name
-            del self._numbers[file]
 
     def _look_at_all(self) -> None:
         with self._lock:
@@ -230,7 +197,8 @@ class Follower:
         with self._lock:
             if file[1] not in self._looks.get(file[0], {}):
                 return
-            self._watch(file)
+            if self._watches is not None:
+                self._watches.add(file)
         self._look(file)
 
     def _find(self, file: File) -> list[Look]:

@@ -12,14 +12,14 @@ or who refuses it, with the reason why it never runs: `submit`, `cancel`, `close
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Final, NoReturn
 
 from workqueue.engines.base import Report, Task
 from workqueue.engines.local.at_exit import close_at_exit
 from workqueue.engines.local.lineup import LineUp, Place
+from workqueue.engines.local.refusals import Refusals, why_it_never_ran
 from workqueue.engines.local.run import Around, LocalRun
 from workqueue.program.process import TERMINATE_SECONDS
 from workqueue.program.warden import Warden
@@ -58,8 +58,7 @@ class LocalEngine:
         self._runs: dict[Place, LocalRun] = {}
         self._tokens: set[_Token] = set()
         self._is_closed = False
-        self._unlent: deque[str] = deque()
-        self._is_refusing = False
+        self._refusals = Refusals(self._is_short, self._all_runs, self._refuse)
 
     @property
     def max_running(self) -> int | None:
@@ -155,9 +154,8 @@ class LocalEngine:
                 self._perform(run)
             # A token that comes to a task in the way of which this one stood is spent before it looks: so either it
             # finds the way free, or it is not counted here.
-            with self._changed:
-                if self._line.n_waiting <= len(self._tokens):
-                    return
+            if not self._is_short():
+                return
 
     def _next(self) -> LocalRun | None:
         with self._changed:
@@ -213,34 +211,12 @@ class LocalEngine:
             if token not in self._tokens:
                 return
             self._tokens.discard(token)
-            # ThreadPoolExecutor ends futures with its lock held, when it is shut down or breaks. Who is told of the end
-            # may ask for the job again, which needs that lock: so tell it on a thread of our own, one for however many.
-            self._unlent.append(_why_it_never_ran(future))
-            if self._is_refusing:
-                return
-            self._is_refusing = True
-        try:
-            threading.Thread(target=self._refuse_unlent, name="workqueue-refusals", daemon=True).start()
-        except RuntimeError:  # the system has no thread to spare, or the interpreter ends
-            self._refuse_unlent()
+        self._refusals.add(why_it_never_ran(future))
 
-    def _refuse_unlent(self) -> None:
-        """Refuse the newest task that waits, for each token that was lost; no task is tied to a token."""
-        newest_first: Iterator[LocalRun] = iter(())
-        while True:
-            with self._changed:
-                if not self._unlent:
-                    self._is_refusing = False
-                    return
-                reason = self._unlent.popleft()
-                is_short = self._line.n_waiting > len(self._tokens)
-            if is_short and not self._refuse_first(newest_first, reason):
-                # Listed once for many tokens: who shuts down an executor may take away all that 20,000 tasks had.
-                newest_first = iter(self._all_runs()[::-1])
-                self._refuse_first(newest_first, reason)
-
-    def _refuse_first(self, runs: Iterator[LocalRun], reason: str) -> bool:
-        return any(self._refuse(run, failed(reason)) for run in runs)
+    def _is_short(self) -> bool:
+        """Whether more tasks wait than there are tokens."""
+        with self._changed:
+            return self._line.n_waiting > len(self._tokens)
 
     def _all_runs(self) -> list[LocalRun]:
         with self._changed:
@@ -254,12 +230,6 @@ class LocalEngine:
         seconds = None if timeout is None or timeout > threading.TIMEOUT_MAX else timeout
         with self._changed:
             return self._changed.wait_for(lambda: all(run.thread == me for run in self._runs.values()), seconds)
-
-
-def _why_it_never_ran(future: "Future[None]") -> str:
-    if future.cancelled():
-        return "The executor cancelled this job before it began."
-    return f"The executor could not run this job: {future.exception()!r}"
 
 
 class _Token:

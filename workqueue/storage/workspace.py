@@ -1,0 +1,42 @@
+"""1 and 5 workspace: one run's output file in its private directory, and how it is published."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from workqueue.errors import StorageError, reason_of
+
+
+@dataclass(frozen=True)
+class RunWorkspace:
+    """The `Workspace` of the storages of this package. Used by one thread."""
+
+    output: Path
+    _publish: Callable[[Path], None]
+
+    @property
+    def directory(self) -> Path:
+        """See `Workspace`."""
+        return self.output.parent
+
+    def publish(self) -> None:
+        """See `Workspace`."""
+        self._publish(self.output)
+
+
+def make_workspace(directory: Path, publish: Callable[[Path], None]) -> RunWorkspace:
+    """Make the empty file that a program is to overwrite.
+
+    Args:
+        directory: the run's own.
+        publish: makes this file the result of the run's key.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    output = directory / "out"
+    try:
+        output.touch(mode=0o600, exist_ok=False)
+    except OSError as err:
+        raise StorageError(f"Cannot make the output file in {directory}: {reason_of(err)}") from err
+    return RunWorkspace(output, publish)
