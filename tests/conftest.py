@@ -6,6 +6,7 @@ import importlib
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -78,6 +79,13 @@ def pytest_collection_finish() -> None:
         measuring = importlib.import_module("coverage").Coverage.current()
     if measuring is not None and measuring._collector is not None:
         measuring._collector.data_lock = _NoLock()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name in one line each what was not tested, and what to install for it."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()))
+    for reason, n_tests in sorted(reasons.items()):
+        terminalreporter.write_line(f"{n_tests} skipped: {reason.removeprefix('Skipped: ')}")
 
 
 class _NoLock(contextlib.nullcontext[None]):

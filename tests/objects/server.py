@@ -1,7 +1,6 @@
 """An object store as a process on loopback, which a test may kill and start again."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tests.objects.ports import free_ports
 from tests.servers.server import TIMEOUT, eventually
-from tests.tools import find_program, missing
+from tests.tools import find_command, find_program, missing
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -210,7 +209,7 @@ class ObjectServer(ABC):
 
     @classmethod
     def _find(cls) -> list[str]:
-        path = os.environ.get(cls.variable) or shutil.which(cls.program)
+        path = os.environ.get(cls.variable) or find_command(cls.program)
         if not path:
             missing(
                 f"there is no {cls.program} here: {cls.package}, and have it on PATH, or its path in {cls.variable}"

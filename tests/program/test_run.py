@@ -50,7 +50,7 @@ def test_the_arguments_are_the_fields_and_then_the_output_file(make_queue: MakeQ
 def test_the_output_is_there_empty_private_and_the_groups_own(make_queue: MakeQueue, tmp_path: Path) -> None:
     text = """
     printf '0.5\\t%s %s %s %s\\n' "$(stat -c '%a %s' "$output")" "$(stat -c %a "$(dirname "$output")")" \\
-        "$(ps -o pgid= -p $$)" "$(readlink /proc/$$/fd/0)"
+        "$(cut -d ' ' -f 5 /proc/$$/stat)" "$(readlink /proc/$$/fd/0)"
     echo built > "$output"
     """
     events = build(make_queue(write_program(tmp_path / "program", text)), "a")
