@@ -11,7 +11,8 @@ import pytest
 from tests.conftest import ensure, write_program
 from tests.program.ordeal import wait_for
 from workqueue import Job, Progress, QueueClosed, State, WorkQueue
-from workqueue.engines import LocalEngine, Task, local
+from workqueue.engines import LocalEngine, Task
+from workqueue.engines.local import engine as local
 from workqueue.storage import DiskStorage
 from workqueue.testing import ScriptedProgram, collect, output, say, wait
 
