@@ -23,6 +23,7 @@ LEGAL = {
     (State.CANCELLING, Event.STOPPED): State.CANCELLED,
     (State.PENDING, Event.STOPPED): State.CANCELLED,
     (State.RUNNING, Event.STOPPED): State.CANCELLED,
+    (State.PENDING, Event.SETBACK): State.PENDING,
     (State.RUNNING, Event.SETBACK): State.PENDING,
     (State.CANCELLING, Event.SETBACK): State.CANCELLING,
 }
@@ -49,8 +50,9 @@ def test_only_the_ends_are_final() -> None:
     assert {state for state in State if state.is_final} == {State.SUCCEEDED, State.FAILED, State.CANCELLED}
 
 
-def test_only_what_runs_goes_back_to_pending() -> None:
-    assert {source for (source, _), target in MOVES.items() if target is State.PENDING} == {State.RUNNING}
+def test_only_what_runs_goes_back_to_pending_or_what_joins_a_run_that_waits_again() -> None:
+    back = {source for (source, _), target in MOVES.items() if target is State.PENDING}
+    assert back == {State.RUNNING, State.PENDING}
 
 
 def test_the_table_cannot_be_changed() -> None:

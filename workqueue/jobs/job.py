@@ -213,7 +213,7 @@ class Job:
             if is_end:
                 self._times.end()
                 self._outcome = progress
-            else:
+            elif not isinstance(report, WaitsAgain):
                 self._times.begin()
         if is_end:
             # Forget, then announce: who is told of a failure and asks again must get a new job.

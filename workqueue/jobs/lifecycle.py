@@ -4,7 +4,7 @@ Every move is in MOVES; what is not there is refused and changes nothing. A job 
 cannot be started, ends without ever running, so PENDING has ways to these ends. A job that is being cancelled ends as
 its engine says: by the time it is asked to stop, the program may have succeeded, or failed by itself. Another process
 may cancel it too, so it can be stopped without having been asked; and where that process ran it and died, or
-its program asked to be run later, it is set back: it waits again.
+its program asked to be run later, it is set back: it waits again; so does one that joins such a run.
 """
 
 from collections.abc import Mapping
@@ -49,6 +49,7 @@ MOVES: Final[Mapping[tuple[State, Event], State]] = MappingProxyType(
         (State.PENDING, Event.SUCCESS): State.SUCCEEDED,
         (State.PENDING, Event.FAILURE): State.FAILED,
         (State.PENDING, Event.STOPPED): State.CANCELLED,
+        (State.PENDING, Event.SETBACK): State.PENDING,
         (State.PENDING, Event.CANCEL): State.CANCELLING,
         (State.RUNNING, Event.PROGRESS): State.RUNNING,
         (State.RUNNING, Event.SUCCESS): State.SUCCEEDED,

@@ -11,7 +11,7 @@ import signal
 import time
 from typing import Final, Protocol
 
-from workqueue.program.group import members, signal_group
+from workqueue.program.group import members, signal_group, signal_members
 
 #: How long the first process of a container waits for killed processes to end, to reap them.
 _REAP_SECONDS: Final = 1.0
@@ -64,7 +64,7 @@ class Spawned:
         self.stdout = stdout
         self.stderr = stderr
         self._is_reaped = False
-        self._is_lost = False  # somebody else has reaped it, and its number may be another's
+        self._is_lost = False  # somebody else has reaped it
         self._status: int | None = None
         self.pidfd: int | None = None
         try:
@@ -76,7 +76,9 @@ class Spawned:
 
     def signal(self, signum: signal.Signals) -> None:
         """See `Child`."""
-        if self.pidfd is not None or not self._is_lost:
+        if self.pidfd is None and self._is_lost:
+            signal_members(self.pid, signum)
+        else:
             signal_group(self.pid, self.pidfd, signum)
 
     def has_exited(self) -> bool:

@@ -37,7 +37,7 @@ def signal_group(pid: int, pidfd: int | None, signum: signal.Signals) -> None:
             return
         except OSError:  # an older kernel
             if _is_reaped(pidfd):
-                _signal_members(pid, signum)
+                signal_members(pid, signum)
             else:
                 os.killpg(pid, signum)
 
@@ -47,7 +47,11 @@ def _is_reaped(pidfd: int) -> bool:
     return any(line.startswith("Pid:") and int(line.split()[1]) <= 0 for line in text.splitlines())
 
 
-def _signal_members(group: int, signum: signal.Signals) -> None:
+def signal_members(group: int, signum: signal.Signals) -> None:
+    """Send a signal to each process that /proc finds in this group and its session: its first process was reaped.
+
+    The number can be another program's only if the kernel has given away all others since.
+    """
     for pid in members(group):
         with contextlib.suppress(OSError):
             pidfd = os.pidfd_open(pid)
