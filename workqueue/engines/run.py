@@ -86,7 +86,7 @@ def _run(task: Task, report: Report, on_start: Callable[[Process], None], make_g
                 limits=task.limits,
                 env=dict(task.environment),
                 log=log,
-                redact=lambda text: without_secrets(text, task.secrets),
+                secrets=task.secrets,
                 guard=guard,
             )
         if program_exit.exceeded is not None:
