@@ -76,7 +76,7 @@ def _run(task: Task, report: Report, on_start: Callable[[Process], None], make_g
     # It may have come since the task was taken: from a run of the same key that was cancelled too late.
     if not task.is_refresh and task.storage.has(task.key):
         return succeeded()
-    with task.storage.workspace(task.key) as workspace:
+    with task.storage.workspace(task.key, task.suffix) as workspace:
         with make_guard(workspace.directory) as guard:
             program_exit = run_program(
                 task.program,
