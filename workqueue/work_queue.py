@@ -13,7 +13,7 @@ from workqueue.errors import IllegalMove, QueueClosed
 from workqueue.jobs.hooks import Hooks
 from workqueue.jobs.job import Job
 from workqueue.jobs.statistics import JobSnapshot, Statistics
-from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_word
+from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_suffix, check_word
 from workqueue.params import Params, check_params, key_for_params, server_identity
 from workqueue.program.limits import Limits, check_limits
 from workqueue.progress import Progress, failed, succeeded
@@ -63,6 +63,8 @@ class WorkQueue:
         hooks: told what happens to jobs, on a thread of their own.
         storage: where results are kept, in place of a `storage_dir`: a `DiskStorage` that keeps its size, an
             `ObjectStorage` in a bucket.
+        suffix: how the name of the program's output file ends, such as ".mp4", for tools that choose by it what they
+            write. The result's own name is its key alone.
 
     Raises:
         StorageError: the file system of the storage's directory has no locks.
@@ -90,6 +92,7 @@ class WorkQueue:
         abandon_after: float | None = None,
         hooks: Iterable[Hooks] = (),
         storage: "Storage | None" = None,
+        suffix: str = "",
     ) -> None:
         check_one_of(executor=executor, max_running=max_running, engine=engine)
         if engine is not None:
@@ -104,6 +107,7 @@ class WorkQueue:
         )
         check_at_least(0, max_pending=max_pending)
         check_word(token_in, "token_in", ("argv", "env"))
+        check_suffix(suffix)
         limits = limits if time_limit is None else limits._replace(time=time_limit)
         check_limits(limits)
         self._tenant = tenant
@@ -123,7 +127,7 @@ class WorkQueue:
             server_identity(server)
         self._allowed_servers = None if allowed_servers is None else tuple(allowed_servers)
         hides_token = token_in == "env"  # noqa: S105 - as above
-        self._tasks = TaskMaker(self.program_path, self._storage, limits, hides_token=hides_token)
+        self._tasks = TaskMaker(self.program_path, self._storage, limits, hides_token=hides_token, suffix=suffix)
         self._make_parts = functools.partial(
             parts.make_parts,
             self.storage_dir,

@@ -18,13 +18,15 @@ class TaskMaker:
         limits: what a run may use.
         hides_token: whether the `api_token` of an OverviewViewParams goes into the environment, and its argument is
             empty.
+        suffix: how the name of the output file ends.
     """
 
-    def __init__(self, program: Path, storage: Storage, limits: Limits, *, hides_token: bool) -> None:
+    def __init__(self, program: Path, storage: Storage, limits: Limits, *, hides_token: bool, suffix: str = "") -> None:
         self._program = program
         self._storage = storage
         self._limits = limits
         self._hides_token = hides_token
+        self._suffix = suffix
 
     def task(self, job: Job, *, tenant: str, is_refresh: bool) -> Task:
         """The task of this job."""
@@ -43,4 +45,5 @@ class TaskMaker:
             limits=self._limits,
             environment=environment,
             secrets=secrets_of(job.params),
+            suffix=self._suffix,
         )
