@@ -10,6 +10,7 @@ from tests.conftest import ensure, write_program
 from workqueue import Job, QueueFull, State, WorkQueue
 from workqueue.engines.base import Task
 from workqueue.engines.run import run_task
+from workqueue.program.command import command_of
 from workqueue.storage import DiskStorage
 from workqueue.testing import ManualEngine, ScriptedProgram, collect
 
@@ -101,7 +102,7 @@ def test_a_successor_finds_what_a_job_built_that_was_cancelled_too_late(queue: W
 def test_a_refresh_runs_though_the_result_is_there(tmp_path: Path) -> None:
     program = write_program(tmp_path / "program", 'echo new >"$output"')
     storage = DiskStorage(tmp_path / "storage")
-    task = Task("key", program, (), storage, is_refresh=True)
+    task = Task("key", command_of(program), (), storage, is_refresh=True)
     for _ in range(2):
         assert run_task(task, lambda _: None, lambda _: None).returncode == 0
     storage.path("key").unlink()

@@ -6,7 +6,7 @@ modules that are imported here: `WorkQueue` imports this one when the first queu
 
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -23,6 +23,10 @@ from workqueue.jobs.hooks import HookCaller, Hooks
 from workqueue.jobs.job import Job
 from workqueue.jobs.registry import Registry
 from workqueue.jobs.statistics import Tally
+from workqueue.program import command as commands
+from workqueue.program.command import Command
+from workqueue.program.environment import make_environment
+from workqueue.program.exit_status import warn_if_sigchld_is_ignored
 from workqueue.storage.base import Storage
 from workqueue.storage.disk import DiskStorage
 from workqueue.system.locks import check_excludes
@@ -75,6 +79,16 @@ def make_parts(
         hooks=caller,
     )
     return Parts(used, registry, failures, tally, caller, books)
+
+
+def check_program(command: Command, env: Mapping[str, str], inherit_env: bool | Collection[str]) -> None:
+    """Look whether what a queue runs on this host is there, and can be heard of, before the first job needs it.
+
+    Raises:
+        ProgramError: there is no such program, or it cannot be executed.
+    """
+    commands.check_program(command, make_environment(env, inherit_env))
+    warn_if_sigchld_is_ignored()
 
 
 def make_storage(storage_dir: str | os.PathLike[str] | None, storage: Storage | None, *, is_shared: bool) -> Storage:

@@ -25,6 +25,16 @@ class Progress(NamedTuple):
     """Why it failed; None unless ``returncode`` is set and not 0."""
 
 
+class WaitsAgain(NamedTuple):
+    """A job that had begun waits again: where it ran was lost, or its program asked to be run later."""
+
+    n_ahead: int = 0
+    """How many jobs, running or waiting, come before it."""
+
+    message: str | None = None
+    """Why, for those who watch."""
+
+
 NO_EXIT_STATUS = -999
 """The ``returncode`` where no exit status explains the failure; clearly none that POSIX knows."""
 

@@ -3,10 +3,10 @@
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Literal
 
 from workqueue.errors import IllegalMove, QueueClosed
@@ -15,7 +15,9 @@ from workqueue.jobs.job import Job
 from workqueue.jobs.statistics import JobSnapshot, Statistics
 from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_suffix, check_word
 from workqueue.params import Params, check_params, key_for_params, server_identity
+from workqueue.program.environment import check_environment
 from workqueue.program.limits import Limits, check_limits
+from workqueue.program.retry import Retry, check_retry
 from workqueue.progress import Progress, failed, succeeded
 from workqueue.streams import to_generator
 from workqueue.system.signals import ClosingHandler
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from workqueue.engines.base import Engine
     from workqueue.parts import Parts
+    from workqueue.program.command import Program
     from workqueue.storage.base import Storage
 
 _NO_LIMITS: Final = Limits()
@@ -37,8 +40,9 @@ class WorkQueue:
     closed at the end: running programs finish first, or, if the block raised, are stopped.
 
     Args:
-        program_path: the program, ``PROGRAM ARGUMENT... OUTPUT_FILENAME``. A relative path is resolved against the
-            current directory now. Whether it can start is found out by the first job.
+        program_path: the program, run as ``PROGRAM ARGUMENT... OUTPUT_FILENAME``: a path, resolved against the current
+            directory now; or a command, such as ``[sys.executable, "build.py"]``. A ``*.py`` file without an execute
+            bit is run by this interpreter.
         executor: whose threads run the programs; its size is how many run at once, and it stays yours to shut down.
             None: an own one, of `max_running` threads.
         storage_dir: the directory where results are kept; made when the first job needs it.
@@ -56,6 +60,12 @@ class WorkQueue:
         limits: what a program may use besides: memory, CPU time, the size of files; and how nice it is to others.
         failure_ttl: seconds for which a program's failure is the answer to whoever asks for the same again, who
             otherwise starts it again. It must have exited by itself, with a status above 0.
+        env: names and values to add to the program's environment.
+        inherit_env: what the program gets of this process's environment, which may hold secrets of the server. True:
+            all of it. A collection: the variables of these names. False: PATH, HOME, LANG and TMPDIR. In each case the
+            directory of this interpreter comes first on PATH, unless `env` says what PATH is.
+        retries: how many more times a program is run that exits with status 75 (EX_TEMPFAIL), which asks for that.
+        retry_delay: seconds until then. Meanwhile its job waits again, and takes no place from others.
         token_in: how a program gets the `api_token` of an OverviewViewParams. "argv": as an argument, which every user
             of this host can read in the list of processes. "env": in WORKQUEUE_API_TOKEN, with the argument left empty.
         abandon_after: seconds after which a job that nobody watches, nor asks for, is cancelled, give or take a fifth.
@@ -67,6 +77,7 @@ class WorkQueue:
             write. The result's own name is its key alone.
 
     Raises:
+        ProgramError: there is no such program, or it cannot be executed; not looked for if an `engine` is given.
         StorageError: the file system of the storage's directory has no locks.
         TypeError: for options that contradict each other, or without one of `storage_dir` and `storage`.
         ValueError: for an option that is no number it could be, or one of `allowed_servers` that is no http(s) URL.
@@ -74,7 +85,7 @@ class WorkQueue:
 
     def __init__(
         self,
-        program_path: str | os.PathLike[str],
+        program_path: "Program",
         executor: Executor | None = None,
         storage_dir: str | os.PathLike[str] | None = None,
         *,
@@ -88,6 +99,10 @@ class WorkQueue:
         time_limit: float | None = None,
         limits: Limits = _NO_LIMITS,
         failure_ttl: float = 0.0,
+        env: Mapping[str, str] = MappingProxyType({}),
+        inherit_env: bool | Collection[str] = True,
+        retries: int = 0,
+        retry_delay: float = 60.0,
         token_in: Literal["argv", "env"] = "argv",  # noqa: S107 - a place, not a password
         abandon_after: float | None = None,
         hooks: Iterable[Hooks] = (),
@@ -110,15 +125,17 @@ class WorkQueue:
         check_suffix(suffix)
         limits = limits if time_limit is None else limits._replace(time=time_limit)
         check_limits(limits)
+        check_retry(Retry(retries, retry_delay))
+        check_environment(env, inherit_env)
         self._tenant = tenant
         # Here, not above: forty modules that run, store and share, and the standard library's that they need. An import
         # of the package goes without them, and takes a fifth as long; whoever makes a queue pays for them.
-        from pathlib import Path  # noqa: PLC0415
-
         from workqueue import parts  # noqa: PLC0415
         from workqueue.jobs.tasks import TaskMaker  # noqa: PLC0415
+        from workqueue.program.command import command_of, path_of  # noqa: PLC0415
 
-        self.program_path = Path(program_path).absolute()
+        command = command_of(program_path)
+        self.program_path = path_of(command)
         self._storage = parts.make_storage(storage_dir, storage, is_shared=engine is None)
         self.storage_dir = self._storage.directory
         if isinstance(allowed_servers, str):
@@ -127,7 +144,16 @@ class WorkQueue:
             server_identity(server)
         self._allowed_servers = None if allowed_servers is None else tuple(allowed_servers)
         hides_token = token_in == "env"  # noqa: S105 - as above
-        self._tasks = TaskMaker(self.program_path, self._storage, limits, hides_token=hides_token, suffix=suffix)
+        self._tasks = TaskMaker(
+            command,
+            self._storage,
+            limits,
+            Retry(retries, retry_delay),
+            tuple(env.items()),
+            inherit_env if isinstance(inherit_env, bool) else tuple(inherit_env),
+            hides_token=hides_token,
+            suffix=suffix,
+        )
         self._make_parts = functools.partial(
             parts.make_parts,
             self.storage_dir,
@@ -142,6 +168,8 @@ class WorkQueue:
         )
         self._executor_in_child = parts.in_child(executor)
         self._use(self._make_parts(executor=executor))
+        if engine is None:
+            parts.check_program(command, env, inherit_env)
         self._is_closed = False
         parts.renew_in_children(self)
 

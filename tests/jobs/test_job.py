@@ -12,7 +12,7 @@ from workqueue.errors import IllegalMove
 from workqueue.jobs.job import Job
 from workqueue.jobs.lifecycle import State
 from workqueue.params import OverviewViewParams
-from workqueue.progress import Progress, cancelled, failed, succeeded
+from workqueue.progress import Progress, WaitsAgain, cancelled, failed, succeeded
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 
@@ -494,7 +494,7 @@ def test_what_ran_elsewhere_and_was_lost_waits_again_and_is_told_its_place() -> 
 
     job = Job((), KEY, Keeper())
     job.report(Progress())
-    job.report(Progress(n_ahead_in_queue=2))
+    job.report(WaitsAgain(2))
     assert job.state is State.PENDING
     assert watched == [job]
     assert job.current_progress == Progress(n_ahead_in_queue=2)

@@ -4,7 +4,7 @@ import pytest
 
 from workqueue.errors import IllegalMove
 from workqueue.jobs.lifecycle import MOVES, Event, State, event_of, next_state
-from workqueue.progress import Progress, cancelled, failed, failed_exit, succeeded
+from workqueue.progress import Progress, WaitsAgain, cancelled, failed, failed_exit, succeeded
 
 # Written out once more, so that a slip in the table does not pass as its own proof.
 LEGAL = {
@@ -62,7 +62,8 @@ def test_the_table_cannot_be_changed() -> None:
     ("progress", "event"),
     [
         (Progress(), Event.PROGRESS),
-        (Progress(n_ahead_in_queue=1), Event.SETBACK),
+        (WaitsAgain(), Event.SETBACK),
+        (WaitsAgain(3, "why"), Event.SETBACK),
         (Progress(fraction=1.0, message="done"), Event.PROGRESS),
         (succeeded(), Event.SUCCESS),
         (failed("no"), Event.FAILURE),
@@ -71,5 +72,5 @@ def test_the_table_cannot_be_changed() -> None:
         (cancelled(), Event.STOPPED),
     ],
 )
-def test_the_returncode_alone_says_what_a_report_is(progress: Progress, event: Event) -> None:
+def test_the_returncode_alone_says_what_progress_is(progress: Progress | WaitsAgain, event: Event) -> None:
     assert event_of(progress) is event

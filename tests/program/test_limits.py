@@ -10,6 +10,8 @@ import pytest
 from tests.conftest import write_program
 from workqueue import Limits, WorkQueue
 from workqueue.errors import ProgramError
+from workqueue.program.command import command_of
+from workqueue.program.environment import make_environment
 from workqueue.program.limits import check_limits, exceeded
 from workqueue.program.run import Exit, run_program
 from workqueue.program.start import start
@@ -19,7 +21,7 @@ MB = 1024 * 1024
 
 def run(tmp_path: Path, limits: Limits, shell: str) -> Exit:
     program = write_program(tmp_path / "program", shell)
-    return run_program(program, [str(tmp_path / "out")], lambda _: None, limits=limits)
+    return run_program(command_of(program), [str(tmp_path / "out")], lambda _: None, limits=limits)
 
 
 def python(code: str) -> str:
@@ -33,7 +35,9 @@ def test_a_program_without_limits_is_itself(tmp_path: Path) -> None:
 def test_a_program_keeps_its_arguments_and_its_environment(tmp_path: Path) -> None:
     program = write_program(tmp_path / "program", 'echo "$# $1 $PYTHONPATH $PYTHONUNBUFFERED" >&2')
     limits, env = Limits(cpu=60, niceness=3), {"PYTHONPATH": "/none"}
-    end = run_program(program, ["a b", "c"], lambda _: None, limits=limits, env=env)
+    end = run_program(
+        command_of(program), ["a b", "c"], lambda _: None, limits=limits, environment=make_environment(env)
+    )
     assert end == Exit(0, "2 a b /none 1\n", None)
 
 
@@ -65,21 +69,21 @@ def test_too_much_cpu(tmp_path: Path) -> None:
 
 def test_too_large_a_file(tmp_path: Path) -> None:
     end = run(tmp_path, Limits(file_size=MB), f"exec head -c {2 * MB} /dev/zero >$output")
-    assert end.exceeded == f"It wrote a file larger than its limit of {MB} bytes."
+    assert end.explanation == f"It wrote a file larger than its limit of {MB} bytes."
     assert (tmp_path / "out").stat().st_size <= MB
 
 
 def test_too_large_a_file_for_a_program_that_ignores_the_signal(tmp_path: Path) -> None:
     code = 'import sys; open(sys.argv[1], "wb", 0).write(bytes(1 << 20)); open(sys.argv[1], "ab", 0).write(b"more")'
     end = run(tmp_path, Limits(file_size=MB), python(code))
-    assert end.exceeded == f"It may have failed because it wrote a file larger than its limit of {MB} bytes."
+    assert end.explanation == f"It may have failed because it wrote a file larger than its limit of {MB} bytes."
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit a program's memory")
 def test_too_much_memory(tmp_path: Path) -> None:
     end = run(tmp_path, Limits(memory=200 * MB), python("bytes(1 << 30)"))
     assert end.returncode == 1
-    assert end.exceeded == f"It may have failed because it needed more than its limit of {200 * MB} bytes of memory."
+    assert end.explanation == f"It may have failed because it needed more than its limit of {200 * MB} bytes of memory."
 
 
 def test_a_failure_within_its_limits_is_its_own(tmp_path: Path) -> None:
@@ -108,10 +112,12 @@ def test_a_limit_above_one_that_is_kept_already_is_that_one(tmp_path: Path) -> N
         tmp_path / "outer",
         f"ulimit -f 1024; exec {sys.executable} -c 'from pathlib import Path;"
         f" from workqueue.program.limits import Limits; from workqueue.program.run import run_program; import sys;"
-        f' end = run_program(Path("{program}"), ["a"], print, limits=Limits(file_size={1 << 40}));'
+        f' end = run_program(("{program}",), ["a"], print, limits=Limits(file_size={1 << 40}));'
         f" print(end.stderr, file=sys.stderr)'",
     )
-    end = run_program(outer, ["a"], lambda _: None, env={"PYTHONPATH": ":".join(sys.path)})
+    end = run_program(
+        command_of(outer), ["a"], lambda _: None, environment=make_environment({"PYTHONPATH": ":".join(sys.path)})
+    )
     lowered = int(end.stderr.strip("() \n").split(", ")[0])
     assert inner.file_size is not None
     assert 512 * 1024 <= lowered <= inner.file_size
@@ -136,7 +142,7 @@ def test_a_program_that_cannot_start_says_why_as_it_does_without_limits(
     told = []
     for limits in (Limits(), Limits(niceness=1)):
         with pytest.raises(ProgramError) as caught:
-            start(program, ["a"], limits=limits)
+            start(command_of(program), ["a"], limits=limits)
         told.append(str(caught.value))
     assert told[0] == told[1]
     assert reason in told[0]

@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import write_program
 from workqueue.errors import ProgramError
 from workqueue.program import reading as module
+from workqueue.program.command import command_of
 from workqueue.program.process import Process
 from workqueue.program.start import start
 
@@ -37,7 +38,7 @@ class Recorder:
 
 
 def run(path: Path, text: str, sink: Recorder | None = None) -> int:
-    return Process(start(write_program(path, text), ["a"])).read_until_exit(sink or Recorder())
+    return Process(start(command_of(write_program(path, text)), ["a"])).read_until_exit(sink or Recorder())
 
 
 def is_gone(pid: int) -> bool:
@@ -121,16 +122,16 @@ def test_a_sink_that_raises_ends_the_program(exits: str, tmp_path: Path) -> None
             raise LookupError("sink")
 
     program = write_program(tmp_path / "program", "echo 0.5; exec sleep 1000")
-    popen = start(program, ["a"])
+    child = start(command_of(program), ["a"])
     with pytest.raises(LookupError, match="sink"):
-        Process(popen).read_until_exit(Failing())
-    assert popen.returncode == -signal.SIGKILL
-    assert popen.stdout is not None
-    assert popen.stdout.closed
+        Process(child).read_until_exit(Failing())
+    assert child.reap() == -signal.SIGKILL  # once more, what it was then
+    with pytest.raises(OSError, match=os.strerror(errno.EBADF)):
+        os.fstat(child.stdout)
 
 
 def test_a_signal_after_the_end_goes_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    process = Process(start(write_program(tmp_path / "program", "exit 0"), ["a"]))
+    process = Process(start(command_of(write_program(tmp_path / "program", "exit 0")), ["a"]))
     assert process.read_until_exit(Recorder()) == 0
     monkeypatch.setattr(os, "killpg", lambda *args: pytest.fail("the number may be another's by now"))
     process.stop(0.0)
@@ -138,7 +139,7 @@ def test_a_signal_after_the_end_goes_nowhere(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_program_is_stopped_as_soon_as_it_is_read(tmp_path: Path) -> None:
-    process = Process(start(write_program(tmp_path / "program", "exec sleep 1000"), ["a"]))
+    process = Process(start(command_of(write_program(tmp_path / "program", "exec sleep 1000")), ["a"]))
     process.stop(10.0)
     assert process.read_until_exit(Recorder()) == -signal.SIGTERM
 
@@ -152,13 +153,15 @@ def test_who_ignores_sigterm_is_killed_after_its_grace_and_sooner_for_who_asks_a
             process.stop(0.1)
             process.stop(1000.0)  # does not put it off
 
-    process = Process(start(program, ["a"]))
+    process = Process(start(command_of(program), ["a"]))
     assert process.read_until_exit(Stopping()) == -signal.SIGKILL
     assert not process.timed_out
 
 
 def test_no_grace_is_no_sigterm(tmp_path: Path) -> None:
-    process = Process(start(write_program(tmp_path / "program", "trap 'exit 3' TERM; sleep 1000 & wait"), ["a"]))
+    process = Process(
+        start(command_of(write_program(tmp_path / "program", "trap 'exit 3' TERM; sleep 1000 & wait")), ["a"])
+    )
     process.stop(0.0)
     assert process.read_until_exit(Recorder()) == -signal.SIGKILL
 
@@ -168,14 +171,14 @@ def test_a_program_that_floods_is_stopped_too(tmp_path: Path) -> None:
         def stdout(self, data: bytes) -> None:
             process.stop(0.05)
 
-    process = Process(start(write_program(tmp_path / "program", "trap '' TERM; exec yes"), ["a"]))
+    process = Process(start(command_of(write_program(tmp_path / "program", "trap '' TERM; exec yes")), ["a"]))
     assert process.read_until_exit(Stopping()) == -signal.SIGKILL
 
 
 def test_many_threads_stop_a_program_while_it_exits_and_nothing_leaks(tmp_path: Path) -> None:
     program = write_program(tmp_path / "program", "exit 0")
     for _ in range(20):
-        process = Process(start(program, ["a"]))
+        process = Process(start(command_of(program), ["a"]))
         threads = [threading.Thread(target=process.stop, args=(10.0,)) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -185,7 +188,7 @@ def test_many_threads_stop_a_program_while_it_exits_and_nothing_leaks(tmp_path: 
 
 
 def test_a_program_without_a_descriptor_to_watch_it_is_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    popen = start(write_program(tmp_path / "program", "exec sleep 1000"), ["a"])
+    child = start(command_of(write_program(tmp_path / "program", "exec sleep 1000")), ["a"])
 
     def refuse() -> tuple[int, int]:
         raise OSError(errno.EMFILE, "Too many open files")
@@ -193,18 +196,18 @@ def test_a_program_without_a_descriptor_to_watch_it_is_dead(tmp_path: Path, monk
     with monkeypatch.context() as patch:
         patch.setattr(os, "pipe", refuse)
         with pytest.raises(ProgramError, match="Cannot watch the program: Too many open files"):
-            Process(popen)
-    assert popen.returncode == -signal.SIGKILL
+            Process(child)
+    assert child.reap() == -signal.SIGKILL
 
 
 def test_a_time_limit_stops_what_does_not_end(tmp_path: Path) -> None:
-    process = Process(start(write_program(tmp_path / "program", "exec sleep 1000"), ["a"]))
+    process = Process(start(command_of(write_program(tmp_path / "program", "exec sleep 1000")), ["a"]))
     assert process.read_until_exit(Recorder(), time_limit=0.1) == -signal.SIGTERM
     assert process.timed_out
 
 
 def test_a_time_limit_lets_alone_what_ends(tmp_path: Path) -> None:
-    process = Process(start(write_program(tmp_path / "program", "exit 0"), ["a"]))
+    process = Process(start(command_of(write_program(tmp_path / "program", "exit 0")), ["a"]))
     assert process.read_until_exit(Recorder(), time_limit=60.0) == 0
     assert not process.timed_out
 
@@ -219,7 +222,7 @@ def test_a_signal_reaches_the_whole_group(tmp_path: Path) -> None:
                 reached.set()
 
     sink = Waiting()
-    process = Process(start(write_program(tmp_path / "program", "sleep 1000 & echo $!; wait"), ["a"]))
+    process = Process(start(command_of(write_program(tmp_path / "program", "sleep 1000 & echo $!; wait")), ["a"]))
     status: list[int] = []
     thread = threading.Thread(target=lambda: status.append(process.read_until_exit(sink)))
     thread.start()
@@ -232,7 +235,7 @@ def test_a_signal_reaches_the_whole_group(tmp_path: Path) -> None:
 
 def test_a_group_that_is_gone_or_has_only_zombies_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """macOS says of the latter that it is not permitted."""
-    process = Process(start(write_program(tmp_path / "program", "exit 0"), ["a"]))
+    process = Process(start(command_of(write_program(tmp_path / "program", "exit 0")), ["a"]))
     killpg = os.killpg
 
     def refuse(pid: int, signum: int) -> None:

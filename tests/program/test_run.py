@@ -15,6 +15,7 @@ from tests.conftest import write_program
 from tests.program.ordeal import Ordeal, wait_for
 from tests.program.test_process import is_gone
 from workqueue import Progress, WorkQueue
+from workqueue.program.command import command_of
 from workqueue.program.run import run_program
 from workqueue.program.tail import MAX_TAIL_BYTES
 from workqueue.testing import ScriptedProgram, collect, exit_with, output, print_bytes, say, wait
@@ -239,13 +240,13 @@ def test_a_consumer_that_raises_ends_the_program(tmp_path: Path) -> None:
         raise LookupError("consumer")
 
     with pytest.raises(LookupError, match="consumer"):
-        run_program(program, ["a"], consume)
+        run_program(command_of(program), ["a"], consume)
     assert is_gone(pids[0])
 
 
 def test_the_process_is_handed_out_to_be_signalled(tmp_path: Path) -> None:
     program = write_program(tmp_path / "program", "exec sleep 1000")
-    end = run_program(program, ["a"], lambda _: None, lambda process: process.stop(10.0))
+    end = run_program(command_of(program), ["a"], lambda _: None, lambda process: process.stop(10.0))
     assert end == (-signal.SIGTERM, "", None)
 
 

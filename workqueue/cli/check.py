@@ -14,6 +14,8 @@ from typing import Final
 from workqueue.cli.recording import Recording, record
 from workqueue.cli.suffix import add_suffix
 from workqueue.errors import ProgramError
+from workqueue.program.command import command_of
+from workqueue.program.exit_status import STATUS_LOST
 from workqueue.program.protocol import MAX_LINE_BYTES, parse_line
 from workqueue.progress import Progress
 
@@ -38,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     """Check; print the report to stdout; return the exit status."""
     try:
         with tempfile.TemporaryDirectory(prefix="workqueue-check-") as scratch:
-            recording = record(options.program.absolute(), options.arguments, Path(scratch), options.suffix)
+            recording = record(command_of(options.program), options.arguments, Path(scratch), options.suffix)
     except ProgramError as err:
         print(err)
         return 1
@@ -58,7 +60,9 @@ def find_problems(recording: Recording) -> Iterator[str]:
     yield from _held_back(recording)
     if recording.unfinished:
         yield f"its last line, {_show(recording.unfinished)}, has no newline: nobody sees it"
-    if recording.returncode != 0:
+    if recording.returncode is None:
+        yield STATUS_LOST
+    elif recording.returncode != 0:
         yield f"it exited with status {recording.returncode}; its stderr: {recording.stderr_text.strip() or '(empty)'}"
     if recording.output_error is not None:
         yield recording.output_error

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workqueue.errors import StorageError
+from workqueue.program.command import Command
 from workqueue.program.process import Process
 from workqueue.program.protocol import LineSplitter
 from workqueue.program.start import start
@@ -19,7 +20,9 @@ class Recording:
     lines: list[tuple[float, bytes]] = field(default_factory=list)
     """Each line of stdout and when it came, in seconds since the start."""
 
-    returncode: int = 0
+    returncode: int | None = 0
+    """None when it was lost."""
+
     duration: float = 0.0
     stderr_text: str = ""
     unfinished: bytes = b""
@@ -45,7 +48,7 @@ class Recording:
     def pace(self, now: float) -> None:
         """See `workqueue.program.reading.Sink`; nothing is paced here."""
 
-    def end(self, returncode: int) -> None:
+    def end(self, returncode: int | None) -> None:
         """The program has exited."""
         self.returncode = returncode
         self.duration = time.monotonic() - self._started_at
@@ -53,11 +56,11 @@ class Recording:
         self.unfinished = self._splitter.unfinished
 
 
-def record(program: Path, arguments: list[str], scratch: Path, suffix: str = "") -> Recording:
+def record(command: Command, arguments: list[str], scratch: Path, suffix: str = "") -> Recording:
     """Run a program once, in a storage of its own below `scratch`.
 
     Args:
-        program: its absolute path.
+        command: the program, from `command_of`.
         arguments: what it is given before its output file.
         scratch: a directory for all that it leaves.
         suffix: how the name of its output file ends.
@@ -66,7 +69,7 @@ def record(program: Path, arguments: list[str], scratch: Path, suffix: str = "")
         ProgramError: it cannot start.
     """
     with DiskStorage(scratch).workspace("checked", suffix) as workspace:
-        process = Process(start(program, [*arguments, str(workspace.output)]))
+        process = Process(start(command, [*arguments, str(workspace.output)]))
         recording = Recording()
         recording.end(process.read_until_exit(recording))
         if recording.returncode == 0:

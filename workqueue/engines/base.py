@@ -5,19 +5,20 @@ function to report to, and needs nothing else of the rest.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from workqueue.program.command import Command
 from workqueue.program.limits import Limits
-from workqueue.progress import Progress
+from workqueue.program.retry import Retry
+from workqueue.progress import Progress, WaitsAgain
 from workqueue.storage.base import Storage
 
-Report = Callable[[Progress], None]
+Report = Callable[[Progress | WaitsAgain], None]
 """Takes what an engine has to say about one task, in order, one call at a time, from any thread.
 
 The first report says that the task has begun. Exactly one, the last, has a returncode; it comes after the result is
-published, or when there will be none. One with an ``n_ahead_in_queue`` says that where the task ran was lost: it waits
-again, until the next report.
+published, or when there will be none. `WaitsAgain` says that the task had begun and does not run any more, until the
+next report.
 """
 
 
@@ -27,11 +28,11 @@ class Task(NamedTuple):
     key: str
     """The name under which the result is published."""
 
-    program: Path
-    """The absolute path of the program."""
+    command: Command
+    """What is run: the absolute path of the program, or a command and its first arguments."""
 
     arguments: tuple[str, ...]
-    """What goes before the output file on its command line."""
+    """What goes behind the command, and before the output file."""
 
     storage: Storage
     """Where the result goes."""
@@ -48,6 +49,12 @@ class Task(NamedTuple):
     environment: tuple[tuple[str, str], ...] = ()
     """Names and values to add to the program's environment."""
 
+    inherit_env: bool | tuple[str, ...] = True
+    """Which names of the environment of the process that runs it the program gets; see `make_environment`."""
+
+    retry: Retry = Retry()
+    """What becomes of a run whose program asks to be run later."""
+
     secrets: tuple[str, ...] = ()
     """What must not be repeated in an error, a message or a log."""
 
@@ -56,7 +63,7 @@ class Task(NamedTuple):
 
     def __repr__(self) -> str:
         # The arguments may hold a secret.
-        return f"Task(key={self.key!r}, program={str(self.program)!r})"
+        return f"Task(key={self.key!r}, program={self.command[0]!r})"
 
 
 class Ticket(Protocol):

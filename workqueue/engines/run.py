@@ -11,6 +11,8 @@ from pathlib import Path
 
 from workqueue.engines.base import Report, Task
 from workqueue.errors import OutputError, ProgramError, StorageError
+from workqueue.program.command import path_of
+from workqueue.program.environment import make_environment
 from workqueue.program.process import Process
 from workqueue.program.run import Log, run_program
 from workqueue.program.warden import Guard
@@ -19,6 +21,9 @@ from workqueue.redaction import without_directories, without_secrets
 
 logger = logging.getLogger("workqueue")
 
+
+Tell = Callable[[Progress], None]
+"""Takes where a program stands."""
 
 MakeGuard = Callable[[Path], AbstractContextManager[Guard | None]]
 """From the directory of a run, who sees to it that its program dies, and the directory goes, with this process."""
@@ -65,32 +70,34 @@ def _outcome(task: Task, log: Log, run: Callable[[], Progress]) -> Progress:
         return failed_exit(NO_EXIT_STATUS, without_directories(str(err)))
     except (ProgramError, StorageError) as err:
         log.warning("%s", err)
-        return failed(without_directories(str(err), [str(task.program.parent)]))
+        return failed(without_directories(str(err), [str(path_of(task.command).parent)]))
     except Exception as err:
         # A bug of ours, or of a storage. The job must end all the same.
         log.exception("exception in workqueue")
         return failed(f"Internal error in workqueue: {type(err).__name__}; its log has the details")
 
 
-def _run(task: Task, report: Report, on_start: Callable[[Process], None], make_guard: MakeGuard, log: Log) -> Progress:
+def _run(
+    task: Task, report: Callable[[Progress], None], on_start: Callable[[Process], None], make_guard: MakeGuard, log: Log
+) -> Progress:
     # It may have come since the task was taken: from a run of the same key that was cancelled too late.
     if not task.is_refresh and task.storage.has(task.key):
         return succeeded()
     with task.storage.workspace(task.key, task.suffix) as workspace:
         with make_guard(workspace.directory) as guard:
             program_exit = run_program(
-                task.program,
+                task.command,
                 (*task.arguments, str(workspace.output)),
                 report,
                 on_start,
                 limits=task.limits,
-                env=dict(task.environment),
+                environment=make_environment(dict(task.environment), task.inherit_env),
                 log=log,
                 secrets=task.secrets,
                 guard=guard,
             )
-        if program_exit.exceeded is not None:
-            return failed(f"{program_exit.exceeded}\nstderr:\n{program_exit.stderr}", program_exit.returncode)
+        if program_exit.explanation is not None:
+            return failed(f"{program_exit.explanation}\nstderr:\n{program_exit.stderr}", program_exit.returncode)
         if program_exit.returncode != 0:
             return failed_exit(program_exit.returncode, program_exit.stderr)
         workspace.publish()

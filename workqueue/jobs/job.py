@@ -15,7 +15,7 @@ from workqueue.jobs.outbox import Outbox
 from workqueue.jobs.statistics import JobSnapshot
 from workqueue.jobs.times import Times
 from workqueue.params import Params, masked
-from workqueue.progress import Progress
+from workqueue.progress import Progress, WaitsAgain
 from workqueue.streams.subject import ProgressSubject
 
 if TYPE_CHECKING:  # an import of the package goes without the engines
@@ -69,6 +69,7 @@ class Job:
         self._state = State.PENDING
         self._latest: Progress | None = None
         self._outcome: Progress | None = None
+        self._why_it_waits: str | None = None
         self._ticket: Ticket | None = None
         self._times = Times()
         self._was_queued = False
@@ -194,16 +195,19 @@ class Job:
             self._stop()
         self.refresh_place()
 
-    def report(self, progress: Progress) -> None:
+    def report(self, report: Progress | WaitsAgain) -> None:
         """Take an engine's report: the first one says that the job runs, one with a returncode that it has ended.
-
-        One with somebody ahead says that it waits again, since where it ran was lost.
 
         Raises:
             IllegalMove: the job has ended already.
         """
         with self._lock:
-            self._state = next_state(self._state, event_of(progress))
+            self._state = next_state(self._state, event_of(report))
+            if isinstance(report, WaitsAgain):
+                self._why_it_waits = report.message
+                progress = Progress(n_ahead_in_queue=report.n_ahead, message=report.message)
+            else:
+                progress = report
             is_start = not self._times.has_begun
             is_end = self._state.is_final
             if is_end:
@@ -228,7 +232,7 @@ class Job:
     def refresh_place(self) -> None:
         """Look up the place in the queue, and emit it if it is news. Nothing happens once the job runs."""
         while self.state is State.PENDING and self._ticket is not None:
-            progress = Progress(n_ahead_in_queue=self._ticket.n_ahead())
+            progress = Progress(n_ahead_in_queue=self._ticket.n_ahead(), message=self._why_it_waits)
             with self._lock:
                 # The job may have started since; and of two threads that looked, the later poster may have looked
                 # first: so look again until what is posted is what is true.

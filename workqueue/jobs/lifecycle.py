@@ -3,8 +3,8 @@
 Every move is in MOVES; what is not there is refused and changes nothing. A job that was built meanwhile, or that
 cannot be started, ends without ever running, so PENDING has ways to these ends. A job that is being cancelled ends as
 its engine says: by the time it is asked to stop, the program may have succeeded, or failed by itself. Another process
-may cancel it too, so it can be stopped without having been asked; and where that process ran it and died, it is set
-back: it waits again.
+may cancel it too, so it can be stopped without having been asked; and where that process ran it and died, or
+its program asked to be run later, it is set back: it waits again.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from workqueue.errors import IllegalMove
-from workqueue.progress import CANCELLED, Progress
+from workqueue.progress import CANCELLED, Progress, WaitsAgain
 
 
 class State(Enum):
@@ -66,11 +66,13 @@ MOVES: Final[Mapping[tuple[State, Event], State]] = MappingProxyType(
 )
 
 
-def event_of(progress: Progress) -> Event:
-    """Which event a report is, by its returncode."""
-    if progress.returncode is None:
-        return Event.SETBACK if progress.n_ahead_in_queue else Event.PROGRESS
-    return {0: Event.SUCCESS, CANCELLED: Event.STOPPED}.get(progress.returncode, Event.FAILURE)
+def event_of(report: Progress | WaitsAgain) -> Event:
+    """Which event a report is; of progress, by its returncode."""
+    if isinstance(report, WaitsAgain):
+        return Event.SETBACK
+    if report.returncode is None:
+        return Event.PROGRESS
+    return {0: Event.SUCCESS, CANCELLED: Event.STOPPED}.get(report.returncode, Event.FAILURE)
 
 
 def next_state(state: State, event: Event) -> State:

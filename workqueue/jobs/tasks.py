@@ -1,49 +1,61 @@
 """3 tasks: a job -> the Task that its engine is given."""
 
-from pathlib import Path
+from typing import NamedTuple
 
 from workqueue.engines.base import Task
 from workqueue.jobs.job import Job
 from workqueue.params import OverviewViewParams, secrets_of
+from workqueue.program.command import Command
 from workqueue.program.limits import Limits
+from workqueue.program.retry import Retry
 from workqueue.storage.base import Storage
 
 
-class TaskMaker:
-    """What all tasks of a queue have in common.
+class TaskMaker(NamedTuple):
+    """What all tasks of a queue have in common. Callable from any thread."""
 
-    Args:
-        program: its absolute path.
-        storage: where results go.
-        limits: what a run may use.
-        hides_token: whether the `api_token` of an OverviewViewParams goes into the environment, and its argument is
-            empty.
-        suffix: how the name of the output file ends.
-    """
+    command: Command
+    """The program, from `command_of`."""
 
-    def __init__(self, program: Path, storage: Storage, limits: Limits, *, hides_token: bool, suffix: str = "") -> None:
-        self._program = program
-        self._storage = storage
-        self._limits = limits
-        self._hides_token = hides_token
-        self._suffix = suffix
+    storage: Storage
+    """Where results go."""
+
+    limits: Limits
+    """What a run may use."""
+
+    retry: Retry
+    """What becomes of a run whose program asks to be run later."""
+
+    environment: tuple[tuple[str, str], ...]
+    """What is added to the program's environment."""
+
+    inherit_env: bool | tuple[str, ...]
+    """Which names of the server's environment the program gets."""
+
+    hides_token: bool
+    """Whether the `api_token` of an OverviewViewParams goes into the environment, and its argument is empty."""
+
+    suffix: str = ""
+    """How the name of the output file ends."""
 
     def task(self, job: Job, *, tenant: str, is_refresh: bool) -> Task:
         """The task of this job."""
         arguments: tuple[str, ...] = tuple(job.params)
-        environment: tuple[tuple[str, str], ...] = ()
-        if self._hides_token and isinstance(job.params, OverviewViewParams):
+        environment = self.environment
+        if self.hides_token and isinstance(job.params, OverviewViewParams):
             arguments = tuple(job.params._replace(api_token=""))
-            environment = (("WORKQUEUE_API_TOKEN", job.params.api_token),)
+            environment = (*environment, ("WORKQUEUE_API_TOKEN", job.params.api_token))
         return Task(
             job.key,
-            self._program,
+            self.command,
             arguments,
-            self._storage,
+            self.storage,
             tenant=tenant,
             is_refresh=is_refresh,
-            limits=self._limits,
+            limits=self.limits,
             environment=environment,
+            inherit_env=self.inherit_env,
+            retry=self.retry,
             secrets=secrets_of(job.params),
-            suffix=self._suffix,
+            suffix=self.suffix,
         )

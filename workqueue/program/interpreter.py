@@ -13,10 +13,15 @@ def interpreter() -> list[str]:
         OSError: there is none to be found.
     """
     # Isolated: the program's environment may hold PYTHON... variables that are meant for it.
-    return [_path(), "-I", "-S"]
+    return [python(), "-I", "-S"]
 
 
-def _path() -> str:
+def python() -> str:
+    """The path of the Python that this process runs in.
+
+    Raises:
+        OSError: there is none to be found.
+    """
     # A server that embeds Python, such as uWSGI, has its own name in sys.executable.
     if "py" in Path(sys.executable or "").name:
         return sys.executable

@@ -12,7 +12,6 @@ import json
 import os
 import select
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Final
 
@@ -33,7 +32,7 @@ try:
         if top != resource.RLIM_INFINITY:
             values = [min(value, top) for value in values]
         resource.setrlimit(which, tuple(values))
-    # Python ignores these, and a program would go on ignoring them; `subprocess` does the same.
+    # Python ignores these, and a program would go on ignoring them. The others are as `spawn` left them.
     for name in ("SIGPIPE", "SIGXFSZ"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     if niceness:
@@ -57,11 +56,11 @@ class Launcher:
         """The descriptors to pass on."""
         return (self._writer,)
 
-    def command(self, program: Path, arguments: Sequence[str]) -> list[str]:
-        """What to run in place of the program."""
+    def command(self, line: Sequence[str]) -> list[str]:
+        """What to run in place of the program, whose command line this is."""
         limits = json.dumps([[which, *values] for which, values in self._limits.kept_by_kernel.items()])
         niceness = str(self._limits.niceness or 0)
-        return [*interpreter(), "-c", _SCRIPT, str(self._writer), limits, niceness, str(program), *arguments]
+        return [*interpreter(), "-c", _SCRIPT, str(self._writer), limits, niceness, *line]
 
     def check(self) -> None:
         """Wait until the program has taken over; called once it was started.

@@ -64,17 +64,21 @@ def check_limits(limits: Limits) -> None:
         raise ValueError(f"limits.niceness must be a whole number from 0 to 19, or None; got {limits.niceness!r}")
 
 
-def exceeded(limits: Limits, returncode: int, stderr: str, *, timed_out: bool) -> str | None:
+def exceeded(limits: Limits, returncode: int | None, stderr: str, *, timed_out: bool) -> str | None:
     """Which limit made a program fail, as the first line of its error; "may have" where that is a conclusion.
 
     Args:
         limits: those it had.
-        returncode: its exit status, not 0.
+        returncode: its exit status, not 0; None when that was lost.
         stderr: the end of what it wrote there.
         timed_out: whether it was stopped for its time.
     """
     if timed_out:
         return f"It ran longer than its time limit of {limits.time:g} seconds."
+    return None if returncode is None else _exceeded_in_kernel(limits, returncode, stderr)
+
+
+def _exceeded_in_kernel(limits: Limits, returncode: int, stderr: str) -> str | None:
     if limits.cpu is not None and _died_of(returncode, signal.SIGXCPU):
         return f"It used more than its limit of {limits.cpu} CPU seconds."
     if limits.file_size is not None:

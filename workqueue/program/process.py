@@ -3,18 +3,18 @@
 One thread, the one that calls `read_until_exit`, waits for everything at once; see `reading`. Once the program has
 exited and its pipes were drained, its process group is killed, whatever of it is left.
 
-The group is signalled only while the program is not reaped: until then the kernel cannot give its number to another.
+Its exit status, and which processes a signal goes to, are the child's to know; see `child` and `group`.
 """
 
 import contextlib
 import os
 import signal
-import subprocess
 import threading
 import time
 from typing import Final
 
 from workqueue.errors import ProgramError
+from workqueue.program.child import Child
 from workqueue.program.reading import LOOK_SECONDS, Guard, Reading, Sink
 
 #: What a program gets between SIGTERM and SIGKILL: the 10 s of `docker stop`, halved to fit within them.
@@ -25,17 +25,17 @@ class Process:
     """A started program, until it is reaped. Any thread may stop it; one thread reads it.
 
     Args:
-        popen: the program.
+        child: the program; closed with this.
         guard: told of it, and kept alive while it is read; None: nobody.
 
     Raises:
         ProgramError: there is no descriptor left to watch it with; it is dead then.
     """
 
-    def __init__(self, popen: "subprocess.Popen[bytes]", guard: Guard | None = None) -> None:
-        self._popen = popen
+    def __init__(self, child: Child, guard: Guard | None = None) -> None:
+        self._child = child
         self._guard = guard
-        self._lock = threading.Lock()  # guards all below, and with _is_over the meaning of the process group's number
+        self._lock = threading.Lock()  # guards all below; held over signals, which go to nobody once _is_over
         self._is_over = False
         self._kill_at: float | None = None
         self._timed_out = False
@@ -43,12 +43,13 @@ class Process:
             # Wakes the reading thread, which keeps the time until SIGKILL: a timer would be a thread more.
             self._wake_reader, self._wake_writer = os.pipe()
         except OSError as err:
-            with popen:
-                self._kill_group(signal.SIGKILL)
+            child.signal(signal.SIGKILL)
+            child.reap()
+            child.close()
             raise ProgramError(f"Cannot watch the program: {err.strerror}") from err
         os.set_blocking(self._wake_writer, False)
         if guard is not None:
-            guard.started(popen.pid)
+            guard.started(child.pid)
 
     @property
     def timed_out(self) -> bool:
@@ -66,14 +67,16 @@ class Process:
             if self._is_over or (self._kill_at is not None and self._kill_at <= kill_at):
                 return
             if self._kill_at is None and grace > 0:
-                self._kill_group(signal.SIGTERM)
+                self._child.signal(signal.SIGTERM)
             self._kill_at = kill_at
             # A pipe that is full has woken it already.
             with contextlib.suppress(BlockingIOError):
                 os.write(self._wake_writer, b".")
 
-    def read_until_exit(self, sink: Sink, time_limit: float | None = None) -> int:
+    def read_until_exit(self, sink: Sink, time_limit: float | None = None) -> int | None:
         """Feed the sink until the program has exited; return its exit status, negative for a signal.
+
+        None when the status was lost: something else in this process has waited for the program.
 
         However this ends, by an error of the sink too: the process group is dead, the program reaped, its pipes closed.
 
@@ -82,16 +85,17 @@ class Process:
             time_limit: seconds from now after which the program is stopped; None: never.
         """
         end = None if time_limit is None else time.monotonic() + time_limit
-        with self._popen:
-            try:
-                Reading(self._popen, sink, self._wake_reader, lambda: self._keep_time(end), self._guard).run()
-            finally:
-                with self._lock:
-                    self._kill_group(signal.SIGKILL)
-                    self._is_over = True
-                    os.close(self._wake_reader)
-                    os.close(self._wake_writer)
-        return self._popen.returncode
+        try:
+            Reading(self._child, sink, self._wake_reader, lambda: self._keep_time(end), self._guard).run()
+        finally:
+            with self._lock:
+                self._child.signal(signal.SIGKILL)
+                self._is_over = True
+                os.close(self._wake_reader)
+                os.close(self._wake_writer)
+            status = self._child.reap()
+            self._child.close()
+        return status
 
     def _keep_time(self, end: float | None) -> float | None:
         """Stop or kill the program if it is time; return the seconds until it may be, or None."""
@@ -104,11 +108,6 @@ class Process:
                 return None if end is None else end - now
             if now >= self._kill_at:
                 # Again with each look: a group may have grown between two of them.
-                self._kill_group(signal.SIGKILL)
+                self._child.signal(signal.SIGKILL)
                 return LOOK_SECONDS
             return self._kill_at - now
-
-    def _kill_group(self, signum: signal.Signals) -> None:
-        # PermissionError: macOS says so of a group that has only zombies left.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, signum)

@@ -7,10 +7,11 @@ Once the program has exited its pipes get DRAIN_SECONDS.
 import math
 import os
 import select
-import subprocess
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
+
+from workqueue.program.child import Child
 
 #: Where the kernel has no descriptor for a process (pidfd_open, Linux 5.3), an exit is looked for this often.
 LOOK_SECONDS: Final = 0.05
@@ -61,7 +62,7 @@ class Reading:
     """The poll loop over one process.
 
     Args:
-        popen: the process.
+        child: the process.
         sink: takes its output.
         wake: a descriptor that becomes readable when `keep_time` has something new to say.
         keep_time: does what is due; returns the seconds until something else is, or None.
@@ -70,43 +71,36 @@ class Reading:
 
     def __init__(
         self,
-        popen: "subprocess.Popen[bytes]",
+        child: Child,
         sink: Sink,
         wake: int,
         keep_time: Callable[[], float | None],
         guard: Guard | None,
     ) -> None:
-        assert popen.stdout is not None
-        assert popen.stderr is not None
-        self._popen = popen
+        self._child = child
         self._sink = sink
         self._wake = wake
         self._keep_time = keep_time
         self._guard = guard
-        self._open = {popen.stdout.fileno(): sink.stdout, popen.stderr.fileno(): sink.stderr}
+        self._open = {child.stdout: sink.stdout, child.stderr: sink.stderr}
         self._poll = select.poll()
         # The moment at which to stop reading, once the program has exited.
         self._deadline: float | None = None
 
     def run(self) -> None:
         """Read until the program has exited, and its pipes are drained."""
-        exit_fd = _open_exit_fd(self._popen.pid)
-        try:
-            for fd in (self._wake, *self._open, exit_fd, self._channel):
-                if fd is not None:
-                    self._poll.register(fd, select.POLLIN)
-            while self._read_once(exit_fd):
-                pass
-        finally:
-            if exit_fd is not None:
-                os.close(exit_fd)
+        for fd in (self._wake, *self._open, self._child.pidfd, self._channel):
+            if fd is not None:
+                self._poll.register(fd, select.POLLIN)
+        while self._read_once():
+            pass
 
-    def _read_once(self, exit_fd: int | None) -> bool:
+    def _read_once(self) -> bool:
         """Wait for something and handle it; return whether there is more to wait for."""
         waits = [self._sink.pace(time.monotonic()), self._time_left()]
         if self._deadline is None:  # the program is there, as far as we know
             waits.append(self._keep_time())
-        if exit_fd is None:
+        if self._child.pidfd is None:
             waits.append(LOOK_SECONDS)
         for fd, _ in self._poll.poll(_milliseconds(waits)):
             if fd in self._open:
@@ -118,7 +112,7 @@ class Reading:
             else:
                 self._poll.unregister(fd)
                 self._begin_end()
-        if exit_fd is None and _has_exited(self._popen):
+        if self._child.pidfd is None and self._child.has_exited():
             self._begin_end()
         time_left = self._time_left()
         return time_left is None or bool(self._open and time_left > 0)
@@ -155,18 +149,3 @@ def _milliseconds(waits: list[float | None]) -> int | None:
     """The shortest wait for `poll`, rounded up: rounded down it would spin through the last millisecond."""
     seconds = [wait for wait in waits if wait is not None]
     return math.ceil(min(*seconds, MAX_WAIT_SECONDS) * 1000) if seconds else None
-
-
-def _open_exit_fd(pid: int) -> int | None:
-    """A descriptor that becomes readable when the process exits, which does not reap it; None without pidfd_open."""
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return None
-
-
-def _has_exited(popen: "subprocess.Popen[bytes]") -> bool:
-    try:
-        return os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except AttributeError:  # macOS before Python 3.13: looking reaps, and a signal to the group may come too late
-        return popen.poll() is not None

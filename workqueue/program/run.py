@@ -7,17 +7,17 @@ before the end always. Called from the thread that an engine gives to one job; `
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
-from pathlib import Path
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from workqueue.program.command import Command
+from workqueue.program.exit_status import STATUS_LOST
 from workqueue.program.limits import Limits, exceeded
 from workqueue.program.process import Process
 from workqueue.program.protocol import MAX_LINE_BYTES, OutputParser
 from workqueue.program.start import start
 from workqueue.program.tail import Tail
 from workqueue.program.warden import Guard
-from workqueue.progress import Progress
+from workqueue.progress import NO_EXIT_STATUS, Progress
 from workqueue.redaction import without_secrets
 from workqueue.streams.conflate import Conflater
 
@@ -39,23 +39,23 @@ class Exit(NamedTuple):
     """How a program ended."""
 
     returncode: int
-    """Its exit status; negative when a signal ended it."""
+    """Its exit status; negative when a signal ended it, NO_EXIT_STATUS when it was lost."""
 
     stderr: str
     """The end of what it wrote to stderr."""
 
-    exceeded: str | None = None
-    """Which limit made it fail, in words; None: none did, as far as can be told."""
+    explanation: str | None = None
+    """What made it fail, in words, where its status alone does not say so: a limit, or that the status was lost."""
 
 
 def run_program(
-    program: Path,
+    command: Command,
     arguments: Sequence[str],
     on_progress: Callable[[Progress], None],
     on_start: Callable[[Process], None] = lambda _: None,
     *,
     limits: Limits = _NO_LIMITS,
-    env: Mapping[str, str] = MappingProxyType({}),
+    environment: Mapping[bytes, bytes] | None = None,
     log: Log = logger,
     secrets: Collection[str] = (),
     guard: Guard | None = None,
@@ -63,12 +63,12 @@ def run_program(
     """Run a program to its end.
 
     Args:
-        program: its absolute path.
-        arguments: what follows the path on its command line.
+        command: from `command_of`.
+        arguments: what follows the command on its command line.
         on_progress: told where the program stands, paced.
         on_start: given the process as soon as there is one, to stop it from another thread.
         limits: what it may use.
-        env: what to add to its environment.
+        environment: all of it; None: as `start` has it.
         log: takes warnings about what it prints.
         secrets: what must not be in a log, nor in what is kept of stderr. Progress has them still.
         guard: sees to it that the program dies with this process.
@@ -77,14 +77,18 @@ def run_program(
         ProgramError: it cannot start.
     """
     with nullcontext(()) if guard is None else guard.inherited() as inherited:
-        popen = start(program, arguments, limits=limits, env=env, inherited=inherited)
-    process = Process(popen, guard)
+        child = start(command, arguments, limits=limits, environment=environment, inherited=inherited)
+    process = Process(child, guard)
     on_start(process)
     sink = _ProgressSink(on_progress, log, secrets)
     returncode = process.read_until_exit(sink, limits.time)
     sink.close()
     stderr = sink.stderr_tail.text()
-    reason = exceeded(limits, returncode, stderr, timed_out=process.timed_out) if returncode else None
+    if returncode == 0:
+        return Exit(0, stderr)
+    reason = exceeded(limits, returncode, stderr, timed_out=process.timed_out)
+    if returncode is None:
+        return Exit(NO_EXIT_STATUS, stderr, reason or STATUS_LOST)
     return Exit(returncode, stderr, reason)
 
 

@@ -1,104 +1,72 @@
-"""5 start: a program's path and arguments -> a started process, or the reason why not."""
+"""5 start: a command and its arguments -> a started child, or the reason why not."""
 
 import errno
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from workqueue.errors import ProgramError
+from workqueue.program.child import Child
+from workqueue.program.command import Command, resolved
+from workqueue.program.environment import make_environment
 from workqueue.program.launcher import Launcher
 from workqueue.program.limits import Limits
+from workqueue.program.reasons import reason
+from workqueue.program.spawn import spawn
 
 _NO_LIMITS: Final = Limits()
 
 
 def start(
-    program: Path,
+    command: Command,
     arguments: Sequence[str],
     *,
     limits: Limits = _NO_LIMITS,
-    env: Mapping[str, str] = MappingProxyType({}),
+    environment: Mapping[bytes, bytes] | None = None,
     inherited: tuple[int, ...] = (),
-) -> "subprocess.Popen[bytes]":
-    """Start a program the way every job is: unread input, unbuffered pipes, a process group of its own.
-
-    PYTHONUNBUFFERED is set since Python, like most runtimes, holds back what it prints to a pipe until 8 KiB have come
-    together: a program that does so shows no progress until it ends.
+) -> Child:
+    """Start a program the way every job is: clean, with nothing to read, in a session of its own; see `spawn`.
 
     Args:
-        program: its absolute path.
-        arguments: what follows the path on its command line.
+        command: from `command_of`.
+        arguments: what follows the command on its command line.
         limits: what it may use; its time is not kept here.
-        env: what to add to its environment.
+        environment: all of it; None: this process's, as `make_environment` passes it on.
         inherited: the descriptors to pass on, besides stdin, stdout and stderr.
 
     Raises:
         ProgramError: it cannot start; the text names the program and the reason.
     """
+    environment = make_environment({}) if environment is None else environment
+    program = Path(command[0])
     try:
+        line = resolved(command, environment)
+        program = Path(line[0])
         if limits.kept_by_kernel or limits.niceness:
-            return _start_limited(program, arguments, limits, env, inherited)
-        return _popen([str(program), *arguments], env, inherited)
+            return _start_limited([*line, *arguments], limits, environment, inherited)
+        return spawn([*line, *arguments], environment, inherited)
     except OSError as err:
         raise ProgramError(f"Cannot start the program {program}: {_reason(program, err)}") from err
 
 
 def _start_limited(
-    program: Path, arguments: Sequence[str], limits: Limits, env: Mapping[str, str], inherited: tuple[int, ...]
-) -> "subprocess.Popen[bytes]":
+    line: Sequence[str], limits: Limits, environment: Mapping[bytes, bytes], inherited: tuple[int, ...]
+) -> Child:
     with Launcher(limits) as launcher:
-        popen = _popen(launcher.command(program, arguments), env, (*launcher.inherited, *inherited))
+        child = spawn(launcher.command(line), environment, (*launcher.inherited, *inherited))
         try:
             launcher.check()
         except BaseException:
-            with popen:
-                popen.kill()
+            child.reap()
+            child.close()
             raise
-        return popen
-
-
-def _popen(command: Sequence[str], env: Mapping[str, str], inherited: tuple[int, ...]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        process_group=0,
-        pass_fds=inherited,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
-    )
+        return child
 
 
 def _reason(program: Path, err: OSError) -> str:
-    """What the kernel meant: exec reports most causes with the same few numbers."""
-    # os.path, since these methods of Path raise where a name is too long, or a directory on the way is closed to us.
-    if os.path.isdir(program):  # noqa: PTH112
-        return "it is a directory"
-    exists = os.path.exists(program)  # noqa: PTH110
-    if err.errno in (errno.ENOENT, errno.ENOTDIR) and not exists:
-        return "there is no such file"
-    if err.errno == errno.ENOEXEC:
-        return "it neither begins with '#!' and an interpreter nor is it a binary of this machine"
-    if err.errno == errno.EACCES and exists and not os.access(program, os.X_OK):
-        return "it is not executable; chmod +x it"
-    interpreter = _interpreter(program)
-    if interpreter and err.errno in (errno.ENOENT, errno.EACCES):
-        problem = "there is no such file" if err.errno == errno.ENOENT else "that cannot be executed"
-        return f"its first line names the interpreter {interpreter}, and {problem}"
-    return err.strerror or str(err)
-
-
-def _interpreter(program: Path) -> str:
-    """The path behind '#!', or an empty string."""
-    try:
-        with program.open("rb") as file:
-            line = file.readline(256)
-    except OSError:
-        return ""
-    if not line.startswith(b"#!"):
-        return ""
-    return os.fsdecode(line[2:].strip().split(b" ")[0])
+    if err.filename == os.devnull:
+        return f"this system has no {os.devnull}, which programs get as their stdin ({err.strerror})"
+    if err.errno in (errno.EMFILE, errno.ENFILE):
+        return f"there is no descriptor to spare for its pipes ({err.strerror})"
+    return reason(program, err)

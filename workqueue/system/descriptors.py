@@ -11,7 +11,13 @@ Closing never unlocks first: that would free the parent's lock.
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Final
+
+_STDERR: Final = 2
+
+#: Where nothing tells which numbers are open.
+_MOST_LOOKED_AT: Final = 4096
 
 _lock = threading.Lock()  # guards _own, and is held while descriptors are opened
 _own: set[int] = set()
@@ -45,6 +51,39 @@ def close_own(fd: int) -> None:
             return
         _own.discard(fd)
         os.close(fd)
+
+
+def above_standard(fd: int) -> int:
+    """The same open file under a number that is none of stdin's, stdout's and stderr's; closes on exec.
+
+    A daemon may have closed these, and whatever is opened next gets their numbers.
+
+    Raises:
+        OSError: there is no descriptor to spare; `fd` is closed then.
+    """
+    low = []
+    try:
+        while fd <= _STDERR:
+            low.append(fd)
+            fd = os.dup(fd)
+        return fd
+    finally:
+        for number in low:
+            os.close(number)
+
+
+def inheritable_descriptors() -> list[int]:
+    """Those of this process, at this moment, that do not close on exec, but for stdin, stdout and stderr."""
+    try:
+        numbers: Iterable[int] = map(int, os.listdir("/dev/fd"))  # noqa: PTH208 - names are all that is wanted
+    except OSError:  # a chroot may have no /dev, nor /proc
+        numbers = range(min(os.sysconf("SC_OPEN_MAX"), _MOST_LOOKED_AT))
+    found = []
+    for fd in numbers:
+        with contextlib.suppress(OSError):  # none, or the one of this look, or another thread has closed it
+            if fd > _STDERR and os.get_inheritable(fd):
+                found.append(fd)
+    return found
 
 
 def _close_in_child() -> None:

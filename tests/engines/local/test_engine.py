@@ -11,7 +11,9 @@ import pytest
 from tests.conftest import ensure, write_program
 from tests.program.ordeal import wait_for
 from workqueue import Job, Progress, QueueClosed, State, WorkQueue
-from workqueue.engines import LocalEngine, Task, local
+from workqueue.engines import LocalEngine, Task
+from workqueue.engines.local import engine as local
+from workqueue.program.command import command_of
 from workqueue.storage import DiskStorage
 from workqueue.testing import ScriptedProgram, collect, output, say, wait
 
@@ -298,7 +300,7 @@ def test_a_report_that_raises_still_leaves_a_clean_engine(tmp_path: Path, progra
         raise LookupError("report")
 
     engine = LocalEngine()
-    task = Task("key", program.path, ("a",), DiskStorage(tmp_path / "storage"))
+    task = Task("key", command_of(program.path), ("a",), DiskStorage(tmp_path / "storage"))
     ticket = engine.submit(task, report)
     engine.close()
     assert ticket.n_ahead() == 0
@@ -520,7 +522,7 @@ def test_an_engine_that_is_closed_runs_nothing_more(
     engine = LocalEngine(executor)
     engine.close()
     told: list[Progress] = []
-    ticket = engine.submit(Task("key", program.path, (), DiskStorage(tmp_path / "storage")), told.append)
+    ticket = engine.submit(Task("key", command_of(program.path), (), DiskStorage(tmp_path / "storage")), told.append)
     assert [progress.error for progress in told] == [CLOSED_PENDING]
     assert ticket.n_ahead() == 0
     assert program.runs == []
@@ -540,7 +542,7 @@ def test_a_task_that_is_being_submitted_while_the_engine_closes_is_ended(
 
     engine = LocalEngine(Slow())
     told: list[Progress] = []
-    task = Task("key", program.path, (), DiskStorage(tmp_path / "storage"))
+    task = Task("key", command_of(program.path), (), DiskStorage(tmp_path / "storage"))
     submit = threading.Thread(target=lambda: engine.submit(task, told.append))
     submit.start()
     assert submitting.wait(10)

@@ -170,12 +170,15 @@ class Follower:
         """The files that are followed and of which there is news; and whether they were closed."""
         changed: dict[File, bool] = {}
         with self._lock:
+            watches = self._watches
+            if watches is None:
+                return changed
             for change in told:
-                file = None if self._watches is None else self._watches.file_of(change)
+                file = watches.file_of(change)
                 if file is None or file[1] not in self._looks.get(file[0], {}):
                     continue
                 if change.name:  # it has come; to be watched before it is looked at, so that nothing falls in between
-                    self._watches.add(file)
+                    watches.add(file)
                 changed[file] = changed.get(file, False) or change.is_closed
         return changed
 

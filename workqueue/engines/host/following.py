@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 from workqueue.engines.host.journal import Journals, Reader
 from workqueue.engines.host.record import Mark, Record
-from workqueue.progress import CANCELLED, Progress
+from workqueue.progress import CANCELLED, Progress, WaitsAgain
 
 
 class Standing(NamedTuple):
     """What is new of a run since the last look."""
 
-    latest: Progress | None = None
+    latest: Progress | WaitsAgain | None = None
     """Where it stands by now, if that is news."""
 
     end: Progress | None = None
@@ -59,13 +59,14 @@ class Following:
             self._reader = None
 
 
-def _last(records: list[Record]) -> tuple[Progress | None, Progress | None]:
+def _last(records: list[Record]) -> tuple[Progress | WaitsAgain | None, Progress | None]:
     """Where the last run in these records stands, and how it ended, as far as they say."""
-    latest, end = None, None
+    latest: Progress | WaitsAgain | None = None
+    end: Progress | None = None
     for record in records:
         if record is Mark.START:
             latest, end = Progress(), None
-        elif isinstance(record, Progress) and record.returncode is None:
+        elif isinstance(record, WaitsAgain) or (isinstance(record, Progress) and record.returncode is None):
             latest, end = record, None
         elif isinstance(record, Progress):
             end = record

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from workqueue.engines.host.record import Mark, Record, decode, encode
 from workqueue.errors import StorageError
-from workqueue.progress import Progress
+from workqueue.progress import Progress, WaitsAgain
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import is_file_of, try_lock, unlock
 
@@ -133,9 +133,9 @@ class Lead:
         """Tell the others that the run begins, after one that died perhaps."""
         _append(self.fd, Mark.START)
 
-    def report(self, progress: Progress) -> None:
+    def report(self, report: Progress | WaitsAgain) -> None:
         """Tell the others where it stands, or how it ended."""
-        _append(self.fd, progress)
+        _append(self.fd, report)
 
     def close(self) -> None:
         """Let go of the key; others find what was written, or, without an end, may make the run themselves."""

@@ -7,7 +7,7 @@ import json
 from enum import Enum
 from typing import Final
 
-from workqueue.progress import Progress
+from workqueue.progress import Progress, WaitsAgain
 
 
 class Mark(Enum):
@@ -20,7 +20,9 @@ class Mark(Enum):
     """It is being cancelled: who comes from now on does not want to be told of its end."""
 
 
-Record = Progress | Mark
+Record = Progress | WaitsAgain | Mark
+
+_WAITS: Final = "waits"
 
 # `json.dumps` makes a new one for each call that has options.
 _JSON: Final = json.JSONEncoder(separators=(",", ":"))
@@ -28,7 +30,9 @@ _JSON: Final = json.JSONEncoder(separators=(",", ":"))
 
 def encode(record: Record) -> bytes:
     """The line."""
-    content = record.value if isinstance(record, Mark) else list(record)
+    content: object = record.value if isinstance(record, Mark) else list(record)
+    if isinstance(record, WaitsAgain):
+        content = {_WAITS: content}
     return b"\n" + _JSON.encode(content).encode() + b"\n"
 
 
@@ -40,6 +44,8 @@ def decode(lines: list[bytes]) -> list[Record]:
 def _decode(line: bytes) -> Record | None:
     try:
         content = json.loads(line)
+        if isinstance(content, dict):
+            return WaitsAgain(*content[_WAITS])
         return Mark(content) if isinstance(content, str) else Progress(*content)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):
         return None

@@ -9,6 +9,7 @@ What is reported of it comes from one thread at a time: the one whose turn it is
 while it follows; and whoever takes it out of the line hands it on to the other.
 """
 
+import contextlib
 import logging
 import threading
 from enum import Enum
@@ -23,7 +24,7 @@ from workqueue.engines.host.slots import Slots
 from workqueue.engines.local.engine import Ticket
 from workqueue.engines.local.run import Around, LocalRun
 from workqueue.errors import StorageError
-from workqueue.progress import Progress, cancelled, failed, succeeded
+from workqueue.progress import Progress, WaitsAgain, cancelled, failed, succeeded
 from workqueue.redaction import without_directories
 
 logger = logging.getLogger("workqueue")
@@ -35,6 +36,9 @@ class Stage(Enum):
     WAITING = "waiting"
     LEADING = "leading"
     FOLLOWING = "following"
+    RESTING = "resting"
+    """Its program asked to be run later. Nobody else may run its key meanwhile."""
+
     ENDED = "ended"
 
 
@@ -84,6 +88,7 @@ class SharedTask:
         self._is_cancelled = False
         self._is_only_here = False
         self._leave_as: Progress | None = None
+        self._kept: Lead | None = None  # of whoever claims the run of the local engine
 
     @property
     def _directory(self) -> Path:
@@ -103,7 +108,7 @@ class SharedTask:
     def n_ahead(self) -> int:
         """How many tasks of this process come before it, while it waits."""
         ticket = self._ticket
-        return ticket.n_ahead() if ticket is not None and self.stage is Stage.WAITING else 0
+        return ticket.n_ahead() if ticket is not None and self.stage in (Stage.WAITING, Stage.RESTING) else 0
 
     def cancel(self, *, is_only_here: bool) -> None:
         """Stop it, and the run that it leads; one that it follows is for whoever leads that.
@@ -155,12 +160,15 @@ class SharedTask:
             # Somebody may have begun before the following thread was told to look.
             self._look_while_waiting()
 
-    def _told(self, progress: Progress) -> None:
-        """Take what the local engine says without a run of ours: that the task is refused, above all."""
-        if progress.returncode is None:
-            self._tell(progress)
-        else:
-            self._end(progress)
+    def _told(self, report: Progress | WaitsAgain) -> None:
+        """Take what the local engine says without a run of ours: that the task is refused, or is to run later."""
+        if isinstance(report, Progress) and report.returncode is not None:
+            self._end(report)
+            return
+        if self._kept is not None:
+            self._move(Stage.RESTING)
+            self._kept.report(report)
+        self._tell(report)
 
     def _look_while_waiting(self) -> None:
         ticket = self._ticket
@@ -176,12 +184,17 @@ class SharedTask:
         """Run it, if its key is free; called on the thread whose turn it is."""
         self._move(Stage.LEADING)
         try:
-            lead = self._shared.journals.lead(self.task.key)
+            lead, self._kept = self._kept or self._shared.journals.lead(self.task.key), None
             if lead is None:
                 self._follow()
                 return None
-            with lead:
-                return self._take_slot(run, lead)
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(lead)
+                outcome = self._take_slot(run, lead)
+                if run.wants_another(outcome):
+                    self._kept = lead
+                    stack.pop_all()
+            return outcome
         except StorageError as err:
             logger.warning("%s", err, extra={"key": self.task.key})
             return failed(without_directories(str(err)))
@@ -198,12 +211,12 @@ class SharedTask:
     def _run(self, run: LocalRun, lead: Lead) -> Progress:
         lead.start()
 
-        def report(progress: Progress) -> None:
-            lead.report(progress)
-            self._tell(progress)
+        def report(report: Progress | WaitsAgain) -> None:
+            lead.report(report)
+            self._tell(report)
 
         outcome = run.run(report, lead.fd)
-        if self._is_for_all(outcome):
+        if self._is_for_all(outcome) and not run.wants_another(outcome):
             lead.report(outcome)
         return outcome
 
@@ -247,8 +260,8 @@ class SharedTask:
             return
         n_tasks = self._shared.n_tasks
         # Before it is in the line: there it may begin at once, on another thread.
-        if self._has_begun and n_tasks:
-            self._tell(Progress(n_ahead_in_queue=n_tasks))
+        if self._has_begun:
+            self._tell(WaitsAgain(n_tasks))
             self._has_begun = False
         self._wait()
 
@@ -258,7 +271,7 @@ class SharedTask:
         """To another stage; the looks of the last one come to nothing."""
         with self._lock:
             self.stage = stage
-            if stage is not Stage.LEADING:
+            if stage not in (Stage.LEADING, Stage.RESTING):
                 self._ticket = None
         self._shared.follower.unfollow(self._directory, self.task.key, self._look_while_waiting)
 
@@ -266,13 +279,18 @@ class SharedTask:
         self._shared.follower.unfollow(self._directory, self.task.key, self._look_while_following)
         self._following.close()
 
-    def _tell(self, progress: Progress) -> None:
+    def _tell(self, report: Progress | WaitsAgain) -> None:
         self._has_begun = True
-        self._report(progress)
+        self._report(report)
 
     def _end(self, outcome: Progress) -> None:
         was_following = self.stage is Stage.FOLLOWING
         self._move(Stage.ENDED)
+        kept, self._kept = self._kept, None
+        if kept is not None:  # it was to run again, and will not
+            with kept:
+                if self._is_for_all(outcome):
+                    kept.report(outcome)
         if was_following:
             self._stop_looking()
         self._shared.ended(self)

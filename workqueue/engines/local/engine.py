@@ -18,12 +18,14 @@ from typing import Final, NoReturn
 
 from workqueue.engines.base import Report, Task
 from workqueue.engines.local.at_exit import close_at_exit
+from workqueue.engines.local.later import Later
 from workqueue.engines.local.lineup import LineUp, Place
 from workqueue.engines.local.refusals import Refusals, why_it_never_ran
 from workqueue.engines.local.run import Around, LocalRun
 from workqueue.program.process import TERMINATE_SECONDS
+from workqueue.program.retry import why_it_waits
 from workqueue.program.warden import Warden
-from workqueue.progress import Progress, cancelled, failed
+from workqueue.progress import Progress, WaitsAgain, cancelled, failed
 
 #: How many programs run at once, unless the caller says: a build is rarely idle, and small servers have two cores.
 DEFAULT_MAX_RUNNING: Final = 2
@@ -58,6 +60,7 @@ class LocalEngine:
         self._runs: dict[Place, LocalRun] = {}
         self._tokens: set[_Token] = set()
         self._is_closed = False
+        self._later = Later()
         self._refusals = Refusals(self._is_short, self._all_runs, self._refuse)
 
     @property
@@ -95,12 +98,14 @@ class LocalEngine:
 
     def n_ahead(self, run: LocalRun) -> int:
         """See `Ticket.n_ahead`."""
-        return self._line.n_ahead(run.place)
+        # One that rests comes after all that there are by then; it is told how many there are now.
+        return self._line.n_tasks if run.is_resting else self._line.n_ahead(run.place)
 
     def cancel(self, run: LocalRun) -> None:
         """See `Ticket.cancel`."""
         if not self._refuse(run, cancelled()):
             run.stop(TERMINATE_SECONDS, cancelled())
+            self._refuse(run, cancelled())  # it may have begun to rest in between
 
     def withdraw(self, run: LocalRun) -> bool:
         """Take back a task that nobody has begun to run; return whether it was so. Nothing is reported of it."""
@@ -122,7 +127,9 @@ class LocalEngine:
             self._refuse_all()
             for run in self._all_runs():
                 run.stop(TERMINATE_SECONDS, failed(CLOSED_RUNNING))
+            self._refuse_all()  # those that have begun to rest in between
             self._wait_idle(None)
+        self._later.clear()
         if not self.n_tasks:
             self._warden.close()
         if self._owns_executor:
@@ -170,7 +177,38 @@ class LocalEngine:
         except Exception:
             logger.exception("exception in workqueue", extra={"key": run.key})
         finally:
-            self._end(run, outcome)
+            if outcome is None or self._is_closed or not run.wants_another(outcome):
+                self._end(run, outcome)
+            else:
+                self._rest(run, outcome)
+
+    def _rest(self, run: LocalRun, outcome: Progress) -> None:
+        """Its program asked to be run later: out of the line, and back at its end after a while."""
+        self._line.leave(run.place)
+        self._moved()
+        try:
+            run.report(WaitsAgain(self._line.n_tasks, why_it_waits(outcome)))
+        except Exception:
+            logger.exception("exception in workqueue", extra={"key": run.key})
+        seconds = run.rest()
+        self._later.call(seconds, lambda: self._resume(run))
+        # Who stopped it or closed the engine a moment ago found it claimed; from now on they claim it themselves.
+        if (stopped := run.stopped()) is not None:
+            self._refuse(run, stopped)
+        elif self._is_closed:
+            self._refuse(run, failed(CLOSED_PENDING))
+
+    def _resume(self, run: LocalRun) -> None:
+        token = _Token()
+        with self._changed:
+            before, place = run.place, self._line.enter(run.key, run.tenant)
+            if not run.resume(place):
+                self._line.leave(place)
+                return
+            self._runs[place] = self._runs.pop(before)
+            self._tokens.add(token)
+        self._lend(token, run)
+        self._tell_moved_by(run)
 
     def _tell_moved_by(self, run: LocalRun) -> None:
         # A task that comes last, or begins when it is first, changes nobody's place.

@@ -58,6 +58,11 @@ class LineUp:
         """How many tasks wait."""
         return len(self._waiting)
 
+    @property
+    def n_tasks(self) -> int:
+        """How many tasks wait or run."""
+        return len(self._entries)
+
     def enter(self, key: str = "", tenant: str = "") -> Place:
         """Join the line; return what names this task in the other calls.
 
@@ -97,9 +102,12 @@ class LineUp:
             self._start(self._index(place))
 
     def leave(self, place: Place) -> None:
-        """The task has ended, whether it ran or not."""
+        """The task has ended, whether it ran or not. Idempotent."""
         with self._lock:
-            key, tenant = self._entries.pop(place)
+            entry = self._entries.pop(place, None)
+            if entry is None:
+                return
+            key, tenant = entry
             if place in self._running:
                 self._running.discard(place)
                 _count_down(self._running_keys, key)

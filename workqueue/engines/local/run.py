@@ -29,12 +29,15 @@ class LocalRun:
     ) -> None:
         self._task = task
         self.key = task.key
+        self.tenant = task.tenant
         self.report = report
-        self.place = place
         self._warden = warden
         self._around = around
         self._lock = threading.Lock()  # guards all below
+        self.place = place
         self.thread: int | None = None
+        self._n_runs = 0
+        self.is_resting = False
         self._process: Process | None = None
         self._stopped_as: Progress | None = None
         self._grace = 0.0
@@ -46,6 +49,27 @@ class LocalRun:
             if is_first:
                 self.thread = thread
             return is_first
+
+    def wants_another(self, outcome: Progress) -> bool:
+        """Whether it is to be run once more, after a while, instead of ending like this."""
+        return self.stopped() is None and self._task.retry.wants_another(outcome.returncode, self._n_runs)
+
+    def rest(self) -> float:
+        """Wait until `resume`, not in the line, and claimed by nobody; return for how many seconds."""
+        with self._lock:
+            self.thread = None
+            self.is_resting = True
+            self._process = None
+            return self._task.retry.delay
+
+    def resume(self, place: Place) -> bool:
+        """It waits in the line again, in this place; return whether nobody has claimed it meanwhile."""
+        with self._lock:
+            if self.thread is not None or not self.is_resting:
+                return False
+            self.place = place
+            self.is_resting = False
+            return True
 
     def perform(self) -> Progress | None:
         """Its turn has come, on this thread, which has claimed it; return what to report, if anything."""
@@ -59,6 +83,7 @@ class LocalRun:
             lock: a descriptor that is locked for as long as anything of the run lives.
         """
         report = report or self.report
+        self._n_runs += 1
         report(Progress())
         if (stopped := self.stopped()) is not None:
             return stopped
