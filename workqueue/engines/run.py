@@ -13,6 +13,7 @@ from workqueue.engines.base import Report, Task
 from workqueue.errors import OutputError, ProgramError, StorageError
 from workqueue.program.command import path_of
 from workqueue.program.environment import make_environment
+from workqueue.program.hints import hint
 from workqueue.program.process import Process
 from workqueue.program.run import Log, run_program
 from workqueue.program.warden import Guard
@@ -99,6 +100,7 @@ def _run(
         if program_exit.explanation is not None:
             return failed(f"{program_exit.explanation}\nstderr:\n{program_exit.stderr}", program_exit.returncode)
         if program_exit.returncode != 0:
-            return failed_exit(program_exit.returncode, program_exit.stderr)
+            stderr = program_exit.stderr + hint(workspace.output, program_exit.stderr)
+            return failed_exit(program_exit.returncode, stderr)
         workspace.publish()
     return succeeded()
