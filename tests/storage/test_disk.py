@@ -249,6 +249,25 @@ def test_what_only_looks_like_a_database_in_wal_mode_is_a_result(storage: DiskSt
     assert storage.path("key").read_bytes() == start
 
 
+def test_a_duckdb_database_that_was_not_closed_is_no_result(storage: DiskStorage) -> None:
+    """By the bytes of a real one; DuckDB itself takes 60 MB."""
+    database = bytes.fromhex("0102030405060708") + b"DUCK" + bytes(100)
+    log = "it left a DuckDB log (.wal) beside its output file; it must close the database before it exits"
+    with storage.workspace("key", ".duckdb") as workspace:
+        beside = workspace.output.with_name("out.duckdb.wal")
+        workspace.output.write_bytes(database)
+        beside.write_bytes(b"what was not written yet")
+        with pytest.raises(OutputError, match=re.escape(log)):
+            workspace.publish()
+        beside.write_bytes(b"")
+        workspace.publish()
+    with storage.workspace("another") as workspace:  # what is no database may have such a file beside it
+        workspace.output.write_bytes(b"x" * 100)
+        workspace.output.with_name("out.wal").write_bytes(b"x")
+        workspace.publish()
+    assert storage.path("key").read_bytes() == database
+
+
 def test_a_result_that_was_linked_out_of_a_cache_is_not_what_the_cache_becomes(
     make_queue: MakeQueue, tmp_path: Path
 ) -> None:

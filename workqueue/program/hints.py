@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-#: DuckDB: 'The file "..." exists, but it is not a valid DuckDB database file!'; Python: "[Errno 17] File exists: '...'";
+#: DuckDB: 'The file "..." exists, but it is not a valid DuckDB database file!'; Python: "File exists: '...'";
 #: git: "destination path '...' already exists"; ffmpeg: "File '...' already exists. Exiting."
 _THERE: Final = re.compile(r"\bexists\b|\bnot a valid\b", re.IGNORECASE)
 

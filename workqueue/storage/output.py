@@ -2,8 +2,9 @@
 
 The recipe, and what each step is against:
 
-1. After exit 0 the output must be a regular file, not empty, without an open SQLite journal beside it: a database that
-   was not closed loses what its journal holds. Nor may it be one in WAL mode: who reads that must write beside it.
+1. After exit 0 the output must be a regular file, not empty, without an open journal of SQLite or DuckDB beside it: a
+   database that was not closed loses what its journal holds. Nor may it be one of SQLite's in WAL mode: who reads that
+   must write beside it.
 2. It must be ours alone. A program may have linked it out of a cache of its own (ln, cp -l, git clone --local): then
    its own file would become read-only, and what it writes to that file later would change a result. So what has a
    second name, another owner or another file system is copied; and what somebody can still write to, as a process can
@@ -38,6 +39,9 @@ _JOURNALS: Final = ("-wal", "-journal")
 _SQLITE: Final = b"SQLite format 3\0"
 _WAL: Final = 2
 
+#: How a DuckDB database begins, behind a checksum of 8 bytes.
+_DUCKDB: Final = b"DUCK"
+
 #: How long a process that was killed with its program may take to let go of the output, before that is copied.
 _LET_GO_SECONDS: Final = 0.2
 _LOOK_SECONDS: Final = 0.005
@@ -71,7 +75,7 @@ def owned_output(output: Path) -> Iterator[Output]:
             raise OutputError(f"Cannot open the output file: {reason_of(err)}") from err
         stack.callback(os.close, fd)
         _check_status(os.fstat(fd))
-        _check_mode_of_database(fd)
+        _check_database(fd, output)
         if not (_is_shared(fd, output) or _is_being_written(fd, output)):
             yield Output(fd, output)
             return
@@ -81,7 +85,7 @@ def owned_output(output: Path) -> Iterator[Output]:
             raise StorageError(f"Cannot copy the output file: {reason_of(err)}") from err
         # Whoever can write to the original may have done so since.
         _check_status(os.fstat(copy.fd))
-        _check_mode_of_database(copy.fd)
+        _check_database(copy.fd, output)
         yield Output(*copy)
 
 
@@ -130,8 +134,14 @@ def _check_status(status: os.stat_result) -> None:
         raise OutputError("invalid program: it should have written to its output file")
 
 
-def _check_mode_of_database(fd: int) -> None:
+def _check_database(fd: int, output: Path) -> None:
+    """Refuse a database that lacks what lies beside it, or will have something there with its first reader."""
     start = os.pread(fd, len(_SQLITE) + 4, 0)
+    if start[8:].startswith(_DUCKDB) and _size(f"{output}.wal"):
+        raise OutputError(
+            "invalid program: it left a DuckDB log (.wal) beside its output file;"
+            " it must close the database before it exits"
+        )
     if start.startswith(_SQLITE) and _WAL in start[len(_SQLITE) + 2 :]:
         raise OutputError(
             "invalid program: its output file is an SQLite database in WAL mode, which nobody can read without writing"
