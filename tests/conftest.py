@@ -4,12 +4,14 @@ import contextlib
 import gc
 import importlib
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pytest
 from hypothesis import settings
@@ -124,6 +126,39 @@ def make_queue(tmp_path: Path) -> Iterator[Callable[..., WorkQueue]]:
     yield make
     for queue in queues:
         queue.close(drain=0.0)
+
+
+class InOwnMounts(Protocol):
+    """Runs a command that may mount what it likes: nobody else sees it, and it goes with the command."""
+
+    def __call__(self, *command: object) -> str:
+        """Run it; return what it printed."""
+        ...
+
+
+@pytest.fixture
+def in_own_mounts() -> InOwnMounts:
+    """For root on Linux, where it may make a mount namespace."""
+    # --map-root-user, as an ordinary user would need it, lets nobody mount over what is another file system's.
+    unshare = ["unshare", "--mount", "--"]
+    try:
+        subprocess.run([*unshare, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting needs Linux, root, and util-linux's unshare")
+
+    def run(*command: object) -> str:
+        path = os.pathsep.join(filter(None, sys.path))
+        done = subprocess.run(
+            [*unshare, *map(str, command)],
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
 
 
 def write_program(path: Path, text: str) -> Path:

@@ -12,6 +12,7 @@ from tests.conftest import ensure
 from tests.program.ordeal import wait_for
 from workqueue import InvalidParams, Job, OverviewViewParams, Progress, QueueClosed, QueueFull, State, WorkQueue
 from workqueue.engines import Report, Task, Ticket
+from workqueue.params import key_for_params
 from workqueue.storage import DiskStorage
 from workqueue.testing import ManualEngine, ScriptedProgram, collect, output, say, wait
 
@@ -52,6 +53,26 @@ def test_something_must_be_allowed_to_run(tmp_path: Path, max_running: int) -> N
 def test_a_negative_number_of_jobs_cannot_wait(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="max_pending must be 0 or more; got -1"):
         WorkQueue("program", storage_dir=tmp_path, max_pending=-1)
+
+
+@pytest.mark.parametrize(
+    "suffix", ["mp4", ".", "..", ".a/b", "/../x", ".a\0", ".a b", ".ä", ".-wal", ".x\n", "." + "x" * 32, None, b".mp4"]
+)
+def test_what_is_no_end_of_a_name_is_no_suffix(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(ValueError, match="suffix must be a dot and then up to 31 letters") as refused:
+        WorkQueue("program", storage_dir=tmp_path, suffix=suffix)
+    assert str(refused.value).endswith(f"got {suffix!r}")
+
+
+def test_a_suffix_travels_with_the_task_and_not_into_the_key(tmp_path: Path) -> None:
+    engine = ManualEngine()
+    with WorkQueue("program", storage_dir=tmp_path, engine=engine, suffix=".tar.gz") as queue:
+        job = ensure(queue, "a")
+        [task] = engine.tasks
+        assert (task.suffix, task.key) == (".tar.gz", key_for_params(("a",)))
+        engine.start(job)
+        engine.succeed(job)
+        assert queue.destination_path_for_params(("a",)).read_bytes() == b"built"
 
 
 def test_a_queue_that_is_made_touches_nothing(tmp_path: Path) -> None:

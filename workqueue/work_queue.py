@@ -13,7 +13,7 @@ from workqueue.errors import IllegalMove, QueueClosed
 from workqueue.jobs.hooks import Hooks
 from workqueue.jobs.job import Job
 from workqueue.jobs.statistics import JobSnapshot, Statistics
-from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_word
+from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_suffix, check_word
 from workqueue.params import Params, check_params, key_for_params, server_identity
 from workqueue.program.environment import check_environment
 from workqueue.program.limits import Limits, check_limits
@@ -73,6 +73,8 @@ class WorkQueue:
         hooks: told what happens to jobs, on a thread of their own.
         storage: where results are kept, in place of a `storage_dir`: a `DiskStorage` that keeps its size, an
             `ObjectStorage` in a bucket.
+        suffix: how the name of the program's output file ends, such as ".mp4", for tools that choose by it what they
+            write. The result's own name is its key alone.
 
     Raises:
         ProgramError: there is no such program, or it cannot be executed; not looked for if an `engine` is given.
@@ -105,6 +107,7 @@ class WorkQueue:
         abandon_after: float | None = None,
         hooks: Iterable[Hooks] = (),
         storage: "Storage | None" = None,
+        suffix: str = "",
     ) -> None:
         check_one_of(executor=executor, max_running=max_running, engine=engine)
         if engine is not None:
@@ -119,6 +122,7 @@ class WorkQueue:
         )
         check_at_least(0, max_pending=max_pending)
         check_word(token_in, "token_in", ("argv", "env"))
+        check_suffix(suffix)
         limits = limits if time_limit is None else limits._replace(time=time_limit)
         check_limits(limits)
         check_retry(Retry(retries, retry_delay))
@@ -148,6 +152,7 @@ class WorkQueue:
             tuple(env.items()),
             inherit_env if isinstance(inherit_env, bool) else tuple(inherit_env),
             hides_token=hides_token,
+            suffix=suffix,
         )
         self._make_parts = functools.partial(
             parts.make_parts,

@@ -1,7 +1,9 @@
 """What every storage promises: on disk, on S3 (SeaweedFS), on Azure (Azurite)."""
 
+import contextlib
 import os
 import pickle
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import write_program
 from tests.objects.server import ObjectServer
 from workqueue import WorkQueue
 from workqueue.errors import OutputError, ResultNotFound
@@ -185,6 +188,146 @@ def test_what_is_no_result_is_refused(storage: Storage, leave: Callable[[Path], 
     assert keys(storage) == []
 
 
+def test_a_database_in_wal_mode_is_refused_with_the_pragma_that_mends_it(storage: Storage) -> None:
+    def leave(mode: str) -> None:
+        with storage.workspace(KEY) as workspace:
+            with contextlib.closing(sqlite3.connect(workspace.output)) as database:
+                database.execute("PRAGMA journal_mode=WAL")
+                database.execute("CREATE TABLE t (x)")
+                database.execute(f"PRAGMA journal_mode={mode}")
+            workspace.publish()
+
+    with pytest.raises(OutputError, match="PRAGMA journal_mode=DELETE before it closes"):
+        leave("WAL")
+    assert not storage.has(KEY)
+    leave("DELETE")
+    with storage.open(KEY) as path:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            assert database.execute("SELECT count(*) FROM t").fetchone() == (0,)
+        assert is_alone(path)
+
+
+def test_an_output_that_has_another_name_is_copied(storage: Storage, tmp_path: Path) -> None:
+    cache = tmp_path / "a file of the program's own"
+    cache.write_bytes(b"version 1")
+    cache.chmod(0o640)
+    os.utime(cache, (1000.0, 1000.0))
+    with storage.workspace(KEY) as workspace:
+        workspace.output.unlink()
+        os.link(cache, workspace.output)
+        workspace.publish()
+    assert (stat.S_IMODE(cache.stat().st_mode), cache.stat().st_mtime, cache.stat().st_nlink) == (0o640, 1000.0, 1)
+    cache.write_bytes(b"version 2")
+    assert read(storage) == b"version 1"
+    with storage.open(KEY) as path:
+        assert (stat.S_IMODE(path.stat().st_mode), path.stat().st_nlink) == (0o400, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whether a file is open for writing")
+def test_who_still_has_an_output_open_for_writing_changes_no_result(storage: Storage) -> None:
+    with storage.workspace(KEY) as workspace, workspace.output.open("wb", buffering=0) as writer:
+        writer.write(b"built")
+        workspace.publish()
+        writer.write(b" and changed")
+        writer.truncate(20)
+        assert read(storage) == b"built"
+    assert [result.size for result in storage.results()] == [5]
+
+
+@pytest.mark.parametrize("suffix", ["", ".mp4", ".tar.gz", ".c++"])
+def test_the_name_of_an_output_ends_as_it_was_said_and_that_of_a_result_does_not(storage: Storage, suffix: str) -> None:
+    with storage.workspace(KEY, suffix) as workspace:
+        assert workspace.output.name == f"out{suffix}"
+        assert workspace.output.read_bytes() == b""
+        workspace.output.write_bytes(b"built")
+        workspace.publish()
+    assert read(storage) == b"built"
+    assert keys(storage) == [KEY]
+    assert storage.address(KEY).endswith(f"/{KEY}")
+
+
+def test_an_output_may_be_removed_and_made_anew(storage: Storage) -> None:
+    """As by a program that wants no file there: DuckDB takes an empty one for a broken database."""
+    with storage.workspace(KEY, ".duckdb") as workspace:
+        workspace.output.unlink()
+        workspace.output.write_bytes(b"built")
+        workspace.publish()
+    assert read(storage) == b"built"
+
+
+BESIDE = ("-wal", "-shm", "-journal")
+
+
+def leave_beside(path: Path) -> Path:
+    """What readers of a database in WAL mode leave; return the name of a file that is not of that form."""
+    for end in BESIDE:
+        path.with_name(path.name + end).write_bytes(b"left")
+    other = path.with_name(f"{path.name}-wal-of-mine")
+    other.touch()
+    return other
+
+
+def is_alone(path: Path) -> bool:
+    return not any(path.with_name(path.name + end).exists() for end in BESIDE)
+
+
+def test_what_readers_left_beside_a_result_is_not_listed_and_goes_with_it(storage: Storage) -> None:
+    publish(storage)
+    with storage.open(KEY) as path:
+        other = leave_beside(path)
+    assert keys(storage) == [KEY]
+    assert storage.delete(KEY) is True
+    assert not path.exists()
+    assert is_alone(path)
+    assert other.exists()
+
+
+def test_what_readers_left_beside_a_result_is_not_beside_the_one_that_replaces_it(storage: Storage) -> None:
+    publish(storage)
+    with storage.open(KEY) as path:
+        leave_beside(path)
+    publish(storage, KEY, b"the new one")
+    assert is_alone(path)
+    assert read(storage) == b"the new one"
+
+
+@pytest.mark.parametrize("options", [{"ttl": 3600.0}, {"max_bytes": 10}])
+def test_what_readers_left_beside_a_result_is_evicted_with_it_and_not_counted(
+    make_storage: MakeStorage, later: Callable[[float], None], options: dict[str, float]
+) -> None:
+    # What is in a bucket and what this host has of it go by themselves.
+    on_host = {} if make_storage().address(KEY).startswith("/") else {"cache_bytes": 10}
+    storage = make_storage(**options, **on_host)
+    publish(storage, KEY, b"123")
+    publish(storage, OTHER, b"123456")
+    paths = []
+    for key in (KEY, OTHER):
+        with storage.open(key) as path:
+            paths.append(path)
+            leave_beside(path)
+    later(1000)
+    assert storage.evict() == []
+    assert not any(is_alone(path) for path in paths)
+    publish(storage, THIRD, b"12345678")
+    later(5000)
+    storage.evict()
+    assert not {KEY, OTHER} & set(keys(storage))
+    assert all(is_alone(path) and not path.exists() for path in paths)
+
+
+def test_what_a_reader_left_after_its_result_had_gone_is_evicted_too(make_storage: MakeStorage) -> None:
+    on_host = {} if make_storage().address(KEY).startswith("/") else {"cache_bytes": 10}
+    storage = make_storage(max_bytes=10, **on_host)
+    publish(storage)
+    with storage.open(KEY) as path:
+        storage.delete(KEY)
+        other = leave_beside(path)
+    assert keys(storage) == []
+    storage.evict()
+    assert is_alone(path)
+    assert other.exists()
+
+
 def test_a_storage_travels(storage: Storage) -> None:
     publish(storage)
     there = pickle.loads(pickle.dumps(storage))
@@ -348,3 +491,17 @@ def test_a_refresh_replaces_what_is_there(queue: WorkQueue, storage: Storage) ->
         assert path.read_bytes() == b"built"
     assert again.wait(30).returncode == 0
     assert len(keys(storage)) == 1
+
+
+#: A tool that chooses by the name what it writes, and wants no file there.
+CHOOSES = 'rm "$output"; case $output in */out.mp4) printf built;; *) exit 1;; esac > "$output"'
+
+
+def test_a_queue_gives_the_output_its_suffix_and_the_result_its_key(storage: Storage, tmp_path: Path) -> None:
+    with WorkQueue(write_program(tmp_path / "program", CHOOSES), storage=storage, suffix=".mp4") as queue:
+        job = queue.ensure_run(("a",))
+        assert job is not None
+        assert job.wait(30).returncode == 0
+        with queue.open_result(("a",)) as path:
+            assert path.read_bytes() == b"built"
+    assert keys(storage) == [job.key]

@@ -19,7 +19,7 @@ class BrokenStorage(DiskStorage):
     """A storage with a bug."""
 
     @contextlib.contextmanager
-    def workspace(self, key: str) -> Iterator[Workspace]:  # type: ignore[override]
+    def workspace(self, key: str, suffix: str = "") -> Iterator[Workspace]:  # type: ignore[override]
         raise LookupError("a secret detail")
         yield
 

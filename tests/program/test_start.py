@@ -2,9 +2,7 @@
 
 import errno
 import os
-import re
 import stat
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,18 +161,6 @@ def test_the_reason_is_given_also_when_the_first_line_cannot_be_read(
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ProgramError, match=os.strerror(errno.ENOENT)):
         start(command_of(program), [])
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the loader's name is found in Linux's binaries")
-def test_a_binary_whose_loader_is_missing(make_queue: MakeQueue, tmp_path: Path) -> None:
-    """As of another distribution; the kernel says no more than this."""
-    binary = Path("/bin/sh").read_bytes()
-    broken, n_loaders = re.subn(rb"/ld-([^\0/]+\0)", rb"/no-\1", binary)
-    assert n_loaders
-    program = tmp_path / "program"
-    program.write_bytes(broken)
-    program.chmod(0o755)
-    assert fail_to_start(make_queue, program) == os.strerror(errno.ENOENT)
 
 
 def test_a_relative_path_is_resolved_when_the_queue_is_made(

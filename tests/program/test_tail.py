@@ -19,6 +19,27 @@ def test_a_tail_is_the_last_bytes_and_says_how_many_came_before(pieces: list[byt
     assert tail.text() == statement + data[n_cut:].decode(errors="replace")
 
 
+SECRETS = ("pässword", "word-of-mouth")
+
+
+@given(
+    st.lists(st.sampled_from(["pässword", "word-of-mouth", "pässword-of-mouth", "x", "\n", "p"]), max_size=12),
+    st.integers(1, 60),
+    st.integers(1, 40),
+)
+def test_a_tail_has_no_part_of_a_secret_however_it_is_fed_and_cut(words: list[str], size: int, piece: int) -> None:
+    data = "".join(words).encode()
+    at_once, in_pieces = Tail(size, SECRETS), Tail(size, SECRETS)
+    at_once.feed(data)
+    for i in range(0, len(data), piece):
+        in_pieces.feed(data[i : i + piece])
+    assert at_once.text() == in_pieces.text()
+    _, cut, text = at_once.text().rpartition("were cut]\n")
+    assert bool(cut) == (len(data) > size)
+    # A lone "p" is no part of a secret, though it looks like the beginning of one.
+    assert set(text) <= set("x\np.")
+
+
 def test_text_can_be_asked_for_twice_and_in_between() -> None:
     tail = Tail(4)
     tail.feed(b"abcdef")

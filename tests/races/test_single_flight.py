@@ -47,7 +47,7 @@ class CountingEngine:
         if self._fails:
             report(failed_exit(1, ""))
             return
-        with task.storage.workspace(task.key) as workspace:
+        with task.storage.workspace(task.key, task.suffix) as workspace:
             workspace.output.write_bytes(b"built")
             workspace.publish()
         report(succeeded())

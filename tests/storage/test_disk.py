@@ -1,11 +1,14 @@
 """Results are published whole or not at all, and what runs leave behind is removed."""
 
+import contextlib
 import errno
 import fcntl
 import logging
 import os
+import re
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -17,7 +20,7 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
-from tests.conftest import write_program
+from tests.conftest import InOwnMounts, write_program
 from tests.program.ordeal import Ordeal
 from workqueue import Progress, State, WorkQueue
 from workqueue.errors import OutputError, StorageError
@@ -124,7 +127,7 @@ def test_a_file_is_synced_before_it_gets_its_name_and_the_directory_after(
     for name in ("fchmod", "fsync", "replace"):
         calls.attach_mock(mocker.patch(f"os.{name}", wraps=getattr(os, name)), name)
     publish(storage, "key")
-    assert [call[0] for call in calls.mock_calls] == ["fchmod", "fsync", "replace", "fsync"]
+    assert [call[0] for call in calls.mock_calls] == ["fchmod", "fchmod", "fsync", "replace", "fsync"]
 
 
 def test_a_link_or_a_directory_in_place_of_a_result_is_none(storage: DiskStorage, tmp_path: Path) -> None:
@@ -167,7 +170,12 @@ def test_a_link_or_a_directory_in_place_of_a_result_is_none(storage: DiskStorage
         ),
         ('echo x > "$output"; echo x > "$output-wal"', JOURNAL),
         ('echo x > "$output"; echo x > "$output-journal"', JOURNAL),
-        ('chmod 000 "$(dirname "$output")"', "invalid program: it should have written to its output file"),
+        (
+            'chmod 000 "$(dirname "$output")"',
+            "invalid program: it should have written to its output file"
+            if os.geteuid() == 0
+            else "Failed to stat output file: [Errno 13] Permission denied: '*'",
+        ),
     ],
 )
 def test_an_exit_with_0_and_no_result_fails_with_the_reason(
@@ -205,13 +213,202 @@ def test_a_database_that_a_program_did_not_close_is_no_result(make_queue: MakeQu
     assert ordeal.fail("a")[-1].error == f"Exited with code -999\nstderr:\n{JOURNAL}"
 
 
-def test_a_database_that_was_closed_is_a_result(make_queue: MakeQueue, tmp_path: Path) -> None:
+WAL = (
+    "invalid program: its output file is an SQLite database in WAL mode, which nobody can read without writing files"
+    " beside it; it must execute PRAGMA journal_mode=DELETE before it closes the database"
+)
+
+
+def database_program(path: Path, mode: str, at_end: str = "pass") -> Path:
+    """A program that leaves a database that it closed."""
     code = (
-        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA journal_mode=wal');"
-        "db.execute('CREATE TABLE t (x)'); db.commit(); db.close()"
+        f"import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA journal_mode={mode}');"
+        f"db.execute('CREATE TABLE t (x)'); db.commit(); {at_end}; db.close()"
     )
-    queue = make_queue(write_program(tmp_path / "program", f'{sys.executable} -c "{code}" "$output"'))
+    return write_program(path, f'{sys.executable} -c "{code}" "$output"')
+
+
+@pytest.mark.parametrize("mode", ["delete", "truncate", "memory", "off"])
+def test_a_database_that_was_closed_is_a_result(make_queue: MakeQueue, tmp_path: Path, mode: str) -> None:
+    mend_and_run(make_queue(database_program(tmp_path / "program", mode)), "a")
+
+
+def test_a_database_in_wal_mode_is_no_result_and_is_one_with_the_pragma_that_the_error_names(
+    make_queue: MakeQueue, tmp_path: Path
+) -> None:
+    queue = make_queue(database_program(tmp_path / "program", "wal"))
+    assert error_of(queue, "a") == f"Exited with code -999\nstderr:\n{WAL}"
+    pragma = re.search("PRAGMA [^ ]+", WAL)
+    assert pragma is not None
+    database_program(tmp_path / "program", "wal", f"db.execute('{pragma[0]}')")
     mend_and_run(queue, "a")
+    result = queue.destination_path_for_params(("a",))
+    with contextlib.closing(sqlite3.connect(f"file:{result}?mode=ro", uri=True)) as database:
+        assert database.execute("SELECT * FROM t").fetchall() == []
+    assert [path for path in queue.storage_dir.iterdir() if "-" in path.name] == []
+
+
+@pytest.mark.parametrize("start", [b"SQLite format 2\0" + bytes([0, 0, 2, 2]), b"SQLite format 3\0", b"\2" * 20])
+def test_what_only_looks_like_a_database_in_wal_mode_is_a_result(storage: DiskStorage, start: bytes) -> None:
+    publish(storage, "key", start)
+    assert storage.path("key").read_bytes() == start
+
+
+def test_a_duckdb_database_that_was_not_closed_is_no_result(storage: DiskStorage) -> None:
+    """By the bytes of a real one; DuckDB itself takes 60 MB."""
+    database = bytes.fromhex("0102030405060708") + b"DUCK" + bytes(100)
+    log = "it left a DuckDB log (.wal) beside its output file; it must close the database before it exits"
+    with storage.workspace("key", ".duckdb") as workspace:
+        beside = workspace.output.with_name("out.duckdb.wal")
+        workspace.output.write_bytes(database)
+        beside.write_bytes(b"what was not written yet")
+        with pytest.raises(OutputError, match=re.escape(log)):
+            workspace.publish()
+        beside.write_bytes(b"")
+        workspace.publish()
+    with storage.workspace("another") as workspace:  # what is no database may have such a file beside it
+        workspace.output.write_bytes(b"x" * 100)
+        workspace.output.with_name("out.wal").write_bytes(b"x")
+        workspace.publish()
+    assert storage.path("key").read_bytes() == database
+
+
+def test_a_result_that_was_linked_out_of_a_cache_is_not_what_the_cache_becomes(
+    make_queue: MakeQueue, tmp_path: Path
+) -> None:
+    """The program's own file stays as it was, too: it can be written to, and has its time."""
+    cache = tmp_path / "cache"
+    cache.write_text("version 1")
+    cache.chmod(0o640)
+    os.utime(cache, (1000.0, 1000.0))
+    text = f'[ "$1" = b ] && {{ echo "version 2" > "{cache}" || exit 7; }}; ln -f "{cache}" "$output"'
+    queue = make_queue(write_program(tmp_path / "program", text))
+    mend_and_run(queue, "a")
+    assert (stat.S_IMODE(cache.stat().st_mode), cache.stat().st_mtime, cache.stat().st_nlink) == (0o640, 1000.0, 1)
+    mend_and_run(queue, "b")
+    results = [queue.destination_path_for_params((name,)) for name in "ab"]
+    assert [path.read_text() for path in results] == ["version 1", "version 2\n"]
+    assert {(stat.S_IMODE(path.stat().st_mode), path.stat().st_nlink) for path in results} == {(0o400, 1)}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_an_output_of_another_user_becomes_ours(storage: DiskStorage) -> None:
+    with storage.workspace("key") as workspace:
+        workspace.output.write_bytes(b"built")
+        os.chown(workspace.output, 12345, -1)
+        workspace.publish()
+    assert (storage.path("key").read_bytes(), storage.path("key").stat().st_uid) == (b"built", 0)
+
+
+MOUNTED = """
+import subprocess, sys
+from pathlib import Path
+from workqueue.storage import DiskStorage
+elsewhere, directory = map(Path, sys.argv[1:])
+subprocess.run(["mount", "-t", "tmpfs", "tmpfs", elsewhere], check=True)
+(elsewhere / "file").write_text("built")
+with DiskStorage(directory).workspace("key") as workspace:
+    subprocess.run(["mount", "--bind", elsewhere / "file", workspace.output], check=True)
+    workspace.publish()
+    subprocess.run(["umount", workspace.output], check=True)
+"""
+
+
+def test_an_output_in_another_file_system_is_copied_out_of_it(in_own_mounts: InOwnMounts, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    in_own_mounts(sys.executable, "-c", MOUNTED, tmp_path / "elsewhere", tmp_path / "results")
+    result = tmp_path / "results" / "key"
+    assert (result.read_text(), stat.S_IMODE(result.stat().st_mode)) == ("built", 0o400)
+    assert list(tmp_path.glob("results/.tmp/*")) == []
+
+
+LEFT = """
+import os, sys
+output, reached, release = sys.argv[1:]
+if os.fork():
+    os._exit(0)
+os.setsid()
+file = open(output, "w")
+file.write("built")
+file.flush()
+open(reached, "w").close()
+open(release).close()
+file.write(" and changed")
+file.flush()
+open(reached, "w").close()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whether a file is open for writing")
+def test_what_a_process_that_was_left_behind_still_writes_changes_no_result(
+    make_queue: MakeQueue, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has left the process group, so nobody ends it."""
+    script, reached, release = (tmp_path / name for name in ("left.py", "reached", "release"))
+    script.write_text(LEFT)
+    for pipe in (reached, release):
+        os.mkfifo(pipe)
+    text = f'"{sys.executable}" "{script}" "$output" "{reached}" "{release}" >&- 2>&- & read x < "{reached}"; exit 0'
+    queue = make_queue(write_program(tmp_path / "program", text))
+    mend_and_run(queue, "a")
+    result = queue.destination_path_for_params(("a",))
+    assert "a process that it left behind has its output file in" in caplog.text
+    assert result.read_text() == "built"
+    with release.open("w"), reached.open():  # it has written
+        assert result.read_text() == "built"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whether a file is open for writing")
+def test_who_lets_go_of_the_output_in_time_costs_no_copy(storage: DiskStorage, mocker: MockerFixture) -> None:
+    """As one does that was killed with the program, a moment ago."""
+    with storage.workspace("key") as workspace:
+        workspace.output.write_bytes(b"built")
+        writer = workspace.output.open("r+b")
+        mocker.patch.object(output_module.time, "sleep", side_effect=lambda _: writer.close())
+        inode = workspace.output.stat().st_ino
+        workspace.publish()
+    assert storage.path("key").stat().st_ino == inode
+
+
+def test_an_output_that_is_replaced_after_it_was_opened_is_not_what_is_published(
+    storage: DiskStorage, tmp_path: Path, mocker: MockerFixture
+) -> None:
+    fsync = os.fsync
+    with storage.workspace("key") as workspace:
+        workspace.output.write_bytes(b"built")
+
+        def swap(fd: int) -> None:
+            fsync(fd)
+            workspace.output.unlink()
+            workspace.output.write_bytes(b"something else")
+
+        mocker.patch("os.fsync", swap)
+        with pytest.raises(StorageError, match="another file has taken its name since the program exited"):
+            workspace.publish()
+    assert not storage.has("key")
+
+
+def test_an_output_that_becomes_a_pipe_after_it_was_checked_is_refused(
+    storage: DiskStorage, mocker: MockerFixture
+) -> None:
+    mocker.patch.object(output_module, "_check", lambda path: (path.unlink(), os.mkfifo(path)))
+    with storage.workspace("key") as workspace, pytest.raises(OutputError, match="it left a link, pipe or device"):
+        workspace.publish()
+
+
+def test_an_output_that_must_be_copied_and_cannot_be_is_told_with_the_reason(
+    storage: DiskStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with storage.workspace("key") as workspace:
+        workspace.output.write_bytes(b"built")
+        os.link(workspace.output, tmp_path / "linked")
+        monkeypatch.setattr(os, "pwrite", refuse)
+        monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
+        with pytest.raises(StorageError, match=f"Cannot copy the output file: {os.strerror(errno.ENOSPC)}"):
+            workspace.publish()
 
 
 def test_an_output_that_becomes_a_link_after_it_was_checked_is_not_followed(
@@ -524,7 +721,8 @@ def test_permissions_are_taken_back_of_directories_and_not_through_links(
     storage: DiskStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a removal that was refused once, for root whom no permission stops."""
-    (tmp_path / "outside").mkdir(mode=0o750)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside").chmod(0o750)  # whatever the umask
     rmtree, modes = shutil.rmtree, []
 
     def refuse_once(directory: Path) -> None:
@@ -573,7 +771,8 @@ def test_a_program_that_closes_its_directory_to_everybody_leaves_nothing_behind(
 ) -> None:
     """As an unprivileged user, to whom permissions matter; where a link in it leads to is not touched."""
     outside = tmp_path / "outside"
-    outside.mkdir(mode=0o750)
+    outside.mkdir()
+    outside.chmod(0o750)  # whatever the umask
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_PRIVILEGE, CLOSE_EVERYTHING, str(storage.directory), str(outside)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

@@ -1,5 +1,7 @@
 """The examples of docs/storage.rst, as their readers would copy them."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +46,19 @@ def test_the_examples_keep_find_and_read_a_result(
         exec(block("search.py", PAGE), names)
         assert names["hits"] == b"the index"
     assert len(program.runs) == 2
+
+
+def test_a_database_is_read_as_the_page_has_it_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    """One in WAL mode too, as results may be that are older than the check."""
+    path = tmp_path / "result"
+    for mode in ("DELETE", "WAL"):
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.execute(f"PRAGMA journal_mode={mode}")
+            database.execute(f"CREATE TABLE {mode.lower()}_mode (x)")
+        path.chmod(0o400)
+        names: dict[str, Any] = {"sqlite3": sqlite3, "path": path}
+        exec(block("sqlite.py", PAGE), names)
+        with contextlib.closing(names["database"]) as database:
+            assert database.execute(f"SELECT count(*) FROM {mode.lower()}_mode").fetchone() == (0,)
+        assert list(tmp_path.iterdir()) == [path]
+        path.chmod(0o600)

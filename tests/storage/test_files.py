@@ -122,6 +122,71 @@ def test_only_what_is_named_as_ours_is_listed(files: Files) -> None:
     assert list(files.entries()) == [(KEY, StoredResult(KEY, 1, 1000.0, 1000.0))]
 
 
+def write_beside(files: Files, name: str = KEY) -> set[str]:
+    """What readers of a database may leave beside it, and names of others; return the latter."""
+    for end in ("-wal", "-shm", "-journal"):
+        write(files, name + end)
+    theirs = {f"{name}{end}" for end in ("-wal2", "-WAL", ".wal", "-", "-journal~", "-wal-shm")} | {f"x{name}-wal"}
+    for other in theirs:
+        write(files, other)
+    return theirs
+
+
+def names(files: Files) -> set[str]:
+    return {path.name for path in files.directory.iterdir()}
+
+
+def test_what_readers_left_beside_a_file_is_no_file_of_ours(files: Files) -> None:
+    write(files)
+    write_beside(files)
+    assert [name for name, _ in files.entries()] == files.names() == [KEY]
+
+
+def removed(files: Files) -> None:
+    assert files.remove(KEY) is True
+
+
+def taken(files: Files) -> None:
+    files.take(KEY)
+
+
+@pytest.mark.parametrize("remove", [removed, taken])
+def test_what_readers_left_beside_a_file_goes_with_it(files: Files, remove: Callable[[Files], None]) -> None:
+    write(files)
+    theirs = write_beside(files)
+    remove(files)
+    assert names(files) == theirs
+
+
+def test_what_readers_left_beside_a_file_stays_with_it(files: Files) -> None:
+    write(files)
+    write_beside(files)
+    before = names(files)
+    with files.hold(KEY):
+        assert files.remove(KEY) is False
+    files.remove_strays()
+    assert names(files) == before
+
+
+def test_what_readers_left_is_gone_before_another_file_gets_the_name(files: Files) -> None:
+    """A database's new version would be read with the old one's log."""
+    write(files)
+    theirs = write_beside(files)
+    with files.replacing(KEY):
+        assert names(files) == {KEY} | theirs
+        write(files, data=b"new")
+        write(files, f"{KEY}-shm")  # somebody opens the old one at this moment
+    assert names(files) == {KEY} | theirs
+
+
+def test_what_readers_left_beside_files_that_are_gone_is_removed(files: Files) -> None:
+    theirs = write_beside(files)
+    files.path(f"{'1' * 40}-wal").mkdir()
+    files.remove_strays()
+    assert names(files) == {f"{'1' * 40}-wal"} | theirs
+    Files(files.directory / "none", re.compile("x")).remove_strays()
+
+
 def test_a_directory_that_is_not_there_has_no_files(tmp_path: Path) -> None:
     assert list(Files(tmp_path / "none", re.compile("x")).entries()) == []
 

@@ -1,7 +1,9 @@
 """What a lock excludes, and file systems on which it does not."""
 
 import errno
+import mmap
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -84,3 +86,67 @@ def test_greenlets_of_one_thread_exclude_each_other_and_go_on(tmp_path: Path) ->
     done = subprocess.run(command, check=False, capture_output=True, timeout=30, env={**os.environ, "PYTHONPATH": path})
     assert (done.stdout, done.returncode) == (b"both had it\n", 0), done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+# Who can still write to a file
+
+only_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whether a file is open for writing")
+
+
+@only_linux
+def test_a_file_is_open_for_writing_until_the_last_who_may_write_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with path.open("w+b", buffering=0) as writer:
+        writer.write(b"x")
+        fd = os.open(path, os.O_RDONLY)
+        assert locks.is_open_for_writing(fd)
+        mapped = mmap.mmap(writer.fileno(), 1)
+    assert locks.is_open_for_writing(fd)
+    mapped.close()
+    with path.open("rb"):
+        assert not locks.is_open_for_writing(fd)
+    with path.open("ab"):
+        assert locks.is_open_for_writing(fd)
+    os.close(fd)
+
+
+@only_linux
+def test_who_opens_a_file_while_it_is_looked_at_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel sends a signal then, which by default would end this process."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    fd = os.open(path, os.O_RDONLY)
+    fcntl = locks.fcntl.fcntl
+    told: list[int] = []
+
+    def open_meanwhile(fd: int, command: int, argument: int) -> int:
+        done = fcntl(fd, command, argument)
+        if argument == locks.fcntl.F_RDLCK:
+            with pytest.raises(BlockingIOError):  # without O_NONBLOCK it would wait until the look is over
+                os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        return done
+
+    monkeypatch.setattr(locks.fcntl, "fcntl", open_meanwhile)
+    before = signal.signal(signal.SIGURG, lambda signum, _: told.append(signum))
+    try:
+        assert not locks.is_open_for_writing(fd)
+    finally:
+        signal.signal(signal.SIGURG, before)
+    assert told == [signal.SIGURG]
+    with path.open("wb") as writer:  # nothing is in the way any more
+        writer.write(b"y")
+    os.close(fd)
+
+
+def test_where_the_kernel_cannot_say_nobody_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    with (tmp_path / "file").open("w"):
+        fd = os.open(tmp_path / "file", os.O_RDONLY)
+        with monkeypatch.context() as patch:
+            patch.setattr(locks.fcntl, "fcntl", refuse)
+            assert not locks.is_open_for_writing(fd)
+        monkeypatch.delattr(locks.fcntl, "F_SETLEASE", raising=False)
+        assert not locks.is_open_for_writing(fd)
+        os.close(fd)

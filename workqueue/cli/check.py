@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from workqueue.cli.recording import Recording, record
+from workqueue.cli.suffix import add_suffix
 from workqueue.errors import ProgramError
 from workqueue.program.command import command_of
 from workqueue.program.exit_status import STATUS_LOST
@@ -32,13 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("program", metavar="PROGRAM", type=Path, help="the program, a path")
     parser.add_argument("arguments", metavar="ARG", nargs="*", help="what it is given before its output file")
+    add_suffix(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Check; print the report to stdout; return the exit status."""
     try:
         with tempfile.TemporaryDirectory(prefix="workqueue-check-") as scratch:
-            recording = record(command_of(options.program), options.arguments, Path(scratch))
+            recording = record(command_of(options.program), options.arguments, Path(scratch), options.suffix)
     except ProgramError as err:
         print(err)
         return 1

@@ -56,13 +56,19 @@ class Recording:
         self.unfinished = self._splitter.unfinished
 
 
-def record(command: Command, arguments: list[str], scratch: Path) -> Recording:
+def record(command: Command, arguments: list[str], scratch: Path, suffix: str = "") -> Recording:
     """Run a program once, in a storage of its own below `scratch`.
+
+    Args:
+        command: the program, from `command_of`.
+        arguments: what it is given before its output file.
+        scratch: a directory for all that it leaves.
+        suffix: how the name of its output file ends.
 
     Raises:
         ProgramError: it cannot start.
     """
-    with DiskStorage(scratch).workspace("checked") as workspace:
+    with DiskStorage(scratch).workspace("checked", suffix) as workspace:
         process = Process(start(command, [*arguments, str(workspace.output)]))
         recording = Recording()
         recording.end(process.read_until_exit(recording))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from workqueue.cli.place import CannotUseStorage, add_for_bucket, complain, told_to_the_user
+from workqueue.cli.suffix import add_suffix
 from workqueue.errors import InvalidParams
 from workqueue.params import key_for_params
 from workqueue.storage.address import storage_at
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--storage", metavar="STORAGE", required=True, help="where results are kept: a directory, or s3://BUCKET/PREFIX"
     )
     add_for_bucket(parser)
+    add_suffix(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
             storage = storage_at(options.storage, options.directory, endpoint=options.endpoint)
     except CannotUseStorage as err:
         return complain(err)
-    with WorkQueue(options.program, storage=storage, max_running=1) as queue:
+    with WorkQueue(options.program, storage=storage, max_running=1, suffix=options.suffix) as queue:
         try:
             job = queue.ensure_run(params)
         except InvalidParams as err:

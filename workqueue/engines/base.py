@@ -58,6 +58,9 @@ class Task(NamedTuple):
     secrets: tuple[str, ...] = ()
     """What must not be repeated in an error, a message or a log."""
 
+    suffix: str = ""
+    """How the name of the output file ends."""
+
     def __repr__(self) -> str:
         # The arguments may hold a secret.
         return f"Task(key={self.key!r}, program={self.command[0]!r})"

@@ -13,6 +13,7 @@ from workqueue.engines.base import Report, Task
 from workqueue.errors import OutputError, ProgramError, StorageError
 from workqueue.program.command import path_of
 from workqueue.program.environment import make_environment
+from workqueue.program.hints import hint
 from workqueue.program.process import Process
 from workqueue.program.run import Log, run_program
 from workqueue.program.warden import Guard
@@ -83,7 +84,7 @@ def _run(
     # It may have come since the task was taken: from a run of the same key that was cancelled too late.
     if not task.is_refresh and task.storage.has(task.key):
         return succeeded()
-    with task.storage.workspace(task.key) as workspace:
+    with task.storage.workspace(task.key, task.suffix) as workspace:
         with make_guard(workspace.directory) as guard:
             program_exit = run_program(
                 task.command,
@@ -93,12 +94,13 @@ def _run(
                 limits=task.limits,
                 environment=make_environment(dict(task.environment), task.inherit_env),
                 log=log,
-                redact=lambda text: without_secrets(text, task.secrets),
+                secrets=task.secrets,
                 guard=guard,
             )
         if program_exit.explanation is not None:
             return failed(f"{program_exit.explanation}\nstderr:\n{program_exit.stderr}", program_exit.returncode)
         if program_exit.returncode != 0:
-            return failed_exit(program_exit.returncode, program_exit.stderr)
+            stderr = program_exit.stderr + hint(workspace.output, program_exit.stderr)
+            return failed_exit(program_exit.returncode, stderr)
         workspace.publish()
     return succeeded()

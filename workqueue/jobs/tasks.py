@@ -35,6 +35,9 @@ class TaskMaker(NamedTuple):
     hides_token: bool
     """Whether the `api_token` of an OverviewViewParams goes into the environment, and its argument is empty."""
 
+    suffix: str = ""
+    """How the name of the output file ends."""
+
     def task(self, job: Job, *, tenant: str, is_refresh: bool) -> Task:
         """The task of this job."""
         arguments: tuple[str, ...] = tuple(job.params)
@@ -54,4 +57,5 @@ class TaskMaker(NamedTuple):
             inherit_env=self.inherit_env,
             retry=self.retry,
             secrets=secrets_of(job.params),
+            suffix=self.suffix,
         )

@@ -5,7 +5,7 @@ before the end always. Called from the thread that an engine gives to one job; `
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Final, NamedTuple
 
@@ -13,18 +13,19 @@ from workqueue.program.command import Command
 from workqueue.program.exit_status import STATUS_LOST
 from workqueue.program.limits import Limits, exceeded
 from workqueue.program.process import Process
-from workqueue.program.protocol import OutputParser
+from workqueue.program.protocol import MAX_LINE_BYTES, OutputParser
 from workqueue.program.start import start
 from workqueue.program.tail import Tail
 from workqueue.program.warden import Guard
 from workqueue.progress import NO_EXIT_STATUS, Progress
+from workqueue.redaction import without_secrets
 from workqueue.streams.conflate import Conflater
 
 #: Twenty pictures a second look alive; measured with 10,000 readers, this leaves a loop three quarters of its time.
 GAP_SECONDS: Final = 0.05
 
-#: How much of a bad line the log shows.
-_SHOWN_BYTES: Final = 200
+#: How many characters of a bad line the log shows.
+_SHOWN: Final = 200
 
 Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
 """Takes log lines; an adapter adds fields that say what they are about."""
@@ -56,7 +57,7 @@ def run_program(
     limits: Limits = _NO_LIMITS,
     environment: Mapping[bytes, bytes] | None = None,
     log: Log = logger,
-    redact: Callable[[str], str] = str,
+    secrets: Collection[str] = (),
     guard: Guard | None = None,
 ) -> Exit:
     """Run a program to its end.
@@ -69,7 +70,7 @@ def run_program(
         limits: what it may use.
         environment: all of it; None: as `start` has it.
         log: takes warnings about what it prints.
-        redact: takes out of its output what must not be in a log.
+        secrets: what must not be in a log, nor in what is kept of stderr. Progress has them still.
         guard: sees to it that the program dies with this process.
 
     Raises:
@@ -79,7 +80,7 @@ def run_program(
         child = start(command, arguments, limits=limits, environment=environment, inherited=inherited)
     process = Process(child, guard)
     on_start(process)
-    sink = _ProgressSink(on_progress, log, redact)
+    sink = _ProgressSink(on_progress, log, secrets)
     returncode = process.read_until_exit(sink, limits.time)
     sink.close()
     stderr = sink.stderr_tail.text()
@@ -94,14 +95,14 @@ def run_program(
 class _ProgressSink:
     """Parses and paces stdout, keeps the end of stderr, and logs a program's bad lines once."""
 
-    def __init__(self, on_progress: Callable[[Progress], None], log: Log, redact: Callable[[str], str]) -> None:
+    def __init__(self, on_progress: Callable[[Progress], None], log: Log, secrets: Collection[str]) -> None:
         self._on_progress = on_progress
         self._log = log
-        self._redact = redact
+        self._secrets = secrets
         self._parser = OutputParser(self._count_bad_line)
         self._conflater: Conflater[Progress] = Conflater(GAP_SECONDS)
         self._n_bad_lines = 0
-        self.stderr_tail = Tail()
+        self.stderr_tail = Tail(secrets=secrets)
         self.stderr = self.stderr_tail.feed
 
     def stdout(self, data: bytes) -> None:
@@ -123,7 +124,7 @@ class _ProgressSink:
     def _count_bad_line(self, line: bytes) -> None:
         self._n_bad_lines += 1
         if self._n_bad_lines == 1:
-            self._log.warning(
-                "invalid program: stdout must look like '0.25\\tmessage'; got %r",
-                self._redact(line.decode("utf-8", errors="replace"))[:_SHOWN_BYTES],
+            text = without_secrets(
+                line.decode("utf-8", errors="replace"), self._secrets, is_cut_after=len(line) > MAX_LINE_BYTES
             )
+            self._log.warning("invalid program: stdout must look like '0.25\\tmessage'; got %r", text[:_SHOWN])

@@ -35,7 +35,7 @@ class Workspace(Protocol):
 
     @property
     def output(self) -> Path:
-        """An existing empty file on this host, for the program to overwrite."""
+        """An existing empty file on this host, for the program to overwrite, or to remove and make anew."""
         ...
 
     @property
@@ -69,8 +69,12 @@ class Storage(Protocol):
         """Whether the result of this key is there, and fresh. A storage that cannot tell says no: the run says why."""
         ...
 
-    def workspace(self, key: str) -> AbstractContextManager[Workspace]:
+    def workspace(self, key: str, suffix: str = "") -> AbstractContextManager[Workspace]:
         """A private place for one run; nothing of it is left when the context ends.
+
+        Args:
+            key: of what is to be published.
+            suffix: how the name of the output ends, such as ``.mp4``; a published result's does not.
 
         Raises:
             StorageError: on entering, when there can be no such place, or its result could not be published; the text

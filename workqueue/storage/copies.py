@@ -94,9 +94,10 @@ class Copies:
 
     def delete(self, key: str) -> None:
         """Remove all copies of the key; who has one open may read it to its end. It never raises."""
-        for path in self._files(key).directory.glob(f"{key}.*"):
+        files = self._files(key)
+        for name in self._names(key):
             with contextlib.suppress(OSError):
-                path.unlink()
+                files.take(name)
 
     def results(self) -> Iterator[StoredResult]:
         """All copies that are there, by the keys that they are of.
@@ -123,6 +124,8 @@ class Copies:
                     return files.remove(name, seen=copy)
 
                 self._policy.evict(places, remove)
+                for files in self._shards():
+                    files.remove_strays()
 
     def _files(self, key: str) -> Files:
         """The copies of this key, among others."""
@@ -137,14 +140,16 @@ class Copies:
 
     def _entries(self) -> Iterator[tuple[Files, str, StoredResult]]:
         """All copies, each with its place and its name there."""
+        for files in self._shards():
+            for name, copy in files.entries():
+                yield files, name, copy
+
+    def _shards(self) -> list[Files]:
         try:
             shards = os.listdir(self._cache)  # noqa: PTH208 - names are all that is wanted
         except FileNotFoundError:
-            return
-        for shard in filter(_SHARD.fullmatch, shards):
-            files = Files(self._cache / shard, _COPY)
-            for name, copy in files.entries():
-                yield files, name, copy
+            return []
+        return [Files(self._cache / shard, _COPY) for shard in filter(_SHARD.fullmatch, shards)]
 
     def _hold(self, stack: contextlib.ExitStack, key: str, name: str) -> Path | None:
         try:
@@ -174,10 +179,16 @@ class Copies:
         Nobody asks for them, but a process of this host that has not noticed: it does, once there is no copy.
         """
         files = self._files(key)
-        for path in files.directory.glob(f"{key}.*"):
-            if path.name != name and _COPY.fullmatch(path.name):
+        for other in self._names(key):
+            if other != name:
                 with contextlib.suppress(OSError):
-                    files.remove(path.name)
+                    files.remove(other)
+
+    def _names(self, key: str) -> list[str]:
+        """Those of the key's copies."""
+        with contextlib.suppress(OSError):
+            return [name for name in self._files(key).names() if name.startswith(f"{key}.")]
+        return []
 
     def _evict_if_due(self) -> None:
         try:

@@ -18,7 +18,7 @@ from workqueue.errors import ResultNotFound, StorageError, reason_of
 from workqueue.storage.base import StoredResult
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
 from workqueue.storage.files import Files
-from workqueue.storage.output import opened_output, place
+from workqueue.storage.output import owned_output, place
 from workqueue.storage.runs import Runs
 from workqueue.storage.workspace import RunWorkspace, make_workspace
 
@@ -83,10 +83,10 @@ class DiskStorage:
         return True
 
     @contextlib.contextmanager
-    def workspace(self, key: str) -> Iterator[RunWorkspace]:
+    def workspace(self, key: str, suffix: str = "") -> Iterator[RunWorkspace]:
         """See `Storage`."""
         with self._runs.private(key) as directory:
-            yield make_workspace(directory, functools.partial(self.publish, key))
+            yield make_workspace(directory, suffix, functools.partial(self.publish, key))
 
     @contextlib.contextmanager
     def open(self, key: str) -> Iterator[Path]:
@@ -103,8 +103,7 @@ class DiskStorage:
     def delete(self, key: str) -> bool:
         """See `Storage`."""
         try:
-            with self._files.replacing(key):
-                self.path(key).unlink()
+            self._files.take(key)
         except FileNotFoundError:
             return False
         except OSError as err:
@@ -126,10 +125,10 @@ class DiskStorage:
     def publish(self, key: str, output: Path) -> None:
         """Make what a program left the result of this key; see `Workspace.publish`."""
         destination = self.path(key)
-        with opened_output(output) as fd:
+        with owned_output(output) as owned:
             try:
                 with self._files.replacing(key):
-                    place(fd, output, destination, self.mode)
+                    place(owned.fd, owned.path, destination, self.mode)
             except OSError as err:
                 raise StorageError(f"Cannot store the result in {destination}: {reason_of(err)}") from err
         try:
@@ -146,7 +145,11 @@ class DiskStorage:
             return []
         try:
             with turn(self.directory / ".evict", gap) as is_mine:
-                return self._policy.evict(self.results(), self._remove) if is_mine else []
+                if not is_mine:
+                    return []
+                removed = self._policy.evict(self.results(), self._remove)
+                self._files.remove_strays()
+                return removed
         except OSError as err:
             raise StorageError(f"Cannot evict results from {self.directory}: {reason_of(err)}") from err
 

@@ -3,6 +3,9 @@
 Who reads a file holds a shared flock on it, and who evicts it needs an exclusive one, without waiting. A file's
 modification time is that of its publication; its access time is set by hand, to when it was last wanted: file systems
 are mounted so that reading alone does not change it.
+
+Beside a file may lie what readers of an SQLite database left there: ``<name>-wal``, ``<name>-shm``, ``<name>-journal``.
+That goes with the file, and before another gets its name: SQLite takes what lies beside a database for a part of it.
 """
 
 import contextlib
@@ -18,6 +21,9 @@ from typing import Final
 from workqueue.storage.base import StoredResult
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import is_file_of, lock, try_lock
+
+#: What SQLite makes beside a database: a write-ahead log with its index, a rollback journal.
+_BESIDE: Final = ("-wal", "-shm", "-journal")
 
 #: Not through a link, and without waiting for a pipe's other end.
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -83,14 +89,26 @@ class Files:
 
     @contextlib.contextmanager
     def replacing(self, name: str) -> Iterator[None]:
-        """For who gives this name to another file, or takes it from this one.
+        """For who gives this name to another file, or takes it from this one; what lies beside it is removed.
 
         Else an evictor, which has looked at the one and is about to remove what has its name, removes the other.
         """
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError):  # there is none, or none that anybody evicts
                 stack.enter_context(self.hold(name))
+            self._remove_beside(name)
             yield
+            self._remove_beside(name)  # a reader of the old one may have come meanwhile
+
+    def take(self, name: str) -> None:
+        """Remove the file, also one that somebody holds: who has it open reads it to its end.
+
+        Raises:
+            FileNotFoundError: there is none.
+            OSError: it cannot be removed.
+        """
+        with self.replacing(name):
+            self.path(name).unlink()
 
     def remove(self, name: str, *, seen: StoredResult | None = None) -> bool:
         """Remove the file unless somebody holds it; return whether it is gone.
@@ -107,10 +125,46 @@ class Files:
         try:
             if not (try_lock(fd) and is_file_of(fd, path) and _is_as_seen(fd, seen)):
                 return False
+            # First: what is left, should this process die in between, goes with the file later.
+            self._remove_beside(name)
             path.unlink()
             return True
         finally:
             close_own(fd)
+
+    def remove_strays(self) -> None:
+        """Remove what lies beside files that are not there any more, left by readers that came too late.
+
+        Raises:
+            OSError: the directory cannot be read.
+        """
+        for name, beside in self._names(_BESIDE):
+            if self.status(name) is None:
+                self._unlink(name + beside)
+
+    def names(self) -> list[str]:
+        """The names of ours that are in the directory, whatever has them.
+
+        Raises:
+            OSError: the directory cannot be read.
+        """
+        return [name for name, _ in self._names(("",))]
+
+    def _names(self, ends: tuple[str, ...]) -> list[tuple[str, str]]:
+        try:
+            found = os.listdir(self.directory)  # noqa: PTH208 - names are all that is wanted, of thousands
+        except FileNotFoundError:
+            return []
+        named = ((name.removesuffix(end), end) for name in found for end in ends if name.endswith(end))
+        return [(name, end) for name, end in named if self._pattern.fullmatch(name)]
+
+    def _remove_beside(self, name: str) -> None:
+        for beside in _BESIDE:
+            self._unlink(name + beside)
+
+    def _unlink(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(f"{self.directory}/{name}")  # noqa: PTH108 - nearly always there is none; see `status`
 
     def entries(self) -> Iterator[tuple[str, StoredResult]]:
         """The name of each file, and what it is.
@@ -118,13 +172,9 @@ class Files:
         Raises:
             OSError: the directory cannot be read.
         """
-        try:
-            names = os.listdir(self.directory)  # noqa: PTH208 - names are all that is wanted, of thousands
-        except FileNotFoundError:
-            return
-        for name in names:
+        for name in self.names():
             match = self._pattern.fullmatch(name)
-            status = self.status(name) if match else None
+            status = self.status(name)
             if match and status:
                 yield name, StoredResult(match[1], status.st_size, status.st_mtime, status.st_atime)
 

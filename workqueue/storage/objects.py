@@ -23,7 +23,7 @@ from workqueue.storage.copies import Copies
 from workqueue.storage.disk import KEY
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
 from workqueue.storage.known import Known
-from workqueue.storage.output import opened_output
+from workqueue.storage.output import owned_output
 from workqueue.storage.runs import Runs
 from workqueue.storage.workspace import RunWorkspace, make_workspace
 
@@ -144,11 +144,11 @@ class ObjectStorage:
         return True
 
     @contextlib.contextmanager
-    def workspace(self, key: str) -> Iterator[RunWorkspace]:
+    def workspace(self, key: str, suffix: str = "") -> Iterator[RunWorkspace]:
         """See `Storage`. Whether the bucket can be had is looked at first: a run may take hours."""
         self._bucket.check()
         with self._runs.private(key) as directory:
-            yield make_workspace(directory, functools.partial(self.publish, key))
+            yield make_workspace(directory, suffix, functools.partial(self.publish, key))
 
     @contextlib.contextmanager
     def open(self, key: str) -> Iterator[Path]:
@@ -169,14 +169,14 @@ class ObjectStorage:
 
     def publish(self, key: str, output: Path) -> None:
         """Upload what a program left; see `Workspace.publish`."""
-        with opened_output(output) as fd:
+        with owned_output(output) as owned:
             try:
-                with os.fdopen(os.dup(fd), "rb") as file:
-                    meta = self._bucket.upload(key, file, os.fstat(fd).st_size)
+                with os.fdopen(os.dup(owned.fd), "rb") as file:
+                    meta = self._bucket.upload(key, file, os.fstat(owned.fd).st_size)
             finally:
                 self._known.forget(key)
             if meta is not None:
-                self._copies.keep(key, meta.version, fd, output)
+                self._copies.keep(key, meta.version, *owned)
                 self._known.learn(key, meta)
         self._evict_if_due(key)
 

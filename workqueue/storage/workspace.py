@@ -24,17 +24,18 @@ class RunWorkspace:
         self._publish(self.output)
 
 
-def make_workspace(directory: Path, publish: Callable[[Path], None]) -> RunWorkspace:
+def make_workspace(directory: Path, suffix: str, publish: Callable[[Path], None]) -> RunWorkspace:
     """Make the empty file that a program is to overwrite.
 
     Args:
         directory: the run's own.
+        suffix: how its name ends.
         publish: makes this file the result of the run's key.
 
     Raises:
         StorageError: it cannot be made.
     """
-    output = directory / "out"
+    output = directory / f"out{suffix}"
     try:
         output.touch(mode=0o600, exist_ok=False)
     except OSError as err:

@@ -7,6 +7,7 @@ A flock belongs to an open file, with all copies of its descriptor, so two threa
 import contextlib
 import fcntl
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -82,6 +83,29 @@ def is_file_of(fd: int, path: Path) -> bool:
         return False
     ours = os.fstat(fd)
     return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
+
+
+def is_open_for_writing(fd: int) -> bool:
+    """Whether anybody has this file open for writing, or mapped so; False where the kernel cannot say.
+
+    Linux gives a lease for reading to nobody while somebody may write.
+
+    Args:
+        fd: of a file of this process's user, open for reading alone.
+    """
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    try:
+        # Who opens the file while we have the lease waits until we let it go, and the kernel tells us: by default with
+        # a signal that ends this process, so by one that does nothing.
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without leases, or another user's file
+        return False
+    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
 
 
 def check_excludes(directory: Path) -> None:

@@ -59,7 +59,7 @@ class ManualEngine:
         """The program wrote `output` and exited with 0; the result is published."""
         entry = self._entry(job)
         task = entry.task
-        with task.storage.workspace(task.key) as workspace:
+        with task.storage.workspace(task.key, task.suffix) as workspace:
             workspace.output.write_bytes(output)
             workspace.publish()
         self._end(entry, succeeded())

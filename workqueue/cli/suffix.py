@@ -1,0 +1,24 @@
+"""The option of a command that says how the name of a program's output file ends."""
+
+import argparse
+
+from workqueue.options import check_suffix
+
+
+def add_suffix(parser: argparse.ArgumentParser) -> None:
+    """Declare it."""
+    parser.add_argument(
+        "--suffix",
+        metavar="SUFFIX",
+        type=_suffix,
+        default="",
+        help="how the name of the program's output file ends, for tools that choose by it what they write: .mp4",
+    )
+
+
+def _suffix(text: str) -> str:
+    try:
+        check_suffix(text)
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(str(err)) from err
+    return text
