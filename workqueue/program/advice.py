@@ -1,4 +1,4 @@
-"""5 hints: what a failed program says -> what its author may not know of the contract; pure but for one look.
+"""5 advice: what a failed program says -> what its author may not know of the contract; pure but for one look.
 
 An author who reads "File exists" has made no file: it is the one that a program finds in place of its output.
 """

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import write_program
 from workqueue import WorkQueue
-from workqueue.program.hints import OUTPUT_IS_THERE, hint
+from workqueue.program.advice import OUTPUT_IS_THERE, hint
 
 MakeQueue = Callable[..., WorkQueue]
 
