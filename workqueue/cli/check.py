@@ -13,7 +13,8 @@ from typing import Final
 
 from workqueue.cli.recording import Recording, record
 from workqueue.errors import ProgramError
-from workqueue.program.protocol import MAX_LINE_BYTES, parse_line
+from workqueue.program.lines import MAX_LINE_BYTES
+from workqueue.program.protocol import parse_line
 from workqueue.progress import Progress
 
 #: Longer than this without a word, and a person thinks that something is wrong.

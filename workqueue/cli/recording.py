@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workqueue.errors import StorageError
+from workqueue.program.lines import LineSplitter
 from workqueue.program.process import Process
-from workqueue.program.protocol import LineSplitter
 from workqueue.program.start import start
 from workqueue.program.tail import Tail
 from workqueue.storage.disk import DiskStorage

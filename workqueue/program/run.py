@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from workqueue.program.hints import right_form
 from workqueue.program.limits import Limits, exceeded
 from workqueue.program.process import Process
 from workqueue.program.protocol import OutputParser
@@ -111,6 +112,9 @@ class _ProgressSink:
         return self._conflater.timeout(now)
 
     def close(self) -> None:
+        progress = self._parser.finish()
+        if progress is not None:
+            self._conflater.put(progress)
         for progress in self._conflater.flush():
             self._on_progress(progress)
         if self._n_bad_lines > 1:
@@ -123,3 +127,6 @@ class _ProgressSink:
                 "invalid program: stdout must look like '0.25\\tmessage'; got %r",
                 self._redact(line.decode("utf-8", errors="replace"))[:_SHOWN_BYTES],
             )
+            hint = right_form(line)
+            if hint is not None:
+                self._log.warning("invalid program: %s", hint.text)
