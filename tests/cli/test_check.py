@@ -52,6 +52,7 @@ def test_a_good_program_has_nothing_to_mend(tmp_path: Path, capsys: pytest.Captu
         ("echo 0.5; echo no such set >&2; exit 3", "it exited with status 3; its stderr: no such set"),
         ("echo 0.5; kill -9 $$", "it exited with status -9; its stderr: (empty)"),
         ("echo 0.5", "it should have written to its output file"),
+        ("echo 0.5; { echo no such command >&2; exit 3; } | cat", "its output file; its stderr: no such command"),
         ('echo 0.5; rm "$output"', "Failed to stat output file"),
         ('echo 0.5; rm "$output"; mkdir "$output"', "its output file must be a regular file; it left a directory"),
     ],
@@ -153,3 +154,11 @@ def test_a_program_that_may_be_run_and_not_read_is_checked_all_the_same(
     status, report = check(program, capsys)
     assert status == 1
     assert "it exited with status" in report
+
+
+def test_a_last_line_on_which_nothing_is_to_be_seen_is_no_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sequence that shows the cursor again."""
+    program = write_program(tmp_path / "program", r"""printf '1\n\033[?25h'; echo x >"$output" """)
+    assert check(program, capsys)[1].splitlines()[1:] == ["It keeps the contract."]

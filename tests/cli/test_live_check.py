@@ -92,7 +92,9 @@ def test_nothing_is_drawn_where_one_of_both_is_no_terminal(tmp_path: Path, termi
 
 
 def test_ctrl_c_stops_the_program_and_reports_what_was_seen(tmp_path: Path) -> None:
-    program = ScriptedProgram(tmp_path / "program", print_bytes(b"25%\n0.5\n0.4\n"), wait("for ever"), output(b"built"))
+    program = ScriptedProgram(
+        tmp_path / "program", print_bytes(b"25%\n0.5\n0.4\ncut o"), wait("for ever"), output(b"built")
+    )
     process = subprocess.Popen([*COMMAND, program.path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     program.wait_reached("for ever")
     process.send_signal(signal.SIGINT)

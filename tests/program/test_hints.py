@@ -16,6 +16,11 @@ from workqueue.program.protocol import MAX_LINE_BYTES, parse_line
         (b"12,5%", "percentage", "print 0.125: "),
         (b"Downloading:  40% of it", "percentage", "print 0.4: a fraction of 1, not a percentage; `workqueue adapt"),
         (b"##########    100.0%", "percentage", "print 1: "),
+        (b" 40%[=====>     ]  1.20M  --.-KB/s    eta 2s", "percentage", "`workqueue adapt percent -- COMMAND`"),  # wget
+        (b"  % Total    % Received % Xferd  Average Speed", "curl", "--progress-bar"),
+        (b"                                 Dload  Upload   Total", "curl", "--progress-bar"),
+        (b"  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0", "curl", "--progress-bar"),
+        (b"100 28.6M  100 28.6M    0   0  375M     0  0:00:01  0:00:01 --:--:--  375M", "curl", "--progress-bar"),
         (b"1/4", "quotient", "print 0.25: "),
         (b"[3/12] Building", "quotient", "print 0.25: "),
         (b"3 of 12\tpages", "quotient", "print 0.25: "),

@@ -113,7 +113,8 @@ def _bad_end(recording: Recording) -> Iterator[str]:
     elif recording.returncode != 0:
         yield f"it exited with status {recording.returncode}; its stderr: {recording.stderr_text.strip() or '(empty)'}"
     if recording.output_error is not None:
-        yield recording.output_error
+        stderr = recording.stderr_text.strip()  # a pipe may have hidden why
+        yield f"{recording.output_error}; its stderr: {stderr}" if stderr else recording.output_error
 
 
 def _show(line: bytes) -> str:

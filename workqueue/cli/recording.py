@@ -10,7 +10,7 @@ from workqueue.cli.interruption import Interruption
 from workqueue.errors import StorageError
 from workqueue.program.lines import LineSplitter, UniversalNewlines
 from workqueue.program.process import TERMINATE_SECONDS, Process
-from workqueue.program.protocol import LINES_LOOKED_AT, parse_line
+from workqueue.program.protocol import LINES_LOOKED_AT, last_line, parse_line
 from workqueue.program.start import start
 from workqueue.program.tail import Tail
 from workqueue.progress import Progress
@@ -70,10 +70,10 @@ class Recording:
 
     def end(self, returncode: int | None) -> None:
         """The program has exited, with this status if it is known."""
-        self._splitter.feed(self._newlines.finish())
-        self.unfinished = self._splitter.unfinished
-        if self.unfinished:
-            self._add([self.unfinished])
+        line = last_line(self._newlines, self._splitter)
+        if line and not self.is_interrupted:  # else it was cut off
+            self.unfinished = line
+            self._add([line])
         self.returncode = returncode
         self.duration = time.monotonic() - self._started_at
         self.stderr_text = self._tail.text()

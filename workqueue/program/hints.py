@@ -114,7 +114,12 @@ _RULES: Final = tuple(
             r"^frame= *\d|^out_time|^progress=(?:continue|end)|\btime=\d\d:\d\d:",
             _say("this is ffmpeg's: `workqueue adapt ffmpeg -- COMMAND` makes progress of such lines"),
         ),
-        ("percentage", r"^\s*(\d{1,3}(?:[.,]\d+)?)\s?%", _percentage),
+        (
+            "curl",
+            r"^ *% Total +% Received|^\s+Dload +Upload|(?:--|\d\d?):(?:--|\d\d):(?:--|\d\d) +\d+[kMGTP]?\s*$",
+            _say("this is curl's meter: `workqueue adapt percent -- curl --progress-bar ...` makes progress of it"),
+        ),
+        ("percentage", r"^\s*(\d{1,3}(?:[.,]\d+)?)\s?%\s*(?:\t|$)", _percentage),
         ("percentage", r"(?<![\d.,])(\d{1,3}(?:[.,]\d+)?)\s?%", _foreign_percentage),
         ("quotient", r"^\W*(\d{1,15})\s*(?:/|of)\s*(\d{1,15})\b", _quotient),
         ("comma", r"^\s*([01]?),(\d{1,30})(?!\d)", _comma),

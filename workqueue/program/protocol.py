@@ -77,28 +77,45 @@ class OutputParser:
         return newest
 
     def finish(self) -> Progress | None:
-        """The program has ended, and so has its last line: return its progress, if it is any.
-
-        A line on which nothing is to be seen, such as the sequence that shows the cursor again, is passed over.
-        """
-        self._splitter.feed(self._newlines.finish())
-        line = self._splitter.unfinished
-        self._splitter.skip_line()
+        """The program has ended, and so has its last line: return its progress, if it is any."""
+        line = last_line(self._newlines, self._splitter)
         progress = parse_line(line)
-        if progress is None and plain_text(line).strip():
+        if line and progress is None:
             self._on_bad_line(line)
         return progress
 
     def _worth_splitting(self, data: bytes) -> bytes:
         r"""The last LINES_LOOKED_AT lines, when there are more and one is good; else all. Each ends in ``\n``."""
-        head, *tail = data.rsplit(b"\n", LINES_LOOKED_AT + 1)
-        *lines, _ = tail or [b""]
-        if len(lines) < LINES_LOOKED_AT or all(_fraction(line) is None for line in reversed(lines)):
-            return self._newlines.feed(data)
-        end = data[len(head) + 1 :]
-        translated = universal_newlines(end)
-        if translated is not end and translated.count(b"\n") < LINES_LOOKED_AT:
-            return self._newlines.feed(data)  # some lines were nothing but a carriage return
-        self._newlines.skip(end)
+        end = _last_lines(data)
+        if end is not None:
+            translated = universal_newlines(end)
+            if translated is end or translated.count(b"\n") >= LINES_LOOKED_AT:  # else some were but a carriage return
+                self._newlines.skip(end)
+                self._splitter.skip_line()
+                return translated
+        translated = self._newlines.feed(data)
+        end = None if translated is data else _last_lines(translated)
+        if end is None:
+            return translated
         self._splitter.skip_line()
-        return translated
+        return end
+
+
+def last_line(newlines: UniversalNewlines, splitter: LineSplitter) -> bytes:
+    """Take out the line that has begun and will not end; empty when there is none, or nothing to be seen on it.
+
+    Many programs show the cursor again, or reset the colours, before they end.
+    """
+    splitter.feed(newlines.finish())
+    line = splitter.unfinished
+    splitter.skip_line()
+    return line if plain_text(line).strip() else b""
+
+
+def _last_lines(data: bytes) -> bytes | None:
+    r"""What follows the LINES_LOOKED_AT + 1st ``\n`` from the end, if one of these lines is good; else None."""
+    head, *tail = data.rsplit(b"\n", LINES_LOOKED_AT + 1)
+    *lines, _ = tail or [b""]
+    if len(lines) < LINES_LOOKED_AT or all(_fraction(line) is None for line in reversed(lines)):
+        return None
+    return data[len(head) + 1 :]
