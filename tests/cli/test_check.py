@@ -1,13 +1,15 @@
 """`workqueue check`: each way to break the contract is named to the program's author."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import write_program
 from workqueue.cli import main
-from workqueue.cli.check import find_problems
+from workqueue.cli.findings import find_problems, find_warnings
 from workqueue.cli.recording import Recording
+from workqueue.program.hints import TQDM_FIX
 
 
 def check(program: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -34,10 +36,23 @@ def test_a_good_program_has_nothing_to_mend(tmp_path: Path, capsys: pytest.Captu
         ('seq 2 100; echo x >"$output"', "and 79 more such lines"),
         ('echo 0.5; echo 0.4; echo x >"$output"', "its fraction goes backwards, 1 times"),
         ('echo x >"$output"', "it printed no progress"),
-        ('echo 0.5; printf 0.9; echo x >"$output"', "its last line, '0.9', has no newline"),
+        ('echo 25%; echo x >"$output"', "got '25%'; print 0.25: a fraction of 1, not a percentage"),
+        ('echo 1/4; echo x >"$output"', "got '1/4'; print 0.25: the quotient, not its two numbers"),
+        ('echo 0,25; echo x >"$output"', "got '0,25'; print 0.25: with a point, whatever the locale"),
+        ('echo 0_1; echo x >"$output"', "got '0_1'; print the number without an underscore"),
+        ('echo 0.5; printf junk; echo x >"$output"', "line 2 of stdout must look like"),
+        (
+            "printf 'x:  10%%|#   | 3/30 [00:00<00:00, 32.85it/s]\\r'; echo x >\"$output\"",
+            f"tqdm draws its bars for people: {TQDM_FIX}",
+        ),
+        (
+            "printf '\\rx:  10%%|#   | 3/30 [00:00<00:00, 32.85it/s]' >&2; echo x >\"$output\"",
+            f"it printed no progress; tqdm draws its bars on stderr, for people: {TQDM_FIX}",
+        ),
         ("echo 0.5; echo no such set >&2; exit 3", "it exited with status 3; its stderr: no such set"),
         ("echo 0.5; kill -9 $$", "it exited with status -9; its stderr: (empty)"),
         ("echo 0.5", "it should have written to its output file"),
+        ("echo 0.5; { echo no such command >&2; exit 3; } | cat", "its output file; its stderr: no such command"),
         ('echo 0.5; rm "$output"', "Failed to stat output file"),
         ('echo 0.5; rm "$output"; mkdir "$output"', "its output file must be a regular file; it left a directory"),
     ],
@@ -73,3 +88,77 @@ def test_output_that_was_held_back_is_named() -> None:
     ]
     assert list(find_problems(recording(0.05, 0.05, duration=0.05))) == []
     assert list(find_problems(recording(0.1, 4.9, duration=5))) == []
+
+
+def test_the_hint_of_many_lines_of_a_kind_is_given_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = 'for i in 1 2 3; do echo $i%; echo $i/3; done; echo x >"$output"'
+    _, report = check(write_program(tmp_path / "program", text), capsys)
+    assert report.count("not a percentage") == report.count("the quotient") == 1
+    assert report.count("must look like") == 6
+
+
+WARNED = [
+    ('echo 0.5; printf 0.95; echo x >"$output"', "its last line, '0.95', has no newline"),
+    (
+        'echo 0.25; echo x >"$output"',
+        "it exited with status 0, and its last fraction was 0.25: has it done",
+    ),
+    (
+        'echo 1; (exit 3) | cat; echo x >"$output"',
+        "make #!/bin/bash its first line and `set -eo pipefail` its second; see its line 3, 'echo 1; (exit 3) | cat;",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "warning"), WARNED)
+def test_what_may_be_a_mistake_is_a_warning_and_no_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, warning: str
+) -> None:
+    status, report = check(write_program(tmp_path / "program", text), capsys)
+    assert status == 0
+    [line] = [line for line in report.splitlines() if line.startswith("- ")]
+    assert line.startswith("- warning: ")
+    assert warning in line
+    assert report.endswith("It keeps the contract.\n")
+
+
+def test_a_program_that_fails_is_not_warned_of_its_fraction_or_its_pipes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, report = check(write_program(tmp_path / "program", "echo 0.25; exit 3 | cat; exit 3"), capsys)
+    assert status == 1
+    assert "warning" not in report
+
+
+def test_a_loop_that_prints_before_each_of_ten_items_is_not_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = 'for i in 0 1 2 3 4 5 6 7 8 9; do echo 0.$i; done; echo x >"$output"'
+    assert "warning" not in check(write_program(tmp_path / "program", text), capsys)[1]
+
+
+def test_a_lost_exit_status_is_to_be_mended() -> None:
+    lost = Recording(lines=[(0.1, b"1")], returncode=None, duration=0.1)
+    assert [problem[:27] for problem in find_problems(lost)] == ["its exit status was lost, s"]
+    assert list(find_warnings(lost, None)) == []
+
+
+def test_a_program_that_may_be_run_and_not_read_is_checked_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No script may: a copy of the shell, which finds no script named "a"."""
+    shell = shutil.which("sh")
+    assert shell is not None
+    program = Path(shutil.copyfile(shell, tmp_path / "program"))
+    program.chmod(0o111)
+    status, report = check(program, capsys)
+    assert status == 1
+    assert "it exited with status" in report
+
+
+def test_a_last_line_on_which_nothing_is_to_be_seen_is_no_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sequence that shows the cursor again."""
+    program = write_program(tmp_path / "program", r"""printf '1\n\033[?25h'; echo x >"$output" """)
+    assert check(program, capsys)[1].splitlines()[1:] == ["It keeps the contract."]

@@ -1,6 +1,7 @@
 """Bytes printed -> Progress: whatever is printed, however it is cut."""
 
 import itertools
+import time
 import tracemalloc
 
 import pytest
@@ -8,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workqueue import Progress
-from workqueue.program.protocol import LINES_LOOKED_AT, MAX_LINE_BYTES, LineSplitter, OutputParser, parse_line
+from workqueue.program.lines import MAX_LINE_BYTES, LineSplitter, UniversalNewlines
+from workqueue.program.protocol import LINES_LOOKED_AT, OutputParser, parse_line
 
 SAMPLE = b"0.25\n0.5\thalf \xc3\xa9\r\njunk\n\n1e309\n0.75\tthree\tquarters\n\xff\n0.8"
+
+#: What ends a line, and what does not, beside one another; and what can be cut: the mark, an end of a line, a sequence.
+REDRAWN = b"\xef\xbb\xbf\r0.1\ta\r\r\n0.2\t\x1b]0;title\x07b\r\n\n\rjunk\r0.9\t\x1b(Bc\x1b\\\r\n\r\n\r0.95\td"
 
 
 class Parsed:
@@ -23,6 +28,11 @@ class Parsed:
         for piece in pieces:
             self.newest = self.parser.feed(piece) or self.newest
 
+    def finish(self) -> "Parsed":
+        """The program has ended."""
+        self.newest = self.parser.finish() or self.newest
+        return self
+
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     """The data in pieces, cut at these places."""
@@ -31,7 +41,8 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 def model(data: bytes) -> Progress | None:
     """The newest progress, found without any care for memory or time."""
-    good = [progress for line in data.split(b"\n")[:-1] if (progress := parse_line(line)) is not None]
+    lines = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    good = [progress for line in lines[:-1] if (progress := parse_line(line)) is not None]
     return good[-1] if good else None
 
 
@@ -52,6 +63,8 @@ def model(data: bytes) -> Progress | None:
         (b"0.25\tcaf\xc3\xa9", 0.25, "café"),
         (b"0.25\tcaf\xe9", 0.25, "caf\N{REPLACEMENT CHARACTER}"),
         (b"0.25\t\x1b[1;31mred\x1b[0m", 0.25, "red"),
+        (b"5e-05", 0.00005, None),  # as Python prints a small one
+        (b"+1.", 1.0, None),
         (b"0.25\ta\x00b\x07c\x7fd\xc2\x85e", 0.25, "abcde"),
         ("0.25\ta\u202eb\u2066c\u2069d\u2028e\u2029f".encode(), 0.25, "abcdef"),
         ("0.25\t\u05e9\u05dc \u0645\u0631".encode(), 0.25, "\u05e9\u05dc \u0645\u0631"),  # right to left by itself
@@ -84,6 +97,10 @@ def test_a_good_line_is_read(line: bytes, fraction: float, message: str | None) 
         b"0._5",
         b"0.5_",
         b"1_0",
+        b"0_1",
+        b"0_0\tmessage",
+        b"0.2_5",
+        b"0e0_1",
         b"0,5",
         b"0x0.8p0",
         b"50%",
@@ -91,12 +108,74 @@ def test_a_good_line_is_read(line: bytes, fraction: float, message: str | None) 
         b"\xff",
         b"\xef\xbb\xbf0.5",
         "\u0660".encode(),  # a zero, but not of ASCII
+        "\u0660.\u0665\ta".encode(),
+        "\uff10".encode(),
+        "0.5\u00a0".encode(),
+        "\u2212".encode() + b"0",
         b"0.5\x00",
         b"0.5\t" + b"x" * MAX_LINE_BYTES,
     ],
 )
 def test_a_bad_line_is_no_progress(line: bytes) -> None:
     assert parse_line(line) is None
+
+
+ESC, BEL, ST = "\x1b", "\x07", "\x1b\\"
+
+
+@pytest.mark.parametrize(
+    ("printed", "message"),
+    [
+        (f"{ESC}[31mred{ESC}(B{ESC}[m plain", "red plain"),  # tput setaf 1, tput sgr0
+        (f"a{ESC})0b{ESC}*Bc{ESC}-Ad{ESC}%Ge{ESC}#8f{ESC} Fg", "abcdefg"),  # character sets
+        (f"{ESC}]0;title{BEL}text", "text"),
+        (f"{ESC}]8;;http://x/y{ST}doc{ESC}]8;;{ST}", "doc"),  # a hyperlink
+        (f"{ESC}]8;;http://x/y\x9cdoc{ESC}]8;;\x9c", "doc"),
+        (f"{ESC}]0;tab\tin it{BEL}\ttext", " text"),
+        (f"{ESC}]P0a0B1c2text{ESC}]R", "text"),  # the Linux console's palette, which nothing ends
+        (f"{ESC}Pq#0;2;0;0;0{ST}picture", "picture"),  # DCS
+        (f"{ESC}P{BEL}more{ST}text", "text"),  # only an OSC is ended by BEL
+        (f"{ESC}_Gf=100;AAAA{ST}picture", "picture"),  # APC
+        (f"{ESC}^private{ST}{ESC}Xstring{ST}text", "text"),  # PM, SOS
+        (f"{ESC}kwindow{ST}text", "text"),  # a title of screen's
+        (f"{ESC}Ptmux;{ESC}{ESC}]0;title{BEL}{ST}text", "text"),
+        (f"{ESC}OPa{ESC}Nqb", "ab"),  # SS3, SS2
+        (f"{ESC}7a{ESC}8b{ESC}=c{ESC}>d{ESC}Me{ESC}cf", "abcdef"),  # two characters
+        (f"{ESC}[?25la{ESC}[2Kb{ESC}[38;2;1;2;3mc{ESC}[4:3md{ESC}[ qe{ESC}[!pf", "abcdef"),
+        ("\x9b31mred\x9bm", "red"),  # of one character each
+        ("\x9d0;title\x9ctext", "text"),
+        ("\x9d0;title\x07text", "text"),
+        ("\x90q\x9c\x98s\x9c\x9ep\x9c\x9fa\x9ctext", "text"),
+        # Not ended, or broken off
+        (f"text{ESC}", "text"),
+        (f"text{ESC}[", "text"),
+        (f"text{ESC}[31", "text"),
+        (f"text{ESC}[31é", "texté"),
+        (f"text{ESC}(", "text"),
+        (f"text{ESC}]0;title", "text"),
+        (f"text{ESC}Pq", "text"),
+        (f"a{ESC}]0;title{ESC}[31mb", "ab"),  # the next sequence ends it
+        (f"a{ESC}]0;title\x18b", "ab"),  # so does CAN
+        ("text\x9b", "text"),
+        # Text that was encoded twice, with what would begin a string
+        ("gro\u00c3\u009f und schnell", "gro\u00c3 und schnell"),
+        ("\u00e2\u0080\u009dquoted\u00e2\u0080\u009d twice", "\u00e2quoted\u00e2 twice"),
+        # Nothing of this is one
+        ("a [31m b ]0; c (B \\", "a [31m b ]0; c (B \\"),
+    ],
+)
+def test_nothing_of_an_escape_sequence_is_left(printed: str, message: str) -> None:
+    assert parse_line(b"0.1\t" + printed.encode()) == Progress(fraction=0.1, message=message)
+
+
+@pytest.mark.parametrize(
+    "piece", [f"{ESC}]", f"{ESC}P", f"{ESC}[0;", f"{ESC}[ ", ESC, "\x9d", "\x9b0", "\x90\x9d", f"{ESC}]\x9d", "\x9b  "]
+)
+def test_sequences_that_nobody_ends_take_no_time(piece: str) -> None:
+    line = b"0.5\t" + piece.encode() * ((MAX_LINE_BYTES - 4) // len(piece.encode()))
+    before = time.thread_time()
+    assert parse_line(line) is not None
+    assert time.thread_time() - before < 1.0
 
 
 def test_minus_zero_is_zero() -> None:
@@ -118,6 +197,83 @@ def test_all_ways_to_cut_a_sample_in_three_give_the_same_result() -> None:
     for places in itertools.combinations_with_replacement(range(len(SAMPLE) + 1), 2):
         parsed = Parsed(*cut(SAMPLE, list(places)))
         assert (parsed.newest, sorted(parsed.bad)) == (whole.newest, sorted(whole.bad)), places
+
+
+def test_all_ways_to_cut_redrawn_lines_in_three_give_the_same_result() -> None:
+    whole = Parsed(REDRAWN).finish()
+    assert whole.newest == Progress(fraction=0.95, message="d")
+    assert sorted(whole.bad) == [b"", b"junk"]
+    for places in itertools.combinations_with_replacement(range(len(REDRAWN) + 1), 2):
+        parsed = Parsed(*cut(REDRAWN, list(places))).finish()
+        assert (parsed.newest, sorted(parsed.bad)) == (whole.newest, sorted(whole.bad)), places
+
+
+@pytest.mark.parametrize(
+    ("printed", "lines", "unfinished"),
+    [
+        (b"a\rb\rc\r", [b"a", b"b", b"c"], b""),  # drawn, then gone back: curl, ffmpeg
+        (b"\ra\rb\n", [b"a", b"b"], b""),  # gone back, then drawn: tqdm, wget
+        (b"\ra\rb", [b"a"], b"b"),
+        (b"a\r\nb\r\n", [b"a", b"b"], b""),
+        (b"a\r\n\r\nb", [b"a"], b"b"),
+        (b"a\r\r\nb", [b"a"], b"b"),  # a newline made \r\n twice
+        (b"\r\r\r\na", [], b"a"),
+        (b"a\n\rb\r", [b"a", b"b"], b""),
+        (b"a\n\n\nb", [b"a", b"", b""], b"b"),  # as ever
+        (b"a\r\n\nb", [b"a", b""], b"b"),
+        (b"\n\r\n\ra", [b""], b"a"),
+        (b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n", [b"a", b"\xef\xbb\xbfb"], b""),  # a mark, and one that is none
+        (b"\xef\xbb\xbf\n\xef\xbb", [b""], b"\xef\xbb"),
+        (b"\xef\xbb\xbf\ra", [], b"a"),
+        (b"\xef\xbba\r", [b"\xef\xbba"], b""),
+        (b"\xef\xbb", [], b"\xef\xbb"),
+        (b"\xef\xef\xbb\xbfa", [], b"\xef\xef\xbb\xbfa"),
+        (b"", [], b""),
+    ],
+)
+def test_a_line_ends_at_the_same_place_however_the_bytes_are_cut(
+    printed: bytes, lines: list[bytes], unfinished: bytes
+) -> None:
+    for places in itertools.combinations_with_replacement(range(len(printed) + 1), 3):
+        newlines, splitter = UniversalNewlines(), LineSplitter()
+        found = [line for piece in cut(printed, list(places)) for line in splitter.feed(newlines.feed(piece))]
+        splitter.feed(newlines.finish())
+        assert (found, splitter.unfinished) == (lines, unfinished), places
+
+
+def test_the_last_line_counts_without_its_end_once_the_program_has_ended() -> None:
+    assert Parsed(b"0.25\n0.5").newest == Progress(fraction=0.25)
+    assert Parsed(b"0.25\n0.5").finish().newest == Progress(fraction=0.5)
+    assert Parsed(b"0.5\thalf").finish().newest == Progress(fraction=0.5, message="half")
+    assert Parsed(b"0.25\n").finish().newest == Progress(fraction=0.25)
+    assert Parsed().finish().newest is None
+
+
+def test_a_bad_last_line_is_told_even_without_its_end() -> None:
+    assert Parsed(b"0.5\njunk").finish().bad == [b"junk"]
+    assert Parsed(b"0.5\n\xef\xbb").finish().bad == [b"\xef\xbb"]
+    assert Parsed(b"\xef\xbb").finish().bad == [b"\xef\xbb"]
+
+
+def test_a_last_line_on_which_nothing_is_to_be_seen_is_passed_over() -> None:
+    """Programs show the cursor again, reset colours and go to the left margin before they end."""
+    for end in (b"", b"\r", b"\x1b[?25h", b"\r\x1b(B\x1b[m", b" \t "):
+        parsed = Parsed(b"0.5\n", end).finish()
+        assert (parsed.newest, parsed.bad) == (Progress(fraction=0.5), [])
+
+
+def test_an_endless_last_line_is_told_once() -> None:
+    parsed = Parsed(b"0.1\t" + b"x" * MAX_LINE_BYTES, b"x" * 10).finish()
+    assert parsed.newest is None
+    assert [len(line) for line in parsed.bad] == [MAX_LINE_BYTES + 1]
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\r\n", b"\n", b"\r\r\n", b"\n\r"])
+def test_a_flood_is_read_from_its_end_whatever_ends_its_lines(end: bytes) -> None:
+    parsed = Parsed(b"junk" + end, (b"bad" + end) * 500 + b"0.5\tgood" + end, b"\n" if end == b"\r" else b"")
+    assert parsed.newest == Progress(fraction=0.5, message="good")
+    assert set(parsed.bad) == {b"junk", b"bad"}
+    assert len(parsed.bad) <= LINES_LOOKED_AT + 1
 
 
 LINES = st.one_of(

@@ -1,122 +1,94 @@
 """Run a program once and report how it keeps the contract, for its author.
 
-PROGRAM is run as PROGRAM ARG... OUTPUT_FILENAME, in a temporary directory. Each bad line is named, and a program that
-holds its output back, stays silent, leaves no result or fails. The exit status is 0 when there is nothing to mend.
+PROGRAM is run as PROGRAM ARG... OUTPUT_FILENAME, in a temporary directory. Each bad line is named, with its right form,
+and a program that holds its output back, stays silent, leaves no result or fails. Warnings are about what works and may
+be meant so. Ctrl-C stops the program and reports what was seen until then.
+
+The exit status is 0 when there is nothing to mend, 1 when there is something, and 130 after Ctrl-C.
 """
 
 import argparse
+import sys
 import tempfile
-from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from workqueue.cli.recording import Recording, record
+from workqueue.cli.findings import find_problems, find_warnings, progress_of
+from workqueue.cli.program import add_program
+from workqueue.cli.recording import Recording, Watcher, record
+from workqueue.cli.shell_pipes import HiddenStatus, find_hidden_status
 from workqueue.cli.suffix import add_suffix
 from workqueue.errors import ProgramError
-from workqueue.program.command import command_of
-from workqueue.program.exit_status import STATUS_LOST
-from workqueue.program.protocol import MAX_LINE_BYTES, parse_line
+from workqueue.program.command import path_of
 from workqueue.progress import Progress
+from workqueue.terminal.live import LiveLine
 
-#: Longer than this without a word, and a person thinks that something is wrong.
-SILENCE_SECONDS: Final = 10.0
-
-#: A run shorter than this may well print everything at once.
-_SHORT_RUN_SECONDS: Final = 1.0
-
-#: More bad lines than this are counted, not shown.
-_MAX_SHOWN: Final = 20
+# More than any script that somebody has written.
+_SCRIPT_BYTES: Final = 1024 * 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("program", metavar="PROGRAM", type=Path, help="the program, a path")
-    parser.add_argument("arguments", metavar="ARG", nargs="*", help="what it is given before its output file")
+    add_program(parser)
     add_suffix(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Check; print the report to stdout; return the exit status."""
+    # Where the report goes to a file or a pipe, its reader is no person at the terminal.
+    line = LiveLine(sys.stderr) if sys.stderr.isatty() and sys.stdout.isatty() else None
     try:
         with tempfile.TemporaryDirectory(prefix="workqueue-check-") as scratch:
-            recording = record(command_of(options.program), options.arguments, Path(scratch), options.suffix)
+            recording = record(options.program, options.arguments, Path(scratch), _watcher(line), options.suffix)
     except ProgramError as err:
         print(err)
         return 1
+    finally:
+        if line is not None:
+            line.clear()
+    return _report(recording, _hidden_status(path_of(options.program)))
+
+
+def _watcher(line: LiveLine | None) -> Watcher:
+    def show(seconds: float, progress: Progress | None) -> None:
+        if line is not None:
+            line.show(_describe(seconds, progress))
+
+    return show
+
+
+def _describe(seconds: float, progress: Progress | None) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    told = "no progress yet" if progress is None else f"{progress.fraction:4.0%}  {progress.message or ''}"
+    return f"{minutes}:{rest:02}  {told}"
+
+
+def _hidden_status(program: Path) -> HiddenStatus | None:
+    try:
+        with program.open("rb") as file:
+            return find_hidden_status(file.read(_SCRIPT_BYTES).decode("utf-8", errors="replace"))
+    except OSError:  # it may be executable without being readable
+        return None
+
+
+def _report(recording: Recording, hidden: HiddenStatus | None) -> int:
     problems = list(find_problems(recording))
+    warnings = list(find_warnings(recording, hidden))
     print(_summary(recording))
     for problem in problems:
         print(f"- {problem}")
+    for warning in warnings:
+        print(f"- warning: {warning}")
+    if recording.is_interrupted:
+        print(f"Interrupted; until then {len(problems)} to mend.")
+        return 130
     print(f"{len(problems)} to mend." if problems else "It keeps the contract.")
     return 1 if problems else 0
 
 
-def find_problems(recording: Recording) -> Iterator[str]:
-    """What the program's author should mend, in the order in which it happened."""
-    yield from _bad_lines(recording)
-    yield from _backward_steps(recording)
-    yield from _silences(recording)
-    yield from _held_back(recording)
-    if recording.unfinished:
-        yield f"its last line, {_show(recording.unfinished)}, has no newline: nobody sees it"
-    if recording.returncode is None:
-        yield STATUS_LOST
-    elif recording.returncode != 0:
-        yield f"it exited with status {recording.returncode}; its stderr: {recording.stderr_text.strip() or '(empty)'}"
-    if recording.output_error is not None:
-        yield recording.output_error
-
-
-def _progress(recording: Recording) -> list[tuple[float, Progress]]:
-    parsed = ((at, parse_line(line)) for at, line in recording.lines)
-    return [(at, progress) for at, progress in parsed if progress is not None]
-
-
-def _bad_lines(recording: Recording) -> Iterator[str]:
-    bad = [(i, line) for i, (_, line) in enumerate(recording.lines, start=1) if parse_line(line) is None]
-    for number, line in bad[:_MAX_SHOWN]:
-        if len(line) > MAX_LINE_BYTES:
-            yield f"line {number} of stdout is longer than {MAX_LINE_BYTES} bytes: {_show(line)}"
-        else:
-            yield f"line {number} of stdout must look like '0.25\\tmessage', 0 to 1; got {_show(line)}"
-    if len(bad) > _MAX_SHOWN:
-        yield f"and {len(bad) - _MAX_SHOWN} more such lines"
-
-
-def _backward_steps(recording: Recording) -> Iterator[str]:
-    fractions = [progress.fraction for _, progress in _progress(recording)]
-    n_steps = sum(after < before for before, after in pairwise(fractions))
-    if n_steps:
-        yield f"its fraction goes backwards, {n_steps} times"
-
-
-def _silences(recording: Recording) -> Iterator[str]:
-    moments = [0.0, *(at for at, _ in recording.lines), recording.duration]
-    longest = max(after - before for before, after in pairwise(moments))
-    if not recording.lines:
-        yield "it printed no progress"
-    elif longest > SILENCE_SECONDS:
-        yield f"it was silent for {longest:.0f} s; a client takes {SILENCE_SECONDS:.0f} s without a word for a failure"
-
-
-def _held_back(recording: Recording) -> Iterator[str]:
-    """Many lines in one moment at the end of a run that took longer: they sat in a buffer."""
-    if len(recording.lines) > 1 and recording.duration > _SHORT_RUN_SECONDS:
-        first = recording.lines[0][0]
-        if first > 0.9 * recording.duration:
-            yield (
-                f"all {len(recording.lines)} lines came in the last moment of {recording.duration:.1f} s:"
-                " it must flush its stdout after each"
-            )
-
-
 def _summary(recording: Recording) -> str:
-    n_good = len(_progress(recording))
-    kept = f"wrote {recording.output_size} bytes" if recording.output_size else "left no result"
-    return f"It ran {recording.duration:.1f} s, printed {n_good} lines of progress, {kept}."
-
-
-def _show(line: bytes) -> str:
-    text = repr(line[:80].decode("utf-8", errors="replace"))
-    return text if len(line) <= 80 else f"{text}..."
+    n_good = len(progress_of(recording))
+    ran = f"It ran {recording.duration:.1f} s, printed {n_good} lines of progress"
+    if recording.is_interrupted:
+        return f"{ran}, and was stopped."
+    return f"{ran}, wrote {recording.output_size} bytes." if recording.output_size else f"{ran}, left no result."

@@ -6,12 +6,13 @@ Arguments that begin with a dash go behind a double dash: workqueue run --storag
 
 import argparse
 import sys
-from pathlib import Path
 
 from workqueue.cli.place import CannotUseStorage, add_for_bucket, complain, told_to_the_user
+from workqueue.cli.program import add_program
 from workqueue.cli.suffix import add_suffix
 from workqueue.errors import InvalidParams
 from workqueue.params import key_for_params
+from workqueue.program.command import path_of
 from workqueue.storage.address import storage_at
 from workqueue.streams import to_generator
 from workqueue.terminal.bar import draw
@@ -20,8 +21,7 @@ from workqueue.work_queue import WorkQueue
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("program", metavar="PROGRAM", type=Path, help="the program, a path")
-    parser.add_argument("arguments", metavar="ARG", nargs="*", help="what it is given before its output file")
+    add_program(parser)
     parser.add_argument(
         "--storage", metavar="STORAGE", required=True, help="where results are kept: a directory, or s3://BUCKET/PREFIX"
     )
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"workqueue: {err}", file=sys.stderr)
             return 2
         if job is not None:
-            last = draw(to_generator(job.progress), options.program.name, sys.stderr)
+            last = draw(to_generator(job.progress), path_of(options.program).name, sys.stderr)
             if last is not None and last.error is not None:
                 print(last.error, file=sys.stderr)
                 return 1

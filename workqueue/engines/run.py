@@ -11,9 +11,9 @@ from pathlib import Path
 
 from workqueue.engines.base import Report, Task
 from workqueue.errors import OutputError, ProgramError, StorageError
+from workqueue.program.advice import hint
 from workqueue.program.command import path_of
 from workqueue.program.environment import make_environment
-from workqueue.program.advice import hint
 from workqueue.program.process import Process
 from workqueue.program.run import Log, run_program
 from workqueue.program.warden import Guard

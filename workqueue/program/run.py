@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from workqueue.program.command import Command
 from workqueue.program.exit_status import STATUS_LOST
+from workqueue.program.hints import right_form
 from workqueue.program.limits import Limits, exceeded
 from workqueue.program.process import Process
 from workqueue.program.protocol import MAX_LINE_BYTES, OutputParser
@@ -116,6 +117,9 @@ class _ProgressSink:
         return self._conflater.timeout(now)
 
     def close(self) -> None:
+        progress = self._parser.finish()
+        if progress is not None:
+            self._conflater.put(progress)
         for progress in self._conflater.flush():
             self._on_progress(progress)
         if self._n_bad_lines > 1:
@@ -128,3 +132,6 @@ class _ProgressSink:
                 line.decode("utf-8", errors="replace"), self._secrets, is_cut_after=len(line) > MAX_LINE_BYTES
             )
             self._log.warning("invalid program: stdout must look like '0.25\\tmessage'; got %r", text[:_SHOWN])
+            hint = right_form(line)
+            if hint is not None:
+                self._log.warning("invalid program: %s", hint.text)
