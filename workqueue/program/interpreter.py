@@ -15,7 +15,7 @@ from typing import Final
 
 #: What interpreters are called: python, python3, python3.11, python3.13t, python3-dbg, pypy3, macOS's Python, ...
 _NAME: Final = re.compile(
-    r"(python|pypy|graalpy)w?(\d+(\.\d+)?)?[dmt]*(-(dbg|debug|intel64|arm64|x86_64))?", re.IGNORECASE
+    r"(python|pypy|graalpy)w?(\d+(\.\d+)?[dmt]*)?(-(dbg|debug|intel64|arm64|x86_64))?", re.IGNORECASE
 )
 
 

@@ -12,7 +12,9 @@ MAX_PAUSE_SECONDS: Final = 10.0
 
 #: So many short lives in a row are somebody who kills: what served is worth trying again at once.
 _KILLS: Final = 3
-_SHORT_SECONDS: Final = 1.0
+
+#: From here on a life is no short one.
+LONG_SECONDS: Final = 1.0
 
 
 class Tries:
@@ -53,7 +55,7 @@ class Tries:
     def killed(self, now: float, lived_seconds: float) -> None:
         """It ended after it had served."""
         self.served()
-        self._n_short_lives = self._n_short_lives + 1 if lived_seconds < _SHORT_SECONDS else 0
+        self._n_short_lives = self._n_short_lives + 1 if lived_seconds < LONG_SECONDS else 0
         self._pause(now, self._n_short_lives - _KILLS)
 
     def _pause(self, now: float, n: int) -> None:

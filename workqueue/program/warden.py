@@ -30,7 +30,7 @@ from typing import Final
 
 from workqueue.program import warden_process
 from workqueue.program.helper import Helper, send, socket_pair, source_of
-from workqueue.program.tries import Tries, pause_seconds
+from workqueue.program.tries import LONG_SECONDS, Tries, pause_seconds
 from workqueue.system.descriptors import close_own
 
 logger = logging.getLogger("workqueue")
@@ -180,6 +180,7 @@ class Guard:
         self._pid: int | None = None
         self._channel = -1
         self._is_told = False  # all that there is to tell by now
+        self._told_at = 0.0
         self._try_at = 0.0
         self._n_troubles = 0
 
@@ -218,8 +219,10 @@ class Guard:
         close_own(self._channel)
         self._channel = -1
         self._is_told = False
-        self._n_troubles += 1
-        self._try_at = time.monotonic() + pause_seconds(self._n_troubles - 3)  # three who were killed are no pattern
+        now = time.monotonic()
+        self._n_troubles = 1 if now - self._told_at > LONG_SECONDS else self._n_troubles + 1
+        # At once, thrice in a row: some may be killed, and one that is dying takes a message that it never reads.
+        self._try_at = now + pause_seconds(self._n_troubles - 3)
 
     def pace(self, now: float) -> float | None:
         """Tell the warden what it was not told yet, if it is time; return the seconds until it is, or None.
@@ -270,6 +273,7 @@ class Guard:
             with contextlib.suppress(ConnectionError):  # it has been killed; the reading thread sees that, and renews
                 send(self._channel, warden_process.STARTED % self._pid, [] if self._pidfd is None else [self._pidfd])
         self._is_told = True
+        self._told_at = time.monotonic()
         return 0.0
 
     def _tell_run(self) -> float:
