@@ -16,11 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import write_program
+from tests.conftest import ensure, write_program
 from tests.servers.server import eventually
+from workqueue import WorkQueue
 from workqueue.program import helper, interpreter, warden
 from workqueue.program.helper import END_SECONDS
 from workqueue.program.warden import Guard, Warden
+from workqueue.testing import ScriptedProgram
 
 #: What sendmsg(2) may say of a socket to a process that is well, or stopped.
 REFUSALS = (errno.ENOMEM, errno.ENOBUFS, errno.ETOOMANYREFS, errno.EAGAIN)
@@ -482,3 +484,54 @@ try:
 except ProcessLookupError:
     print("gone")
 """
+
+
+def test_one_refused_message_costs_no_job_anything(
+    make_queue: Callable[..., WorkQueue], program: ScriptedProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, it ended the warden, and all starts waited until every program that ran had ended."""
+    queue = make_queue(program.path, max_running=3)
+    long = ensure(queue, "long")
+    program.wait_reached("gate")
+    refused = refuse(monkeypatch, errno.ENOMEM, times=1)
+    ensure(queue, "hit")
+    program.wait_reached("gate")
+    assert len(refused) == 1
+    ensure(queue, "later")
+    program.wait_reached("gate")
+    program.release("gate", 3)
+    assert long.wait(10).returncode == 0
+
+
+def test_a_job_that_could_not_be_told_of_is_told_of_while_it_runs(
+    make_queue: Callable[..., WorkQueue], program: ScriptedProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    really = Warden.tell
+
+    def tell(it: Warden, line: bytes, descriptors: list[int]) -> float:
+        seconds = really(it, line, descriptors)
+        told.set()
+        return seconds
+
+    monkeypatch.setattr(Warden, "tell", tell)
+    refuse(monkeypatch, errno.EAGAIN, times=2)
+    job = ensure(make_queue(program.path), "a")
+    program.wait_reached("gate")
+    assert told.wait(10)
+    program.release("gate")
+    assert job.wait(10).returncode == 0
+
+
+def test_a_queue_says_that_its_programs_are_unguarded_and_why(
+    make_queue: Callable[..., WorkQueue], program: ScriptedProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workqueue.program.tries.FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(sys, "executable", str(write_program(tmp_path / "python3", "echo no codecs; exit 1")))
+    queue = make_queue(program.path)
+    assert queue.statistics().unguarded is None
+    job = ensure(queue, "a")
+    program.wait_reached("gate")
+    eventually(lambda: queue.statistics().unguarded == "it exited with status 1: no codecs")
+    program.release("gate")
+    assert job.wait(10).returncode == 0

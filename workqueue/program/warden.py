@@ -28,6 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from workqueue.errors import reason_of
 from workqueue.program import warden_process
 from workqueue.program.helper import Helper, send, socket_pair, source_of
 from workqueue.program.tries import LONG_SECONDS, Tries, pause_seconds
@@ -114,7 +115,8 @@ class Warden:
             if helper is not None:
                 self._bury(helper)
             elif why_not is not None:
-                self._failed(str(why_not), is_passing=why_not.errno in _PASSING)
+                name = "" if why_not.filename is None else f": {why_not.filename}"
+                self._failed(f"{reason_of(why_not)}{name}", is_passing=why_not.errno in _PASSING)
 
     def keep_unsaid(self, channel: int) -> None:
         """Say later, over this channel, that its run is over, and close it: closed now, it would say another thing."""
@@ -242,7 +244,7 @@ class Guard:
             self._n_troubles += 1
             seconds = pause_seconds(self._n_troubles)
             if self._n_troubles == 1:
-                logger.warning("cannot tell the warden of a program now: %s; trying again", err.strerror)
+                logger.warning("cannot tell the warden of a program now: %s; trying again", reason_of(err))
         self._try_at = now + seconds
         return seconds if 0.0 < seconds < math.inf else None
 
