@@ -151,9 +151,11 @@ def test_a_run_that_cannot_be_told_of_costs_nobody_anything_and_is_told_of_later
     assert len(refused) == 2
     assert run.guard.channel is None
     assert later.guard.channel is None
+    assert warden_.unguarded == os.strerror(number)
     pace(run.guard)
     pace(later.guard)
     assert len(refused) == 3
+    assert warden_.unguarded is None
     assert process_of(warden_) == first
     for each in (run, later, long):
         each.lose_owner()
@@ -374,6 +376,8 @@ def test_a_message_that_was_cut_in_two_makes_another_warden_and_leaves_the_first
 
     monkeypatch.setattr(helper, "send", send)
     other = make_run()
+    assert other.guard.channel is None
+    pace(other.guard)
     assert process_of(warden_) != first
     for each in (run, other):
         each.lose_owner()

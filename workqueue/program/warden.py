@@ -49,15 +49,17 @@ class Warden:
         self._cut_off: list[Helper] = []
         self._tries = Tries()
         self._unsaid: list[int] = []
+        self._refused: str | None = None  # why the last message could not be sent
 
     @property
     def unguarded(self) -> str | None:
         """Why programs are not killed when this process dies, in words; None: they are, as far as is known."""
         if self._tries.why is None:
-            return None
+            return self._refused
         with self._lock:
-            self._look_whether_it_serves()
-            return self._tries.why
+            if self._helper is not None and warden_process.HEARD in self._helper.said():
+                self._tries.served()
+            return self._tries.why or self._refused
 
     def guard(self, directory: Path, lock: int | None = None) -> Guard:
         """Guard one run, from before its program starts; a context for the thread that makes the run.
@@ -69,7 +71,7 @@ class Warden:
         return Guard(self, directory, lock)
 
     def close(self) -> None:
-        """End the process, once nothing runs; a later run starts another. It takes a second at most."""
+        """End the process, once nothing runs, waiting no longer than `Helper.end`; a later run starts another."""
         with self._lock:
             helpers = self._cut_off if self._helper is None else [*self._cut_off, self._helper]
             self._helper, self._cut_off = None, []
@@ -97,16 +99,8 @@ class Warden:
                 if seconds > 0.0:
                     return seconds
                 helper, why_not = self._started()
-                if helper is not None:
-                    try:
-                        helper.send(line, descriptors)
-                    except ConnectionError as err:
-                        self._helper = None
-                        if isinstance(err, ConnectionAbortedError):  # it guards what it knows of, until that is over
-                            self._cut_off.append(helper)
-                            continue
-                    else:
-                        return 0.0
+                if helper is not None and self._sent(helper, line, descriptors):
+                    return 0.0
             if helper is not None:
                 self._bury(helper)
             elif why_not is not None:
@@ -126,6 +120,24 @@ class Warden:
             except OSError as err:
                 return None, err
         return self._helper, None
+
+    def _sent(self, helper: Helper, line: bytes, descriptors: list[int]) -> bool:
+        """Send it, with the lock held; return whether there was somebody to send it to."""
+        try:
+            helper.send(line, descriptors)
+        except ConnectionAbortedError:
+            # It guards what it knows of until that is over; but the rest of this line, or another, would confuse it.
+            self._helper = None
+            self._cut_off.append(helper)
+            raise
+        except ConnectionError:
+            self._helper = None
+            return False
+        except OSError as err:
+            self._refused = reason_of(err)
+            raise
+        self._refused = None
+        return True
 
     def _bury(self, helper: Helper) -> None:
         """It is dead: reap it, and note what that means for the next. Not with the lock held."""
@@ -149,10 +161,6 @@ class Warden:
                 why,
                 "it is not tried again" if is_last else "it is tried again",
             )
-
-    def _look_whether_it_serves(self) -> None:
-        if self._helper is not None and warden_process.HEARD in self._helper.said():
-            self._tries.served()
 
     def _say_unsaid(self) -> None:
         if not self._unsaid:
