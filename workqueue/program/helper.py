@@ -182,6 +182,8 @@ def send(fd: int, data: bytes, descriptors: list[int]) -> int:
     """
     lent = _lend(fd)
     try:
+        if socket.getdefaulttimeout() is not None:  # it would wait that long, whatever the flag says
+            lent.settimeout(0.0)
         return socket.send_fds(lent, [data], descriptors, socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
     finally:
         lent.detach()
@@ -190,6 +192,7 @@ def send(fd: int, data: bytes, descriptors: list[int]) -> int:
 def _receive(fd: int) -> bytes:
     lent = _lend(fd)
     try:
+        lent.settimeout(0.0)  # else gevent and eventlet wait, whatever the flag says
         return lent.recv(4096, socket.MSG_DONTWAIT)
     finally:
         lent.detach()
@@ -197,7 +200,4 @@ def _receive(fd: int) -> bytes:
 
 def _lend(fd: int) -> socket.socket:
     """A socket object of our own, over the same descriptor: told what it is, it need not ask."""
-    lent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=fd)
-    # Else it would wait for as long as socket.setdefaulttimeout says, and in gevent and eventlet in any case.
-    lent.settimeout(0.0)
-    return lent
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=fd)
