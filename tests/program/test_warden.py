@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,18 +103,18 @@ def process_of(warden: Warden) -> int:
     return warden._helper.pid
 
 
-def refuse(monkeypatch: pytest.MonkeyPatch, number: int, times: int, *, if_longer_than: int = 0) -> list[bytes]:
+def refuse(monkeypatch: pytest.MonkeyPatch, number: int, times: int) -> list[bytes]:
     """Let the kernel refuse the next messages; return those, as they come."""
     refused: list[bytes] = []
-    really = socket.send_fds
+    really = socket.socket.sendmsg
 
-    def send_fds(sock: socket.socket, buffers: list[bytes], descriptors: list[int], flags: int) -> int:
-        if len(refused) < times and len(buffers[0]) > if_longer_than:
+    def sendmsg(it: socket.socket, buffers: list[bytes], *rest: Any) -> int:
+        if len(refused) < times and buffers[0]:
             refused.append(buffers[0])
             raise OSError(number, os.strerror(number))
-        return really(sock, buffers, descriptors, flags)
+        return really(it, buffers, *rest)
 
-    monkeypatch.setattr(socket, "send_fds", send_fds)
+    monkeypatch.setattr(socket.socket, "sendmsg", sendmsg)
     return refused
 
 
@@ -160,9 +161,9 @@ def test_a_run_that_cannot_be_told_of_costs_nobody_anything_and_is_told_of_later
     for each in (run, later, long):
         each.lose_owner()
         each.wait_killed()
-    assert {record.message for record in caplog.records} == {
+    assert [record.message for record in caplog.records] == [
         f"cannot tell the warden of a program now: {os.strerror(number)}; trying again"
-    }
+    ]
 
 
 def test_a_number_that_cannot_be_told_is_told_later(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -539,3 +540,19 @@ def test_a_queue_says_that_its_programs_are_unguarded_and_why(
     eventually(lambda: queue.statistics().unguarded == "it exited with status 1: no codecs")
     program.release("gate")
     assert job.wait(10).returncode == 0
+
+
+def test_a_server_that_dies_of_a_broken_pipe_does_not_die_of_a_dead_warden() -> None:
+    """Python ignores SIGPIPE when it starts; a server that embeds it, or a handler of its own, may not."""
+    script = """
+import os, signal
+from workqueue.program.helper import send, socket_pair
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+ours, theirs = socket_pair()
+os.close(theirs)
+try:
+    send(ours, b"a", [])
+except BrokenPipeError:
+    print("alive")
+"""
+    assert subprocess.check_output([sys.executable, "-c", script]) == b"alive\n"

@@ -1,7 +1,6 @@
 """5 guard: what the warden knows of one run, told by the thread that makes it, and again when it could not be told."""
 
 import contextlib
-import logging
 import math
 import os
 import time
@@ -10,13 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol
 
-from workqueue.errors import reason_of
 from workqueue.program import warden_process
 from workqueue.program.helper import send, socket_pair
 from workqueue.program.tries import LONG_SECONDS, pause_seconds
 from workqueue.system.descriptors import close_own
-
-logger = logging.getLogger("workqueue")
 
 #: The word that a run is over is as good as never refused, and a warden that lacks it takes the run for an orphan.
 _OVER_PAUSES: Final = (0.001, 0.002, 0.004, 0.008, 0.016)
@@ -103,11 +99,9 @@ class Guard:
             return self._try_at - now
         try:
             seconds = self._tell()
-        except OSError as err:
+        except OSError:
             self._n_troubles += 1
             seconds = pause_seconds(self._n_troubles)
-            if self._n_troubles == 1:
-                logger.warning("cannot tell the warden of a program now: %s; trying again", reason_of(err))
         self._try_at = now + seconds
         return seconds if 0.0 < seconds < math.inf else None
 

@@ -8,6 +8,7 @@ Its stdin, stdout and stderr are the socket: that needs no /dev/null, and what a
 there to be read when it has died.
 """
 
+import array
 import contextlib
 import errno
 import os
@@ -184,7 +185,9 @@ def send(fd: int, data: bytes, descriptors: list[int]) -> int:
     try:
         if socket.getdefaulttimeout() is not None:  # it would wait that long, whatever the flag says
             lent.settimeout(0.0)
-        return socket.send_fds(lent, [data], descriptors, socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
+        # Not `socket.send_fds`, which takes flags and passes none on.
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+        return lent.sendmsg([data], rights, socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
     finally:
         lent.detach()
 

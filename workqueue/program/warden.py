@@ -93,6 +93,16 @@ class Warden:
             OSError: it cannot be sent now.
         """
         self._say_unsaid()
+        was_refused = self._refused
+        try:
+            return self._tell(line, descriptors)
+        except OSError as err:
+            self._refused = reason_of(err)
+            if was_refused is None:  # once, however many programs wait to be told of
+                logger.warning("cannot tell the warden of a program now: %s; trying again", self._refused)
+            raise
+
+    def _tell(self, line: bytes, descriptors: list[int]) -> float:
         while True:
             with self._lock:
                 seconds = 0.0 if self._helper is not None else self._tries.wait(time.monotonic())
@@ -133,9 +143,6 @@ class Warden:
         except ConnectionError:
             self._helper = None
             return False
-        except OSError as err:
-            self._refused = reason_of(err)
-            raise
         self._refused = None
         return True
 
