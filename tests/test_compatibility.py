@@ -32,6 +32,7 @@ def last_event(tmp_path: Path, executor: ThreadPoolExecutor, text: str) -> Progr
 
 
 def test_the_constructors_arguments_have_their_order(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
+    write_program(tmp_path / "program", "exit 0")
     work_queue = WorkQueue(tmp_path / "program", executor, tmp_path / "storage")
     assert work_queue.program_path == tmp_path / "program"
     assert work_queue.executor is executor
@@ -40,6 +41,7 @@ def test_the_constructors_arguments_have_their_order(tmp_path: Path, executor: T
 
 
 def test_the_constructors_arguments_have_their_names(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
+    write_program(tmp_path / "program", "exit 0")
     work_queue = WorkQueue(program_path=tmp_path / "program", executor=executor, storage_dir=tmp_path / "storage")
     assert (work_queue.program_path, work_queue.storage_dir) == (tmp_path / "program", tmp_path / "storage")
 

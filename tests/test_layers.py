@@ -43,6 +43,7 @@ ONLY_IN = {
     "subprocess": ("workqueue.program",),
     "multiprocessing": (),
     "ctypes": ("workqueue.engines.host.changes",),
+    "select": ("workqueue.system.poll", "workqueue.program.warden_process"),
     "fcntl": ("workqueue.system.locks",),
     "asyncio": ("workqueue.streams", "workqueue.web"),
     "rich": ("workqueue.terminal", "workqueue.cli", "workqueue.demo"),

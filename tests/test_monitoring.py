@@ -33,6 +33,7 @@ def test_prometheus_is_told_the_statistics_of_each_queue(make_queue: MakeQueue, 
     assert 'workqueue_jobs{queue="builds",state="pending"} 1.0' in text
     assert 'workqueue_jobs{queue="other",state="running"} 0.0' in text
     assert 'workqueue_watchers{queue="builds"} 1.0' in text
+    assert 'workqueue_guarded{queue="builds"} 1.0' in text
     waiting.cancel()
     gate.release("gate")
     job.wait(10)

@@ -17,7 +17,7 @@ The listing is the way of one request; each module's first line begins with its 
 
 Beside the way stand::
 
-    system/      what the kernel is asked for: locks, descriptors, signals
+    system/      what the kernel is asked for: locks, descriptors, what is ready to read, signals
     errors       what can go wrong, as a tree
     monitoring/  metrics and traces
     testing/     for tests of users' code

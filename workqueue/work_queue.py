@@ -271,7 +271,7 @@ class WorkQueue:
 
     def statistics(self) -> Statistics:
         """How many jobs are in which state, and what those that ended took; computed when asked, by a look at each."""
-        return self._tally.statistics(self.jobs())
+        return self._tally.statistics(self.jobs(), getattr(self._engine, "unguarded", None))
 
     def report_job_progress_until_completed(self, job: Job) -> Generator[Progress, None, None]:
         """The job's progress as a blocking generator: ``to_generator(job.progress)``."""

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import workqueue
 from workqueue import Job, Progress, WorkQueue
 
 
@@ -69,6 +70,10 @@ for line in sys.stdin:
         say(f"{key} idle", True)
     elif action == "threads":
         say(key, sorted(thread.name for thread in threading.enumerate()))
+    elif action == "where":
+        say(key, workqueue.__file__)
+    elif action == "unguarded":
+        say(key, queue.statistics().unguarded)
     elif action == "fork":
         fork(key)
     elif action == "linger":

@@ -131,6 +131,24 @@ def test_a_warden_is_not_stopped_by_what_stops_a_server(make_worker: MakeWorker,
     assert owner.warden == warden
 
 
+def test_a_stopped_warden_holds_up_neither_close_nor_the_end_of_the_interpreter(
+    make_worker: MakeWorker, program: ScriptedProgram
+) -> None:
+    owner = make_worker()
+    program.release("gate", 2)
+    owner.tell("ask", "a")
+    assert owner.hear_end("a") == 0
+    warden = owner.warden
+    assert warden is not None
+    os.kill(warden, signal.SIGSTOP)
+    owner.tell("ask", "b")
+    assert owner.hear_end("b") == 0
+    owner.tell("close")
+    owner.hear("", lambda what: what == "closed")
+    assert owner.children() == {}
+    assert not is_alive(warden)
+
+
 def test_owner_and_warden_killed_at_once_leave_a_program_that_keeps_its_key(
     make_worker: MakeWorker, program: ScriptedProgram, tmp_path: Path
 ) -> None:

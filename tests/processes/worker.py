@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 SCRIPT = Path(__file__).with_name("queue_process.py")
@@ -15,20 +16,41 @@ ROOT = SCRIPT.parent.parent.parent
 
 TIMEOUT = 20.0
 
+_GO_ON = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+
 
 class Worker:
-    """One process; as a context manager it closes its queue at the end, unless it was killed."""
+    """One process; as a context manager it closes its queue at the end, unless it was killed.
 
-    def __init__(self, program: Path, storage: Path, *, pass_fds: tuple[int, ...] = (), **options: object) -> None:
+    Args:
+        program, storage, options: of its queue.
+        pass_fds: descriptors that it inherits.
+        package: the directory or the zip file where it has the library from.
+        before: Python that makes it the process that it is to be, before it imports anything else.
+        env: what to add to its environment.
+    """
+
+    def __init__(
+        self,
+        program: Path,
+        storage: Path,
+        *,
+        pass_fds: tuple[int, ...] = (),
+        package: Path = ROOT,
+        before: str = "",
+        env: Mapping[str, str] = MappingProxyType({}),
+        **options: object,
+    ) -> None:
         told = {"program_path": str(program), "storage_dir": str(storage), **options}
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH"))))
+        script = [str(SCRIPT)] if not before else ["-c", f"{before}\n{_GO_ON}", str(SCRIPT)]
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", str(SCRIPT), json.dumps(told)],
+            [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", *script, json.dumps(told)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             pass_fds=pass_fds,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": path, **env},
         )
         self._said: list[tuple[str, Any]] = []
         self._heard = threading.Condition()

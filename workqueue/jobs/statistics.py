@@ -50,6 +50,9 @@ class Statistics(NamedTuple):
     run_seconds: float
     """How long all jobs that ended had run, together."""
 
+    unguarded: str | None = None
+    """Why programs go on when this process is killed, instead of dying with it; None: they die, as far as is known."""
+
 
 class Tally:
     """Counts the jobs that have ended."""
@@ -67,7 +70,7 @@ class Tally:
             self._wait_seconds += job.wait_seconds
             self._run_seconds += job.run_seconds
 
-    def statistics(self, live: Iterable[JobSnapshot]) -> Statistics:
+    def statistics(self, live: Iterable[JobSnapshot], unguarded: str | None = None) -> Statistics:
         """The record, with the jobs that live now. One that ends meanwhile may be missing, or in it twice."""
         jobs = list(live)
         states = Counter(job.state for job in jobs)
@@ -82,4 +85,5 @@ class Tally:
                 watchers=sum(job.watchers for job in jobs),
                 wait_seconds=self._wait_seconds,
                 run_seconds=self._run_seconds,
+                unguarded=unguarded,
             )

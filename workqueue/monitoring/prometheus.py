@@ -32,6 +32,7 @@ class WorkQueueCollector(Collector):
         watchers = GaugeMetricFamily("workqueue_watchers", "Observers and waiting threads", labels=("queue",))
         waits = SummaryMetricFamily("workqueue_job_wait_seconds", "From request to start or end", labels=("queue",))
         runs = SummaryMetricFamily("workqueue_job_run_seconds", "From start to end", labels=("queue",))
+        guarded = GaugeMetricFamily("workqueue_guarded", "Whether programs die with their server", labels=("queue",))
         for name, queue in self._queues.items():
             statistics = queue.statistics()
             _add_states(jobs, name, statistics, ("pending", "running", "cancelling"))
@@ -40,7 +41,8 @@ class WorkQueueCollector(Collector):
             n_ended = statistics.succeeded + statistics.failed + statistics.cancelled
             waits.add_metric((name,), n_ended, statistics.wait_seconds)
             runs.add_metric((name,), n_ended, statistics.run_seconds)
-        yield from (jobs, ended, watchers, waits, runs)
+            guarded.add_metric((name,), float(statistics.unguarded is None))
+        yield from (jobs, ended, watchers, waits, runs, guarded)
 
 
 def _add_states(

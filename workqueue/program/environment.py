@@ -11,6 +11,8 @@ import sys
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from workqueue.program.interpreter import helper_environment, is_frozen
+
 Environment = dict[bytes, bytes]
 
 #: What a program hardly runs without: where commands are, whose files it keeps, its language, where temporary files go.
@@ -48,9 +50,10 @@ def make_environment(added: Mapping[str, str], inherited: bool | Collection[str]
         inherited: True: all of this process's environment. A collection: these names of it, and no other. False: those
             of `LEAST`.
     """
-    everything = os.environb
+    # A frozen application's own libraries are not the program's.
+    everything = dict(os.environb) if not is_frozen() else _encoded(helper_environment())
     if inherited is True:
-        environment = dict(everything)
+        environment = everything
     else:
         names = map(os.fsencode, LEAST if inherited is False else inherited)
         environment = {name: everything[name] for name in names if name in everything}
@@ -60,11 +63,15 @@ def make_environment(added: Mapping[str, str], inherited: bool | Collection[str]
     return environment
 
 
+def _encoded(environment: Mapping[str, str]) -> Environment:
+    return {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
+
+
 @functools.lru_cache(maxsize=8)  # it looks at the file system, and each start asks for the same
 def _with_our_python(path: bytes) -> bytes:
     """PATH on which ``#!/usr/bin/env python3`` finds the environment of this process first, as if it were activated."""
     ours = os.path.join(sys.prefix, "bin")  # noqa: PTH118 - PATH is text
-    if getattr(sys, "frozen", False) or not os.path.exists(f"{ours}/python3"):  # noqa: PTH110
+    if is_frozen() or not os.path.exists(f"{ours}/python3"):  # noqa: PTH110
         return path
     found = shutil.which("python3", path=os.fsdecode(path))
     if found is not None and os.path.dirname(found) == ours:  # noqa: PTH120

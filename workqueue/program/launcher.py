@@ -10,13 +10,13 @@ programs with limits pay them. An exec that fails is told over a pipe that close
 
 import json
 import os
-import select
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final
 
 from workqueue.program.interpreter import interpreter
 from workqueue.program.limits import Limits
+from workqueue.system.poll import make_poll
 
 #: A new interpreter takes a hundredth of this. Then the program is taken to have started: somebody who forked in
 #: between may hold the pipe open.
@@ -69,8 +69,8 @@ class Launcher:
             OSError: it could not; with the errno of its exec.
         """
         self._close_writer()
-        poll = select.poll()
-        poll.register(self._reader, select.POLLIN)
+        poll = make_poll()
+        poll.register(self._reader)
         if poll.poll(START_SECONDS * 1000) and (told := os.read(self._reader, 16)):
             raise OSError(int(told), os.strerror(int(told)))
 

@@ -6,12 +6,12 @@ Once the program has exited its pipes get DRAIN_SECONDS.
 
 import math
 import os
-import select
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from workqueue.program.child import Child
+from workqueue.system.poll import make_poll
 
 #: Where the kernel has no descriptor for a process (pidfd_open, Linux 5.3), an exit is looked for this often.
 LOOK_SECONDS: Final = 0.05
@@ -54,7 +54,14 @@ class Guard(Protocol):
         ...
 
     def renew(self) -> None:
-        """Replace whoever died."""
+        """Let go of the channel: whoever had its other end is gone."""
+        ...
+
+    def pace(self, now: float) -> float | None:
+        """Tell what is not told yet, if it is time by `now`; return the seconds until it is, or None.
+
+        Afterwards there may be another channel.
+        """
         ...
 
 
@@ -83,21 +90,22 @@ class Reading:
         self._keep_time = keep_time
         self._guard = guard
         self._open = {child.stdout: sink.stdout, child.stderr: sink.stderr}
-        self._poll = select.poll()
+        self._poll = make_poll()
+        self._watched_channel: int | None = None
         # The moment at which to stop reading, once the program has exited.
         self._deadline: float | None = None
 
     def run(self) -> None:
         """Read until the program has exited, and its pipes are drained."""
-        for fd in (self._wake, *self._open, self._child.pidfd, self._channel):
+        for fd in (self._wake, *self._open, self._child.pidfd):
             if fd is not None:
-                self._poll.register(fd, select.POLLIN)
+                self._poll.register(fd)
         while self._read_once():
             pass
 
     def _read_once(self) -> bool:
         """Wait for something and handle it; return whether there is more to wait for."""
-        waits = [self._sink.pace(time.monotonic()), self._time_left()]
+        waits = [self._sink.pace(time.monotonic()), self._pace_guard(), self._time_left()]
         if self._deadline is None:  # the program is there, as far as we know
             waits.append(self._keep_time())
         if self._child.pidfd is None:
@@ -107,7 +115,7 @@ class Reading:
                 self._read(fd)
             elif fd == self._wake:
                 os.read(fd, _READ_BYTES)
-            elif fd == self._channel:
+            elif fd == self._watched_channel:
                 self._renew_guard()
             else:
                 self._poll.unregister(fd)
@@ -125,17 +133,21 @@ class Reading:
             self._poll.unregister(fd)
             del self._open[fd]
 
-    @property
-    def _channel(self) -> int | None:
-        return None if self._guard is None else self._guard.channel
+    def _pace_guard(self) -> float | None:
+        if self._guard is None:
+            return None
+        seconds = self._guard.pace(time.monotonic())
+        if self._watched_channel is None and (channel := self._guard.channel) is not None:
+            self._poll.register(channel)
+            self._watched_channel = channel
+        return seconds
 
     def _renew_guard(self) -> None:
         assert self._guard is not None
-        assert self._channel is not None
-        self._poll.unregister(self._channel)
+        assert self._watched_channel is not None
+        self._poll.unregister(self._watched_channel)
+        self._watched_channel = None
         self._guard.renew()
-        if self._channel is not None:
-            self._poll.register(self._channel, select.POLLIN)
 
     def _begin_end(self) -> None:
         if self._deadline is None:

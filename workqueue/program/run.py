@@ -13,8 +13,9 @@ from workqueue.program.command import Command
 from workqueue.program.exit_status import STATUS_LOST
 from workqueue.program.hints import right_form
 from workqueue.program.limits import Limits, exceeded
+from workqueue.program.lines import MAX_LINE_BYTES
 from workqueue.program.process import Process
-from workqueue.program.protocol import MAX_LINE_BYTES, OutputParser
+from workqueue.program.protocol import OutputParser
 from workqueue.program.start import start
 from workqueue.program.tail import Tail
 from workqueue.program.warden import Guard

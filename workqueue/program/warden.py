@@ -9,39 +9,59 @@ It is told of a run before the program starts: there is no moment at which the o
 nobody knows of. The run's other end tells the owner in turn when the warden was killed; then another is started, and
 told of all that run. Not PR_SET_PDEATHSIG, which fires when the thread ends that started the program, and not numbers
 of processes, which are given to others: what is passed are descriptors.
+
+Nothing waits for it. A message that cannot be sent now (no memory, too many descriptors on their way, a warden that is
+stopped) is sent again by the thread that reads the program. A warden that cannot run is given up after some tries, and
+programs run without one; `Warden.unguarded` says why.
 """
 
-import contextlib
-import json
+import errno
+import functools
 import logging
-import os
-import socket
-import subprocess
 import threading
-from collections.abc import Iterator
+import time
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
+from workqueue.errors import reason_of
 from workqueue.program import warden_process
-from workqueue.program.interpreter import interpreter
-from workqueue.system.descriptors import close_own, open_own
+from workqueue.program.guard import Guard, say_over
+from workqueue.program.helper import Helper, source_of
+from workqueue.program.tries import Tries
+from workqueue.system.descriptors import close_own
+
+__all__ = ("Guard", "Warden")
 
 logger = logging.getLogger("workqueue")
 
-_SCRIPT: Final = Path(warden_process.__file__)
+#: What a process lacks for a while, and has again: memory, descriptors, numbers for processes.
+_PASSING: Final = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOBUFS, errno.EMFILE, errno.ENFILE})
 
 
 class Warden:
     """Starts the process when it is needed, and again when it was killed. Callable from any thread."""
 
     def __init__(self) -> None:
-        # Guards both below, and is held while the process is started: two threads must not start two.
+        # Guards all below, and is held while the process is started: two threads must not start two, and whoever waits
+        # needs that process. It is not held while a process ends.
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._socket = -1
+        self._helper: Helper | None = None
+        self._cut_off: list[Helper] = []
+        self._tries = Tries()
+        self._unsaid: list[int] = []
+        self._refused: str | None = None  # why the last message could not be sent
 
-    def guard(self, directory: Path, lock: int | None = None) -> "Guard":
+    @property
+    def unguarded(self) -> str | None:
+        """Why programs are not killed when this process dies, in words; None: they are, as far as is known."""
+        if self._tries.why is None:
+            return self._refused
+        with self._lock:
+            if self._helper is not None and warden_process.HEARD in self._helper.said():
+                self._tries.served()
+            return self._tries.why or self._refused
+
+    def guard(self, directory: Path, lock: int | None = None) -> Guard:
         """Guard one run, from before its program starts; a context for the thread that makes the run.
 
         Args:
@@ -51,153 +71,116 @@ class Warden:
         return Guard(self, directory, lock)
 
     def close(self) -> None:
-        """End the process, once nothing runs; a later run starts another."""
+        """End the process, once nothing runs, waiting no longer than `Helper.end`; a later run starts another."""
         with self._lock:
-            self._end()
+            helpers = self._cut_off if self._helper is None else [*self._cut_off, self._helper]
+            self._helper, self._cut_off = None, []
+            unsaid, self._unsaid = self._unsaid, []
+        for channel in unsaid:
+            say_over(channel)
+        for helper in helpers:
+            helper.end()
+        for channel in unsaid:  # last: to one that lives they would say that we are dead
+            close_own(channel)
 
-    def send(self, line: bytes, descriptors: list[int]) -> bool:
-        """Pass it on, to a new process if need be; return whether there is one."""
-        with self._lock:
-            for _ in range(2):  # the first may find that it was killed
-                try:
-                    if self._process is None:
-                        self._start()
-                    _send(self._socket, line, descriptors)
-                except (BrokenPipeError, ConnectionResetError):
-                    self._end()
-                except OSError as err:
-                    logger.warning("cannot guard programs against this process's death: %s", err)
-                    self._end()
-                    return False
-                else:
-                    return True
-        return False
+    def tell(self, line: bytes, descriptors: list[int]) -> float:
+        """Pass it on, to a new process if need be; it never waits for the process to hear.
 
-    def _start(self) -> None:
-        ours, theirs = _socket_pair()
-        try:
-            self._process = subprocess.Popen(
-                [*interpreter(), str(_SCRIPT), str(theirs)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(theirs,),
-                cwd="/",  # it keeps no file system from being unmounted
-                start_new_session=True,  # what a terminal sends to its foreground is not for it
-            )
-        except BaseException:
-            close_own(ours)
-            raise
-        finally:
-            os.close(theirs)
-        self._socket = ours
+        Returns:
+            0.0 when it is told; else after how many seconds to try again; inf: never.
 
-    def _end(self) -> None:
-        if self._process is None:
-            return
-        close_own(self._socket)
-        # It ends by itself, when it has no run left to guard. It is killed already, or nothing runs.
-        self._process.wait()
-        self._process = None
-
-
-class Guard:
-    """What the warden knows of one run. Used by the thread that makes the run."""
-
-    def __init__(self, warden: Warden, directory: Path, lock: int | None) -> None:
-        self._warden = warden
-        self._directory = directory
-        self._lock = lock
-        self._pidfd: int | None = None
-        self._pid: int | None = None
-        self._channel = -1
-
-    @contextlib.contextmanager
-    def inherited(self) -> Iterator[tuple[int, ...]]:
-        """The descriptors that the program must inherit: while it lives, its key is locked, whoever else has died.
-
-        A copy, for the moment of the start. The lock itself is closed in forked children, and where a server has
-        replaced `subprocess` (gevent) the program begins as one.
+        Raises:
+            OSError: it cannot be sent now.
         """
-        if self._lock is None:
-            yield ()
-            return
-        copy = os.dup(self._lock)
+        self._say_unsaid()
+        was_refused = self._refused
         try:
-            yield (copy,)
-        finally:
-            os.close(copy)
+            return self._tell(line, descriptors)
+        except OSError as err:
+            self._refused = reason_of(err)
+            if was_refused is None:  # once, however many programs wait to be told of
+                logger.warning("cannot tell the warden of a program now: %s; trying again", self._refused)
+            raise
 
-    @property
-    def channel(self) -> int | None:
-        """A descriptor that becomes readable when the warden has died, until `renew`; None when there is none."""
-        return None if self._channel < 0 else self._channel
+    def _tell(self, line: bytes, descriptors: list[int]) -> float:
+        while True:
+            with self._lock:
+                seconds = 0.0 if self._helper is not None else self._tries.wait(time.monotonic())
+                if seconds > 0.0:
+                    return seconds
+                helper, why_not = self._started()
+                if helper is not None and self._sent(helper, line, descriptors):
+                    return 0.0
+            if helper is not None:
+                self._bury(helper)
+            elif why_not is not None:
+                name = "" if why_not.filename is None else f": {why_not.filename}"
+                self._failed(f"{reason_of(why_not)}{name}", is_passing=why_not.errno in _PASSING)
 
-    def started(self, pid: int) -> None:
-        """The program runs: its number, which is its process group's too, and is not reaped before `over`."""
-        self._pid = pid
-        # What has no descriptors for processes (macOS) is told the number.
-        with contextlib.suppress(AttributeError, OSError):
-            self._pidfd = os.pidfd_open(pid)
-        self._tell_pid()
+    def keep_unsaid(self, channel: int) -> None:
+        """Say later, over this channel, that its run is over, and close it: closed now, it would say another thing."""
+        with self._lock:
+            self._unsaid.append(channel)
 
-    def renew(self) -> None:
-        """The warden was killed: tell another."""
-        logger.warning("the warden of running programs has died; starting another")
-        close_own(self._channel)
-        self._begin()
-        self._tell_pid()
+    def _started(self) -> tuple[Helper | None, OSError | None]:
+        """The process, started if there is none, or why not; with the lock held."""
+        if self._helper is None:
+            try:
+                self._helper = Helper(_source())
+            except OSError as err:
+                return None, err
+        return self._helper, None
 
-    def __enter__(self) -> "Guard":
-        self._begin()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """The program is dead, and what is left to do is its owner's."""
-        if self._pidfd is not None:
-            os.close(self._pidfd)
-        if self._channel >= 0:
-            with contextlib.suppress(OSError):  # it has been killed, and there is nothing to guard any more
-                _send(self._channel, warden_process.OVER, [])
-            close_own(self._channel)
-
-    def _begin(self) -> None:
-        self._channel, theirs = _socket_pair()
-        descriptors = [theirs] if self._lock is None else [theirs, self._lock]
-        line = json.dumps([len(descriptors), os.fspath(self._directory)]).encode() + b"\n"
+    def _sent(self, helper: Helper, line: bytes, descriptors: list[int]) -> bool:
+        """Send it, with the lock held; return whether there was somebody to send it to."""
         try:
-            if not self._warden.send(line, descriptors):
-                close_own(self._channel)
-                self._channel = -1
-        finally:
-            os.close(theirs)
+            helper.send(line, descriptors)
+        except ConnectionAbortedError:
+            # It guards what it knows of until that is over; but the rest of this line, or another, would confuse it.
+            self._helper = None
+            self._cut_off.append(helper)
+            raise
+        except ConnectionError:
+            self._helper = None
+            return False
+        self._refused = None
+        return True
 
-    def _tell_pid(self) -> None:
-        if self._channel < 0 or self._pid is None:
+    def _bury(self, helper: Helper) -> None:
+        """It is dead: reap it, and note what that means for the next. Not with the lock held."""
+        has_served, lived = warden_process.HEARD in helper.said(), helper.lived_seconds
+        how = helper.end()
+        if not has_served:
+            self._failed(how)
             return
-        with contextlib.suppress(OSError):  # it has been killed; the reading thread sees that, and renews
-            descriptors = [] if self._pidfd is None else [self._pidfd]
-            _send(self._channel, warden_process.STARTED % self._pid, descriptors)
+        with self._lock:
+            self._tries.killed(time.monotonic(), lived)
+        logger.warning("the warden of running programs has died (%s); starting another", how)
+
+    def _failed(self, why: str, *, is_passing: bool = False) -> None:
+        with self._lock:
+            is_to_tell = self._tries.failed(time.monotonic(), why, is_passing=is_passing)
+            is_last = self._tries.is_given_up
+        if is_to_tell:
+            logger.warning(
+                "programs will outlive this process if it is killed: the warden, which would end them, cannot run (%s);"
+                " %s",
+                why,
+                "it is not tried again" if is_last else "it is tried again",
+            )
+
+    def _say_unsaid(self) -> None:
+        if not self._unsaid:
+            return
+        with self._lock:
+            unsaid, self._unsaid = self._unsaid, []
+        for channel in unsaid:
+            if say_over(channel):
+                close_own(channel)
+            else:
+                self.keep_unsaid(channel)
 
 
-def _socket_pair() -> tuple[int, int]:
-    """Two ends: the first closes in forked children, the second is for the warden."""
-    theirs = -1
-
-    def open_ours() -> int:
-        nonlocal theirs
-        ours, other = socket.socketpair()
-        theirs = other.detach()
-        return ours.detach()
-
-    return open_own(open_ours), theirs
-
-
-def _send(fd: int, data: bytes, descriptors: list[int]) -> None:
-    # A socket object of our own, over the same descriptor: this only lends it. Told what it is, it need not ask.
-    lent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=fd)
-    try:
-        socket.send_fds(lent, [data], descriptors, getattr(socket, "MSG_NOSIGNAL", 0))
-    finally:
-        lent.detach()
+@functools.cache
+def _source() -> str:
+    return source_of(warden_process)

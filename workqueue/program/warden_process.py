@@ -1,9 +1,9 @@
-"""5 warden_process: the warden's side; a program of its own, of the standard library alone.
+"""5 warden_process: the warden's side; a program of its own, of the standard library alone, for any Python since 3.9.
 
-Its first argument is the socket over which its owner tells of runs: a line of JSON, the number of descriptors that
-come with it and the run's directory. The descriptors are the warden's end of the run's channel, and the run's lock.
-Over the channel come STARTED, with a descriptor for the program's process, and OVER. An end of file instead of OVER
-says that the owner is dead.
+Its stdin, stdout and stderr are one socket, over which its owner tells of runs: a line each, the number of descriptors
+that come with it and, in hexadecimal digits, the run's directory: its name is bytes, whatever the locales of both. The
+descriptors are the warden's end of the run's channel, and the run's lock. Over the channel come STARTED, with a
+descriptor for the program's process, and OVER. An end of file instead of OVER says that the owner is dead.
 
 Then all that is left of the run is killed: its process group, through the descriptor, which names that group and no
 later one of its number (pidfd_send_signal(2), Linux 6.9); and whoever holds the run's lock, as /proc tells, which is
@@ -11,22 +11,27 @@ how a program is found whose owner died before it could say its number, and a de
 lock's copy is closed last: to others the key is free when nothing of the run is left.
 
 It ignores what is sent to all processes of a server that is to stop, and ends when its owner has gone and no run is
-left. Nothing here waits for one run while another is to be killed.
+left. Nothing here waits for one run while another is to be killed. It says HEARD once it has heard of a run: the owner
+looks for that when it has died, to tell a warden that was killed from one that cannot run. What it writes to stderr is
+found there, too.
 """
+
+# What this says of types is for who checks them: Python 3.9 could not evaluate it.
+from __future__ import annotations
 
 import array
 import contextlib
-import json
 import os
+import resource
 import select
-import shutil
 import signal
 import socket
-import sys
+import stat
 import time
 
 STARTED = b"P%d\n"
 OVER = b"O\n"
+HEARD = b"\0"
 
 #: PIDFD_SIGNAL_PROCESS_GROUP of linux/pidfd.h.
 _TO_GROUP = 4
@@ -42,11 +47,14 @@ _GIVE_UP_SECONDS = 10.0
 
 _MAX_DESCRIPTORS = 16
 
+#: How deep to go into a directory that a program made; each level takes a descriptor. A sweep comes for the rest.
+_MAX_DEPTH = 40
+
 
 class Run:
     """One run that is guarded."""
 
-    def __init__(self, directory: str, channel: int, lock: int | None) -> None:
+    def __init__(self, directory: bytes, channel: int, lock: int | None) -> None:
         self.directory = directory
         self.channel = socket.socket(fileno=channel)
         self.lock = lock
@@ -62,6 +70,8 @@ class Run:
         except OSError:
             data, descriptors = b"", []
         for fd in descriptors:
+            if self.pidfd is not None:
+                os.close(self.pidfd)
             self.pidfd = fd
         if not data:
             self.dying_since = time.monotonic()
@@ -146,10 +156,10 @@ def may_live(group: int | None) -> bool:
     except OSError:
         return True
     for pid in pids:
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
-            # The name in parentheses may hold anything, parentheses too.
-            state, _, member_of = file.read().rpartition(")")[2].split()[:3]
-            if int(member_of) == group and state not in "ZX":
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", "rb") as file:
+            # The name in parentheses may hold anything, parentheses too, in any encoding.
+            state, _, member_of = file.read().rpartition(b")")[2].split()[:3]
+            if int(member_of) == group and state not in (b"Z", b"X"):
                 return True
     return not pids
 
@@ -178,8 +188,8 @@ def holds(pid: int, status: os.stat_result) -> bool:
         with contextlib.suppress(OSError):
             there = os.stat(f"/proc/{pid}/fd/{name}")
             if (there.st_dev, there.st_ino) == (status.st_dev, status.st_ino):
-                with open(f"/proc/{pid}/fdinfo/{name}") as file:
-                    if any(line.startswith("lock:") and "FLOCK" in line and "WRITE" in line for line in file):
+                with open(f"/proc/{pid}/fdinfo/{name}", "rb") as file:
+                    if any(line.startswith(b"lock:") and b"FLOCK" in line and b"WRITE" in line for line in file):
                         return True
     return False
 
@@ -195,17 +205,57 @@ def kill_holder(pid: int, lock: int) -> None:
             os.close(pidfd)
 
 
-def remove(directory: str) -> None:
-    """Remove a run's directory, also one whose program took its permissions away."""
-    shutil.rmtree(directory, ignore_errors=True)
-    if os.path.lexists(directory):
+def remove(directory: bytes) -> None:
+    """Remove a run's directory, whatever its program took permissions from; no link is followed on the way."""
+    parent, name = os.path.split(directory)
+    with contextlib.suppress(OSError):
+        fd = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            remove_directory(fd, name, 0)
+        finally:
+            os.close(fd)
+
+
+def remove_directory(parent: int, name: bytes, depth: int) -> None:
+    """Remove what the open directory has under this name, itself a directory; what cannot be removed stays."""
+    if depth < _MAX_DEPTH:
         with contextlib.suppress(OSError):
-            os.chmod(directory, 0o700)
-        for path, names, _ in os.walk(directory):
-            for name in names:
-                with contextlib.suppress(OSError):
-                    os.chmod(os.path.join(path, name), 0o700)
-        shutil.rmtree(directory, ignore_errors=True)
+            fd = open_directory(parent, name)
+            try:
+                for inner in map(os.fsencode, os.listdir(fd)):
+                    try:
+                        os.unlink(inner, dir_fd=fd)
+                    except OSError:
+                        remove_directory(fd, inner, depth + 1)
+            finally:
+                os.close(fd)
+    with contextlib.suppress(OSError):
+        os.rmdir(name, dir_fd=parent)
+
+
+def open_directory(parent: int, name: bytes) -> int:
+    """Open a directory, with all permissions for us; never what a link names, which may be anybody's."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        fd = os.open(name, flags, dir_fd=parent)
+    except PermissionError:
+        grant(parent, name)
+        fd = os.open(name, flags, dir_fd=parent)
+    with contextlib.suppress(OSError):
+        os.fchmod(fd, stat.S_IRWXU)
+    return fd
+
+
+def grant(parent: int, name: bytes) -> None:
+    """Give us permissions for a directory that we cannot open."""
+    if not hasattr(os, "O_PATH"):  # not Linux; there fchmodat(2) can be told not to follow a link
+        os.chmod(name, stat.S_IRWXU, dir_fd=parent, follow_symlinks=False)
+        return
+    fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        os.chmod(f"/proc/self/fd/{fd}", stat.S_IRWXU)  # what is open, wherever its name leads by now
+    finally:
+        os.close(fd)
 
 
 class Owner:
@@ -215,6 +265,7 @@ class Owner:
         self.socket = socket.socket(fileno=fd)
         self._text = b""
         self._descriptors: list[int] = []
+        self._has_told = False
 
     def hear(self) -> list[Run] | None:
         """The runs it tells of; None when it has gone."""
@@ -227,14 +278,24 @@ class Owner:
         self._text += data
         self._descriptors += descriptors
         *lines, self._text = self._text.split(b"\n")
-        return [self._run(line) for line in lines]
+        runs = [run for line in lines if (run := self._run(line)) is not None]
+        if runs and not self._has_told:
+            self._has_told = True
+            with contextlib.suppress(OSError):
+                self.socket.send(HEARD, socket.MSG_DONTWAIT)
+        return runs
 
-    def _run(self, line: bytes) -> Run:
-        n_descriptors, directory = json.loads(line)
+    def _run(self, line: bytes) -> Run | None:
+        number, _, directory = line.decode("ascii").partition(" ")
         # They arrive in the order of the lines, and no later than the line's first byte.
-        channel, *lock = self._descriptors[:n_descriptors]
-        del self._descriptors[:n_descriptors]
-        return Run(directory, channel, lock[0] if lock else None)
+        descriptors, self._descriptors = self._descriptors[: int(number)], self._descriptors[int(number) :]
+        if len(descriptors) < int(number):
+            # There is no room for more: the kernel has dropped them. The owner sees its channel end, and tries again.
+            for fd in descriptors:
+                os.close(fd)
+            return None
+        channel, *lock = descriptors
+        return Run(bytes.fromhex(directory), channel, lock[0] if lock else None)
 
 
 def guard(owner: Owner) -> None:
@@ -264,9 +325,26 @@ def guard(owner: Owner) -> None:
                 runs.pop(fd).close()
 
 
+def set_signals() -> None:
+    """Whatever the owner blocks and ignores: nothing; but what is sent to all of a server that is to stop."""
+    # Python itself ignores these two, so that a write to who has gone is an error.
+    ignored = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
+    for signum in signal.valid_signals():
+        with contextlib.suppress(OSError, ValueError):  # SIGKILL, SIGSTOP, and what the C library keeps for itself
+            signal.signal(signum, signal.SIG_IGN if signum in ignored else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def make_room() -> None:
+    """Each run takes three descriptors; the limit that counts is the one that cannot be raised."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # macOS has a lower one besides
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 if __name__ == "__main__":
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, signal.SIG_IGN)
-    guard(Owner(int(sys.argv[1])))
+    set_signals()
+    make_room()
+    guard(Owner(0))
     # At once: an interpreter that cleans up takes longer than all of the above.
     os._exit(0)

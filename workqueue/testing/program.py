@@ -6,7 +6,6 @@ The test holds both open for reading and writing, so that neither side ever wait
 
 import json
 import os
-import select
 import shlex
 import sys
 import weakref
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from workqueue.system.poll import make_poll
 from workqueue.testing.steps import Step
 
 _SCRIPT: Final = r"""
@@ -113,8 +113,8 @@ class ScriptedProgram:
             LookupError: no step waits under this name.
         """
         fd = self._pipe(f"{name}.reached")
-        poll = select.poll()
-        poll.register(fd, select.POLLIN)
+        poll = make_poll()
+        poll.register(fd)
         if not poll.poll(timeout * 1000):
             raise TimeoutError(f"no run came to wait({name!r}) within {timeout} seconds; runs so far: {len(self.runs)}")
         os.read(fd, 1)

@@ -5,16 +5,18 @@ of a core for fifty idle readers, where this takes a thousandth.
 """
 
 import contextlib
-import ctypes
 import errno
 import functools
 import os
-import select
 import struct
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from workqueue.system.descriptors import close_own, open_own, open_own_pipe
+from workqueue.system.poll import make_poll
+
+if TYPE_CHECKING:
+    import ctypes
 
 _IN_MODIFY: Final = 0x2
 _IN_CLOSE_WRITE: Final = 0x8
@@ -64,13 +66,13 @@ class Changes:
     """
 
     def __init__(self) -> None:
-        self._poll = select.poll()
+        self._poll = make_poll()
         self._inotify = _open_inotify()
         self._can_watch = self._inotify is not None
         self._reader, self._writer = open_own_pipe()
-        self._poll.register(self._reader, select.POLLIN)
+        self._poll.register(self._reader)
         if self._inotify is not None:
-            self._poll.register(self._inotify, select.POLLIN)
+            self._poll.register(self._inotify)
 
     @property
     def look_seconds(self) -> float:
@@ -90,15 +92,17 @@ class Changes:
 
     def unwatch(self, number: int) -> None:
         """Tell no more of what has this number; the last of it is that it is over."""
-        if self._inotify is not None:
-            _libc().inotify_rm_watch(self._inotify, number)
+        libc = _libc()
+        if self._inotify is not None and libc is not None:
+            libc.inotify_rm_watch(self._inotify, number)
 
     def _watch(self, path: bytes, mask: int) -> int:
-        if self._inotify is None:
+        libc = _libc()
+        if self._inotify is None or libc is None:
             return LOST
-        number = int(_libc().inotify_add_watch(self._inotify, path, mask))
-        if number == LOST and ctypes.get_errno() != errno.ENOENT:
-            self._can_watch = False  # there are no more to have; some 8,000 a user at least
+        number = int(libc.inotify_add_watch(self._inotify, path, mask))
+        if number == LOST and _errno() != errno.ENOENT:
+            self._can_watch = False  # there are no more to have, some 8,000 a user at least; or a sandbox forbids them
         return number
 
     def wait(self, seconds: float | None) -> list[Change]:
@@ -122,28 +126,41 @@ class Changes:
 
 
 @functools.cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
+def _libc() -> "ctypes.CDLL | None":
+    """The C library; None where this Python cannot call it: built without libffi, or in a sandbox that forbids it."""
+    try:
+        import ctypes  # noqa: PLC0415 - it may be missing
+
+        return ctypes.CDLL(None, use_errno=True)
+    except (ImportError, OSError, MemoryError):
+        return None
+
+
+def _errno() -> int:
+    import ctypes  # noqa: PLC0415 - as above; whoever asks has called it
+
+    return ctypes.get_errno()
 
 
 def _open_inotify() -> int | None:
-    try:
-        open_one = _libc().inotify_init1
-    except AttributeError:  # not Linux
+    """A descriptor that tells of changes; None where there is none to be had.
+
+    Whatever the reason: not Linux, a sandbox that forbids it (seccomp), or the user has his 128 already.
+    """
+    libc = _libc()  # not below, where a fork would wait for its import
+    if libc is None:
         return None
 
     def checked() -> int:
-        fd = int(open_one(os.O_CLOEXEC | os.O_NONBLOCK))
+        fd = int(libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK))
         if fd < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            raise OSError(_errno(), os.strerror(_errno()))
         return fd
 
     try:
         return open_own(checked)
-    except OSError as err:
-        if err.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSYS):
-            return None  # 128 instances a user, unless the administrator says otherwise
-        raise
+    except (AttributeError, OSError):
+        return None
 
 
 def _parse(data: bytes) -> list[Change]:

@@ -66,6 +66,11 @@ class HostEngine:
         return self._local.max_running
 
     @property
+    def unguarded(self) -> str | None:
+        """See `LocalEngine.unguarded`."""
+        return self._local.unguarded
+
+    @property
     def n_tasks(self) -> int:
         """How many tasks are in this process's line, and run."""
         return self._local.n_tasks

@@ -70,6 +70,11 @@ class LocalEngine:
         n_threads = getattr(self.executor, "_max_workers", None)
         return n_threads if isinstance(n_threads, int) else None
 
+    @property
+    def unguarded(self) -> str | None:
+        """Why programs go on when this process is killed; None: they are killed too, as far as is known."""
+        return self._warden.unguarded
+
     def call_when_moved(self, moved: Callable[[], None]) -> None:
         """See `Engine.call_when_moved`. One listener at a time."""
         self._moved = moved
