@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import workqueue
+import workqueue.builder  # here, since it holds a duplicate of stdout from its import on
 
 PUBLIC = (
     "workqueue",

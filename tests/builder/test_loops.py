@@ -117,9 +117,23 @@ def test_a_loop_in_a_loop_refines_the_current_item(printed: Printed) -> None:
     for _ in track("ab"):
         for _ in track("xy"):
             progress(0.5, "in the middle")
-    assert [line.partition("\t")[0] for line in printed.lines] == (
-        ["0.0", "0.125", "0.25", "0.375", "0.5", "0.625", "0.75", "0.875", "1.0"]
-    )
+    fractions = [line.partition("\t")[0] for line in printed.lines]
+    assert list(dict.fromkeys(fractions)) == ["0.0", "0.125", "0.25", "0.375", "0.5", "0.625", "0.75", "0.875", "1.0"]
+
+
+def test_a_loop_without_a_message_tells_that_of_the_loop_within_it(printed: Printed) -> None:
+    list(track("a", "before {n}"))
+    progress(0)
+    for _ in track("ab"):
+        list(track("x", "within {n}"))
+    assert printed.lines[2:] == [
+        "0.0",
+        "0.0\twithin 1",
+        "0.5\twithin 1",
+        "1.0\twithin 1",
+    ]
+    list(track("a"))
+    assert printed.lines == ["1.0"]
 
 
 def test_parts_share_the_whole(printed: Printed) -> None:

@@ -54,7 +54,8 @@ def track(items: Iterable[T], message: str | None = None, *, total: int | None =
     Args:
         items: what to go through.
         message: what to print with the fraction; ``{n}`` is the number of the current item, from 1, and ``{total}``
-            how many there are, or ``?``. A brace itself is doubled.
+            how many there are, or ``?``. A brace itself is doubled. None: the loops within this one have messages, or
+            nothing has.
         total: how many items there are, for those that have no ``len()``. Without either, the fraction stays where it
             is and only the message moves.
 
@@ -99,6 +100,7 @@ class Loop:
         around = current()
         self.total = total
         self._around = around
+        self._message_before = STDOUT.message
         self._item = Span(around, 0.0, 0.0, is_item=True)
         self.move(0)
         self._item.enter()
@@ -113,7 +115,11 @@ class Loop:
             self._item.move(1.0 if total and n >= total else 0.0, 0.0)
 
     def say(self, message: str | None) -> None:
-        """Print where the current item begins, now."""
+        """Print where the current item begins, now; without a message, with the last one of a loop within this."""
+        if message is None and STDOUT.message is not self._message_before:
+            message = STDOUT.message
+        elif message is None:
+            self._message_before = None
         STDOUT.advance(self._item.of_the_whole(0.0), message)
 
     def finish(self) -> None:

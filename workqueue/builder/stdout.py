@@ -41,6 +41,8 @@ class Stdout:
         self._lock = RLock()
         self._reached = 0.0
         self._last_line = b""
+        self.message: str | None = None
+        """The last one."""
         self._next_at = 0.0
 
     @property
@@ -52,12 +54,14 @@ class Stdout:
         """Write a line now."""
         with self._lock:
             self._reached = fraction
+            self.message = message
             self._write(_line(fraction, message))
 
     def advance(self, fraction: float, message: str | None) -> None:
         """Write a line now, with a fraction that is no lower than the last one; not the same line again."""
         with self._lock:
             self._reached = max(self._reached, fraction)
+            self.message = message
             line = _line(self._reached, message)
             if line != self._last_line:
                 self._write(line)
