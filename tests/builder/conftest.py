@@ -49,6 +49,10 @@ class Printed:
         except BlockingIOError:
             return []
 
+    def stop_reading(self) -> None:
+        os.close(self._reader)
+        self._reader = os.open(os.devnull, os.O_RDONLY)
+
     def close(self) -> None:
         for fd in (self._reader, self._writer, self.stdout._fds[0]):
             os.close(fd)

@@ -85,3 +85,28 @@ def test_a_status_that_says_nothing_of_a_failure_is_refused(status: int) -> None
 def test_one_status_can_be_given() -> None:
     with pytest.raises(TypeError, match="one of status and retry_later"):
         fail("why", status=3, retry_later=True)
+
+
+@pytest.mark.parametrize(("options", "status"), [({}, 1), ({"status": 3}, 3), ({"retry_later": True}, 75)])
+def test_a_failure_in_the_main_thread_is_an_exit(
+    options: dict[str, int], status: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        fail("no such set", **options)  # type: ignore[arg-type]
+    assert raised.value.code == status
+    assert capfd.readouterr() == ("", "no such set\n")
+
+
+def test_wrong_use_is_an_exit_too(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["/a/build.py"])
+    with pytest.raises(SystemExit) as raised:
+        arguments("server")
+    assert raised.value.code == 2
+    assert capfd.readouterr().err == "usage: build.py SERVER OUTPUT_FILENAME (got 0 arguments)\n"
+
+
+def test_a_token_has_its_name_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKQUEUE_API_TOKEN", "secret")
+    monkeypatch.setattr(sys, "argv", ["build.py", "", "out"])
+    assert arguments("API_TOKEN") == ("secret", "out")
+    assert arguments("other") == ("", "out")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.builder.conftest import Run
+from tests.builder.conftest import Printed, Run
+from workqueue.builder import claim_stdout, progress, track
+from workqueue.builder.stdout import Stdout
 
 #: Where Python holds back what it prints.
 BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
@@ -129,3 +131,30 @@ def test_a_signal_handler_may_say_where_things_stand(run: Run) -> None:
         "with STDOUT._lock:\n    os.kill(os.getpid(), signal.SIGUSR1)\n"
     )
     assert (done.returncode, done.stdout) == (0, "0.5\tasked\n")
+
+
+def test_in_this_process_too(printed: Printed, capfd: pytest.CaptureFixture[str]) -> None:
+    claim_stdout()
+    os.write(1, b"stray\n")
+    progress(0.5)
+    assert printed.lines == ["0.5"]
+    assert capfd.readouterr() == ("", "stray\n")
+
+
+def test_a_reader_who_leaves_ends_it(printed: Printed, capfd: pytest.CaptureFixture[str]) -> None:
+    """Under `capfd`, which gives descriptor 1 back to this process."""
+    printed.stop_reading()
+    with pytest.raises(SystemExit) as raised:
+        list(track("ab"))
+    assert raised.value.code == 128 + signal.SIGPIPE
+    os.write(1, b"to nobody\n")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_a_descriptor_lines_are_dropped() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    os.close(writer)
+    stdout = Stdout(writer)
+    stdout.say(0.5, None)
+    stdout.advance(0.5, "x")

@@ -1,6 +1,7 @@
 """`workqueue adapt`: the real command, over real programs, alone and below a real queue."""
 
 import os
+import resource
 import select
 import shlex
 import signal
@@ -16,6 +17,9 @@ from tests.cli.test_adapters import FFMPEG
 from tests.conftest import ensure, write_program
 from workqueue import WorkQueue
 from workqueue.cli import main
+from workqueue.cli.adapt import ProgressSink
+from workqueue.cli.adapters import Percent
+from workqueue.program.adapted import Adapted, end_like
 from workqueue.streams import to_generator
 from workqueue.testing import collect
 
@@ -130,6 +134,47 @@ def test_in_this_process_too(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["adapt", "percent", "--", "/bin/sh", "-c", 'echo "$1"', "sh", "3/12 -- files"]) == 0
     assert capfd.readouterr() == ("0.25\t3/12 -- files\n", "")
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_signals_in_this_process_too(capfd: pytest.CaptureFixture[str]) -> None:
+    """The command sends them to its parent, which is this process, and gets them back."""
+    traps = "trap 'n=$((n+1)); echo $n/4 >&2; kill -TERM $PPID' INT; trap 'echo 75%; exit 3' TERM"
+    script = f"{traps}; kill -INT $PPID; while :; do sleep 0.01; done"
+    assert main(["adapt", "percent", "--", "/bin/sh", "-c", script]) == 3
+    told = capfd.readouterr()
+    assert (told.out.splitlines()[-1], told.err) == ("0.75\t75%", "75%\n")
+
+
+def test_a_reader_who_leaves_stops_the_command(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Under `capfd`, which gives descriptor 1 back to this process."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    os.dup2(writer, 1)
+    os.close(writer)
+    script = "trap 'echo >\"$0\"; exit' TERM; echo 50%; while :; do sleep 0.01; done"
+    assert main(["adapt", "percent", "--", "/bin/sh", "-c", script, str(tmp_path / "stopped")]) == 1
+    assert (tmp_path / "stopped").exists()
+
+
+def test_a_signal_before_the_command_reaches_it(capfd: pytest.CaptureFixture[str]) -> None:
+    """As one does that comes between the handler's installation and the start."""
+    adapted = Adapted(["/bin/sh", "-c", "exec sleep 1000"])
+    adapted._forward(signal.SIGTERM, None)
+    assert adapted.run(ProgressSink(Percent())) == -signal.SIGTERM
+
+
+def test_what_cannot_end_this_process_becomes_a_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that is blocked, as a parent may have left it: sent, but not heard."""
+    before = signal.getsignal(signal.SIGUSR2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+    try:
+        assert end_like(-signal.SIGUSR2) == 128 + signal.SIGUSR2
+        assert signal.sigwait([signal.SIGUSR2]) == signal.SIGUSR2
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR2])
+        signal.signal(signal.SIGUSR2, before)
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
 
 
 @pytest.mark.parametrize("arguments", [[], ["tqdm"], ["tqdm", "--"], ["curl", "--", "true"]])

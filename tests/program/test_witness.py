@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from workqueue.program.witness import Witness
+
 _SCRIPT = """
 import os, signal, sys
 from workqueue.program.witness import Witness
@@ -35,3 +37,14 @@ def test_it_knows_each_time(signum: int, target: str, expected: str) -> None:
 
 def test_without_a_cat_it_is_taken_to_be_for_us_alone() -> None:
     assert found(signal.SIGTERM, "group", env={**os.environ, "PATH": "/nonexistent"}) == ["False", "False"]
+
+
+def test_in_this_process_too() -> None:
+    with Witness() as witness:
+        assert witness._popen is not None
+        assert not witness.got(signal.SIGTERM)
+        # As a signal to the whole group would; this one is pytest's.
+        witness._popen.send_signal(signal.SIGTERM)
+        assert witness.got(signal.SIGTERM)
+        witness._popen.send_signal(signal.SIGINT)
+        assert not witness.got(signal.SIGTERM)
