@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 import workqueue
+import workqueue.builder  # here, since it holds a duplicate of stdout from its import on
 
 PUBLIC = (
     "workqueue",
+    "workqueue.builder",
     "workqueue.streams",
     "workqueue.engines",
     "workqueue.storage",
@@ -76,9 +78,10 @@ def test_every_name_without_an_underscore_is_public(name: str) -> None:
     module = importlib.import_module(name)
     there = {
         attribute
-        for attribute, value in vars(module).items()
-        if not attribute.startswith("_") and not isinstance(value, types.ModuleType)
+        for attribute in dir(module)
+        if not attribute.startswith("_") and not isinstance(getattr(module, attribute), types.ModuleType)
     }
+    assert set(vars(module)) <= set(dir(module))
     assert there == set(module.__all__)
 
 

@@ -12,6 +12,8 @@ ROOT = Path(workqueue.__file__).parent
 #: The rooms, lowest first. A module may import from its own room and from those before it. A room within a room, such
 #: as `workqueue.engines.host`, has a place of its own.
 ROOMS = (
+    # For other programs; it has nothing to do with the rest.
+    ("workqueue.builder",),
     ("workqueue.errors", "workqueue.progress", "workqueue.redaction"),
     ("workqueue.streams",),
     ("workqueue.params",),
@@ -166,6 +168,7 @@ def test_a_circle_is_found() -> None:
         ("workqueue.engines.run", "def f():\n    from workqueue.work_queue import WorkQueue", "which is above it"),
         ("workqueue.work_queue", "if True:\n    import workqueue.testing.engine", "which is above it"),
         ("workqueue.streams.hub", "from workqueue.progress import Progress", "which workqueue.streams must not know"),
+        ("workqueue.builder.loops", "from workqueue.progress import Progress", "which is above it"),
         ("workqueue.engines.run", "from workqueue.engines.local.run import LocalRun", "which is above it"),
         ("workqueue.engines.local.run", "import workqueue.engines.host.slots", "which is above it"),
         ("workqueue.engines.host.engine", "from workqueue.jobs.job import Job", "which is above it"),

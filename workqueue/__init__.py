@@ -24,6 +24,7 @@ Beside the way stand::
     terminal/    what a person sees on a terminal
     demo/        a plugin made real, and what it takes to see it work
     cli/         the command line
+    builder/     for programs in Python: their arguments, progress and failure; it needs none of the rest
 
 A queue is used like this::
 
@@ -34,18 +35,22 @@ A queue is used like this::
             print(progress)
 
 What is named here and in `workqueue.streams`, `workqueue.engines`, `workqueue.storage`, `workqueue.web`,
-`workqueue.monitoring`, `workqueue.testing` and `workqueue.errors` is public; the rest may change.
+`workqueue.monitoring`, `workqueue.testing`, `workqueue.errors` and `workqueue.builder` is public; the rest may change.
 """
 
-from workqueue.errors import InvalidParams, QueueClosed, QueueFull, ResultNotFound, StorageError, WorkQueueError
-from workqueue.jobs.hooks import Hooks
-from workqueue.jobs.job import Job
-from workqueue.jobs.lifecycle import State
-from workqueue.jobs.statistics import JobSnapshot, Statistics
-from workqueue.params import OverviewViewParams, Params
-from workqueue.program.limits import Limits
-from workqueue.progress import Progress
-from workqueue.work_queue import WorkQueue
+#: Type checkers take it for true. The typing module would be most of what this import takes.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from workqueue.errors import InvalidParams, QueueClosed, QueueFull, ResultNotFound, StorageError, WorkQueueError
+    from workqueue.jobs.hooks import Hooks
+    from workqueue.jobs.job import Job
+    from workqueue.jobs.lifecycle import State
+    from workqueue.jobs.statistics import JobSnapshot, Statistics
+    from workqueue.params import OverviewViewParams, Params
+    from workqueue.program.limits import Limits
+    from workqueue.progress import Progress
+    from workqueue.work_queue import WorkQueue
 
 __all__ = (
     "Hooks",
@@ -65,3 +70,47 @@ __all__ = (
     "WorkQueue",
     "WorkQueueError",
 )
+
+#: Where each name is defined. It is imported when it is first asked for, so that a program which imports
+#: `workqueue.builder` pays for nothing else, and needs no reactivex.
+_HOMES = {
+    "Hooks": "jobs.hooks",
+    "InvalidParams": "errors",
+    "Job": "jobs.job",
+    "JobSnapshot": "jobs.statistics",
+    "Limits": "program.limits",
+    "OverviewViewParams": "params",
+    "Params": "params",
+    "Progress": "progress",
+    "QueueClosed": "errors",
+    "QueueFull": "errors",
+    "ResultNotFound": "errors",
+    "State": "jobs.lifecycle",
+    "Statistics": "jobs.statistics",
+    "StorageError": "errors",
+    "WorkQueue": "work_queue",
+    "WorkQueueError": "errors",
+}
+
+#: What an import of the package would bring along, were it not for that: ``import workqueue`` is enough to use them.
+_MODULES = ("builder", "errors", "jobs", "params", "program", "progress", "streams", "work_queue")
+
+
+if not TYPE_CHECKING:  # with this function in sight, any name would be right
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module  # noqa: PLC0415 - not needed by whoever imports a submodule
+
+        if name in _HOMES:
+            value = globals()[name] = getattr(import_module(f"workqueue.{_HOMES[name]}"), name)
+            return value
+        if name in _MODULES:
+            return import_module(f"workqueue.{name}")
+        raise AttributeError(f"module 'workqueue' has no attribute {name!r}", name=name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+del TYPE_CHECKING

@@ -34,6 +34,9 @@ from workqueue import (
     WorkQueue,
     WorkQueueError,
 )
+from workqueue import Nonsense as _Nonsense  # type: ignore[attr-defined]  # noqa: F401 - a wrong name is found out
+from workqueue.builder import arguments, claim_stdout, fail, part, tqdm, track, trange
+from workqueue.builder import progress as print_progress
 from workqueue.monitoring.opentelemetry import TracingHooks
 from workqueue.monitoring.prometheus import WorkQueueCollector
 from workqueue.storage import DiskStorage, Storage, StoredResult
@@ -265,3 +268,26 @@ def watching_a_queue(path: Path) -> None:
     """Hooks, and what monitors are given."""
     queue = WorkQueue(path, storage_dir=path, hooks=[Told(), TracingHooks()], abandon_after=60)
     WorkQueueCollector({"builds": queue})
+
+
+def a_program_in_python(items: list[bytes]) -> None:
+    """What the author of a program writes."""
+    claim_stdout()
+    *fields, output = arguments("server", "document_set_id", "api_token")
+    assert_type(fields, list[str])
+    assert_type(output, str)
+    with part(0.5, "Reading"):
+        for item in track(items, "Reading {n} of {total}", total=3):
+            assert_type(item, bytes)
+    for piece in tqdm(items, "Writing", total=3, unit="B", unit_scale=True, leave=False):
+        assert_type(piece, bytes)
+    for i in trange(1, 10, desc="Checking"):
+        assert_type(i, int)
+    with tqdm[bytes](total=3) as bar:
+        bar.update(1)
+        bar.set_postfix(loss=0.1)
+    print_progress(0.5)
+    print_progress(1, "done")
+    if not items:
+        fail("nothing to read", retry_later=True)
+    assert_type(items, list[bytes])

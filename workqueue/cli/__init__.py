@@ -1,4 +1,4 @@
-"""The command line: ``workqueue run``, ``check``, ``demo``, and, of a storage, ``ls``, ``rm`` and ``gc``.
+"""The command line: ``workqueue run``, ``check``, ``adapt``, ``demo``, and, of a storage, ``ls``, ``rm`` and ``gc``.
 
 Exit statuses: 0, it went well; 1, the program failed or broke its contract, or nobody reads the output; 2, the command
 was used wrongly; 130, interrupted.
@@ -10,9 +10,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from workqueue.cli import check, demo, gc, ls, rm, run
+from workqueue.cli import adapt, check, demo, gc, ls, rm, run
 
-_COMMANDS = {"run": run, "check": check, "demo": demo, "ls": ls, "rm": rm, "gc": gc}
+_COMMANDS = {"run": run, "check": check, "adapt": adapt, "demo": demo, "ls": ls, "rm": rm, "gc": gc}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has left, as `head` does; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
         return 1
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
