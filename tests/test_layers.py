@@ -45,7 +45,7 @@ ONLY_IN = {
     "subprocess": ("workqueue.program",),
     "multiprocessing": (),
     "ctypes": ("workqueue.engines.host.changes",),
-    "select": ("workqueue.system.poll", "workqueue.program.warden_process"),
+    "select": ("workqueue.system.poll", "workqueue.program.warden_process", "workqueue.builder"),
     "fcntl": ("workqueue.system.locks",),
     "asyncio": ("workqueue.streams", "workqueue.web"),
     "rich": ("workqueue.terminal", "workqueue.cli", "workqueue.demo"),

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Final
 
 from workqueue.errors import ProgramError
+from workqueue.program.popen_child import PopenChild
 from workqueue.program.reading import Reading, Sink
 from workqueue.program.witness import Witness
 
@@ -44,9 +45,9 @@ class Adapted:
             ProgramError: it cannot start; its `__cause__` is the OSError.
         """
         with contextlib.closing(_Wake()) as wake, Witness() as self._witness, self._forwarding():
-            with self._started() as popen:
+            with self._started() as popen, contextlib.closing(PopenChild(popen)) as child:
                 try:
-                    Reading(popen, sink, wake.fd, lambda: None, None).run()
+                    Reading(child, sink, wake.fd, lambda: None, None).run()
                 except BaseException:
                     popen.terminate()
                     raise

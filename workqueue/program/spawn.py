@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from workqueue.program.child import Child, Spawned
-from workqueue.program.patched_child import PatchedChild
+from workqueue.program.popen_child import PopenChild
 from workqueue.system.descriptors import above_standard, inheritable_descriptors
 
 #: The standard descriptors are given to a child as stdin, stdout and stderr.
@@ -41,7 +41,7 @@ def spawn(command: Sequence[str], environment: Mapping[bytes, bytes], inherited:
         OSError: it cannot start, with the errno of its exec; or there is no descriptor to spare.
     """
     if subprocess.Popen.__module__ != "subprocess":
-        return PatchedChild(command, environment, inherited)
+        return PopenChild(_popen(command, environment, inherited))
     with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
         # Opened here, where it is known what is missing: a chroot may have no /dev.
         null = _opened(theirs, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
@@ -67,6 +67,29 @@ def spawn(command: Sequence[str], environment: Mapping[bytes, bytes], inherited:
         )
         ours.pop_all()
     return Spawned(pid, stdout, stderr)
+
+
+def _popen(
+    command: Sequence[str], environment: Mapping[bytes, bytes], inherited: tuple[int, ...]
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [encoded(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,
+        pass_fds=inherited,
+        env=environment,
+        preexec_fn=_reset_signals,  # noqa: PLW1509 - such a child runs Python between fork and exec in any case
+    )
+
+
+def _reset_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for signum in _SIGNALS:
+        with contextlib.suppress(OSError, ValueError):  # some belong to the C library
+            signal.signal(signum, signal.SIG_DFL)
 
 
 def encoded(part: str) -> bytes:
