@@ -114,7 +114,9 @@ def test_a_program_that_deletes_its_output(tmp_path: Path, executor: ThreadPoolE
 
 
 def test_a_program_that_cannot_start_has_no_exit_status(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
-    work_queue = WorkQueue(tmp_path / "missing", executor, tmp_path / "storage")
+    program = write_program(tmp_path / "missing", "exit 0")
+    work_queue = WorkQueue(program, executor, tmp_path / "storage")
+    program.unlink()
     job = work_queue.ensure_run(PARAMS)
     assert job is not None
     assert list(work_queue.report_job_progress_until_completed(job))[-1].returncode == -999

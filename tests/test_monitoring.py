@@ -22,7 +22,7 @@ MakeQueue = Callable[..., WorkQueue]
 def test_prometheus_is_told_the_statistics_of_each_queue(make_queue: MakeQueue, tmp_path: Path) -> None:
     gate = ScriptedProgram(tmp_path / "gate", wait("gate"), output(b"built"))
     queue = make_queue(gate.path, max_running=1)
-    other = make_queue("nothing", storage_dir=tmp_path / "other")
+    other = make_queue("/bin/sh", storage_dir=tmp_path / "other")
     registry = CollectorRegistry()
     registry.register(WorkQueueCollector({"builds": queue, "other": other}))
     job, waiting = ensure(queue, "a"), ensure(queue, "b")

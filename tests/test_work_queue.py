@@ -32,7 +32,7 @@ def test_a_queue_needs_a_place_for_its_results() -> None:
 def test_a_queue_has_one_place_for_its_results(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="or a storage; not both"):
         WorkQueue("program", storage_dir=tmp_path, storage=DiskStorage(tmp_path))
-    with WorkQueue("program", storage=DiskStorage(tmp_path / "results")) as queue:
+    with WorkQueue("/bin/sh", storage=DiskStorage(tmp_path / "results")) as queue:
         assert queue.storage_dir == tmp_path / "results"
 
 
@@ -77,7 +77,7 @@ def test_a_suffix_travels_with_the_task_and_not_into_the_key(tmp_path: Path) -> 
 
 def test_a_queue_that_is_made_touches_nothing(tmp_path: Path) -> None:
     """No directory, no thread, until there is a job; the program need not be there yet."""
-    with WorkQueue("program", storage_dir=tmp_path / "storage") as queue:
+    with WorkQueue("/bin/sh", storage_dir=tmp_path / "storage") as queue:
         assert threading.active_count() >= 1
         assert not (tmp_path / "storage").exists()
         assert isinstance(queue.executor, ThreadPoolExecutor)
@@ -122,7 +122,7 @@ def test_an_executor_that_hides_its_size_counts_as_having_no_thread(make_queue: 
         def submit(self, function: Callable[..., T], /, *_: object, **__: object) -> Future[T]:
             return Future()
 
-    queue = make_queue("program", executor=Hidden(), max_pending=0)
+    queue = make_queue("/bin/sh", executor=Hidden(), max_pending=0)
     with pytest.raises(QueueFull):
         queue.ensure_run(("a",))
 

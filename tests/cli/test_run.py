@@ -48,7 +48,7 @@ def test_a_failure_is_told_with_its_reason(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_bad_arguments_are_told_as_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "program", "x" * 10_000, "--storage", str(tmp_path)]) == 2
+    assert main(["run", "/bin/sh", "x" * 10_000, "--storage", str(tmp_path)]) == 2
     assert "field 0 must be at most 8192 bytes long" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         main(["run", "program"])

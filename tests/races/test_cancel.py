@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ensure
+from tests.conftest import ensure, write_program
 from workqueue import Job, Progress, State, WorkQueue
 from workqueue.engines.base import Report, Task
 from workqueue.engines.local.engine import LocalEngine
@@ -90,7 +90,9 @@ def test_between_its_failure_and_its_end(
     make_queue: MakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The program has failed by itself, and who cancelled is told "cancelled"; a new job waits for its end."""
-    queue = make_queue(tmp_path / "missing", max_running=1)
+    program = write_program(tmp_path / "missing", "exit 0")
+    queue = make_queue(program, max_running=1)
+    program.unlink()
     successors: list[Job] = []
 
     def run_and_cancel(task: Task, *arguments: Any) -> Progress:

@@ -18,7 +18,7 @@ MakeQueue = Callable[..., WorkQueue]
 def test_a_job_that_is_built(queue: WorkQueue, engine: ManualEngine) -> None:
     job = ensure(queue, "a", "b")
     [task] = engine.tasks
-    assert (task.key, task.arguments, task.program) == (job.key, ("a", "b"), queue.program_path)
+    assert (task.key, task.arguments, task.command) == (job.key, ("a", "b"), (str(queue.program_path),))
     engine.start(job)
     assert job.state is State.RUNNING
     engine.progress(job, 0.5, "half")

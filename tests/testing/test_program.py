@@ -35,7 +35,7 @@ def test_the_steps_are_taken_in_order_until_the_exit(tmp_path: Path) -> None:
     told: list[tuple[float, str | None]] = []
     file = tmp_path / "output"
     end = run_program(
-        program.path, ["a", str(file)], lambda progress: told.append((progress.fraction, progress.message))
+        (str(program.path),), ["a", str(file)], lambda progress: told.append((progress.fraction, progress.message))
     )
     assert end == (3, "bad: é\n", None)
     assert told[-1] == (0.75, "\N{REPLACEMENT CHARACTER}")
@@ -43,14 +43,14 @@ def test_the_steps_are_taken_in_order_until_the_exit(tmp_path: Path) -> None:
 
 
 def test_a_program_whose_steps_run_out_exits_with_0(tmp_path: Path) -> None:
-    assert run_program(ScriptedProgram(tmp_path / "program").path, ["out"], lambda _: None) == (0, "", None)
+    assert run_program((str(ScriptedProgram(tmp_path / "program").path),), ["out"], lambda _: None) == (0, "", None)
 
 
 def test_the_runs_are_known_by_their_arguments(tmp_path: Path) -> None:
     program = ScriptedProgram(tmp_path / "program")
     assert program.runs == []
     for arguments in (["a", "é\n", "out"], ["b", "out"]):
-        run_program(program.path, arguments, lambda _: None)
+        run_program((str(program.path),), arguments, lambda _: None)
     assert program.runs == [["a", "é\n", "out"], ["b", "out"]]
 
 

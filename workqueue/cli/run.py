@@ -10,7 +10,7 @@ import sys
 from workqueue.cli.place import CannotUseStorage, add_for_bucket, complain, told_to_the_user
 from workqueue.cli.program import add_program
 from workqueue.cli.suffix import add_suffix
-from workqueue.errors import InvalidParams
+from workqueue.errors import InvalidParams, ProgramError
 from workqueue.params import key_for_params
 from workqueue.program.command import path_of
 from workqueue.storage.address import storage_at
@@ -37,7 +37,12 @@ def run(options: argparse.Namespace) -> int:
             storage = storage_at(options.storage, options.directory, endpoint=options.endpoint)
     except CannotUseStorage as err:
         return complain(err)
-    with WorkQueue(options.program, storage=storage, max_running=1, suffix=options.suffix) as queue:
+    try:
+        queue = WorkQueue(options.program, storage=storage, max_running=1, suffix=options.suffix)
+    except ProgramError as err:
+        print(err, file=sys.stderr)
+        return 1
+    with queue:
         try:
             job = queue.ensure_run(params)
         except InvalidParams as err:
