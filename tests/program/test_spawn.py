@@ -97,7 +97,7 @@ def test_what_the_file_system_named_is_named_so(tmp_path: Path) -> None:
 
 def test_where_there_is_no_dev_null_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "devnull", str(tmp_path / "null"))
-    with pytest.raises(ProgramError, match=r"this system has no .*/null, which programs get as their stdin"):
+    with pytest.raises(ProgramError, match="this system has no null device, which programs get as their stdin"):
         start(command_of(write_program(tmp_path / "program", "exit 0")), [])
 
 

@@ -66,7 +66,7 @@ def _start_limited(
 
 def _reason(program: Path, err: OSError) -> str:
     if err.filename == os.devnull:
-        return f"this system has no {os.devnull}, which programs get as their stdin ({err.strerror})"
+        return f"this system has no null device, which programs get as their stdin ({err.strerror})"
     if err.errno in (errno.EMFILE, errno.ENFILE):
         return f"there is no descriptor to spare for its pipes ({err.strerror})"
     return reason(program, err)
