@@ -101,7 +101,7 @@ class Files:
             self._remove_beside(name)  # a reader of the old one may have come meanwhile
 
     def take(self, name: str) -> None:
-        """Remove the file, also one that somebody holds: who has it open reads it to its end.
+        """Remove the file, also one that somebody holds: a reader that has it open reads it to its end.
 
         Raises:
             FileNotFoundError: there is none.

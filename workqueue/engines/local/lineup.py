@@ -1,4 +1,4 @@
-"""4 local lineup: who is ahead of whom; the places of one engine's tasks, fair between tenants.
+"""4 local lineup: the order of one engine's tasks, fair between tenants, and the place of each.
 
 The order is that of start-time fair queueing (Goyal, Vin and Cheng, 1996) with tasks of equal cost: a task's turn is
 the one after its tenant's last, and no earlier than the turn that has come. So tenants alternate whatever they have
