@@ -1,0 +1,154 @@
+"""The examples of docs/program.rst, as their readers would copy them."""
+
+import os
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.readme import DOCS, block, blocks
+from workqueue import Progress, WorkQueue
+from workqueue.streams import to_generator
+from workqueue.testing import collect
+
+PAGE = DOCS / "program.rst"
+
+PARAMS = ("one two three",)
+
+#: What may differ from one run to the next.
+_SECONDS = re.compile(r"\d+\.\d s")
+
+Example = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def _programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All the programs of the page, in the current directory; the shell's is executable."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("build.py", "build.sh", "database.py", "later.sh"):
+        Path(name).write_text(block(name, PAGE))
+    Path("build.sh").chmod(0o755)
+
+
+@pytest.fixture
+def example() -> Iterator[Example]:
+    """Runs an example of the page and gives its names; its queues are closed."""
+    queues: list[WorkQueue] = []
+
+    def run(name: str) -> dict[str, Any]:
+        names: dict[str, Any] = {}
+        exec(block(name, PAGE), names)
+        queues.extend(value for value in names.values() if isinstance(value, WorkQueue))
+        return names
+
+    yield run
+    for queue in queues:
+        queue.close()
+
+
+def built(queue: WorkQueue, *fields: str) -> str:
+    job = queue.ensure_run(fields)
+    assert job is not None
+    assert job.wait(30) == Progress(fraction=1.0, returncode=0)
+    with queue.open_result(fields) as path:
+        return path.read_text()
+
+
+def shown(name: str) -> tuple[list[str], str]:
+    """The command of an example, for this interpreter, and what it prints."""
+    command, printed = block(name, PAGE).split("\n", 1)
+    words = shlex.split(command.removeprefix("$ "))
+    assert words[0] == "workqueue"
+    return [sys.executable, "-m", *words], printed
+
+
+def test_check_prints_what_the_page_shows() -> None:
+    command, printed = shown("check")
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert _SECONDS.sub("? s", done.stdout) == _SECONDS.sub("? s", printed)
+
+
+def test_run_prints_where_the_result_is() -> None:
+    command, printed = shown("run")
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == printed.replace("/home/you", os.getcwd())
+    assert Path(done.stdout.strip()).read_text() == "one\ntwo\nthree\n"
+
+
+def test_the_program_in_a_shell_keeps_its_contract_and_sorts() -> None:
+    check = [sys.executable, "-m", "workqueue", "check"]
+    done = subprocess.run([*check, "./build.sh", *PARAMS], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1:] == ["It keeps the contract."]
+    # The page's other way to say it.
+    done = subprocess.run([*check, "sh build.sh", "one"], capture_output=True, text=True, check=True)
+    assert "printed 3 lines of progress, wrote 4 bytes" in done.stdout
+    with WorkQueue("./build.sh", storage_dir="sorted") as queue:
+        assert built(queue, *PARAMS) == "one\nthree\ntwo\n"
+
+
+def test_the_queue_builds(example: Example) -> None:
+    names = example("queue.py")
+    assert collect(names["job"])[-1].returncode == 0
+    with names["queue"].open_result(PARAMS) as path:
+        assert path.read_text() == "one\ntwo\nthree\n"
+
+
+def test_commands_build(example: Example) -> None:
+    names = example("commands.py")
+    assert built(names["python_queue"], *PARAMS) == "one\ntwo\nthree\n"
+    assert built(names["shell_queue"], *PARAMS) == "one\nthree\ntwo\n"
+
+
+def test_the_environment_is_what_the_example_says(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_PASSWORD", "secret")
+    monkeypatch.setenv("HOME", os.getcwd())
+    Path("build.py").write_text("import os, sys\nopen(sys.argv[-1], 'w').write('\\n'.join(sorted(os.environ)))\n")
+    names = built(example("environment.py")["queue"], *PARAMS).split()
+    assert {"PATH", "HOME", "OMP_NUM_THREADS", "PYTHONUNBUFFERED"} <= set(names)
+    assert "DATABASE_PASSWORD" not in names
+
+
+def test_the_database_is_a_result_and_without_its_last_pragma_it_is_none() -> None:
+    program = Path("database.py")
+    with WorkQueue(program, storage_dir="results") as queue:
+        job = queue.ensure_run(PARAMS)
+        assert job is not None
+        assert job.wait(30).returncode == 0
+        with (
+            queue.open_result(PARAMS) as path,
+            closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as database,
+        ):
+            assert database.execute("SELECT word FROM words").fetchall() == [("one",), ("two",), ("three",)]
+        text = program.read_text()
+        assert 'database.execute("PRAGMA journal_mode=DELETE")\n' in text
+        program.write_text(text.replace('database.execute("PRAGMA journal_mode=DELETE")\n', ""))
+        job = queue.ensure_run(("another",))
+        assert job is not None
+        assert "it must execute PRAGMA journal_mode=DELETE" in (job.wait(30).error or "")
+
+
+def test_the_program_that_asks_is_run_later() -> None:
+    text, real = block("retries.py", PAGE), "retries=5, retry_delay=60"
+    assert real in text
+    file = Path("file")
+    names: dict[str, Any] = {}
+    exec(text.replace(real, "retries=1000, retry_delay=0.01"), names)
+    with names["queue"] as queue:
+        job = queue.ensure_run((str(file),))
+        for progress in to_generator(job.progress, buffer=1000):
+            if progress.message == "Waits to be run again: the file is not there yet":
+                file.write_text("there")
+        assert progress.returncode == 0
+    assert "Waits to be run again: the file is not there yet" in " ".join(PAGE.read_text().split())
+
+
+def test_every_example_is_run() -> None:
+    tested = {"build.py", "build.sh", "check", "run", "queue.py", "commands.py", "environment.py", "database.py"}
+    assert set(blocks(PAGE)) == tested | {"later.sh", "retries.py"}
