@@ -105,8 +105,8 @@ def test_the_queue_builds(example: Example) -> None:
 
 def test_commands_build(example: Example) -> None:
     names = example("commands.py")
-    assert built(names["python_queue"], *PARAMS) == "one\ntwo\nthree\n"
-    assert built(names["shell_queue"], *PARAMS) == "one\nthree\ntwo\n"
+    assert built(names["words"], *PARAMS) == "one\ntwo\nthree\n"
+    assert built(names["sorted_words"], *PARAMS) == "one\nthree\ntwo\n"
 
 
 def test_the_environment_is_what_the_example_says(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
