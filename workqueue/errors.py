@@ -12,9 +12,9 @@
     |   +-- OutputError                the program's author: what it left is no result
     +-- IllegalMove (RuntimeError)     us, or the author of an engine: a bug
 
-The first four are raised at a caller of :class:`workqueue.WorkQueue`, and so is StorageError where he asks for a
-result itself. Else the others end a job: their text becomes the ``error`` of its last event. All carry one string, so
-that they survive pickling between processes.
+The first four are raised to a caller of :class:`workqueue.WorkQueue`. So is ProgramError when a queue is made whose
+program is not there, and StorageError when a result itself is asked for. Otherwise these two end a job: their text
+becomes the ``error`` of its last event. All carry one string, so that they survive pickling between processes.
 """
 
 

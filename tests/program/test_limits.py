@@ -148,6 +148,22 @@ def test_a_program_that_cannot_start_says_why_as_it_does_without_limits(
     assert reason in told[0]
 
 
+@pytest.mark.parametrize(("name", "limits"), [("program", Limits(niceness=1)), ("build.py", Limits())])
+def test_without_a_python_the_program_is_not_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, limits: Limits
+) -> None:
+    """In a frozen application, which cannot run as Python itself, where there is no other."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program = write_program(tmp_path / name, "exit 0")
+    program.chmod(0o755 if name == "program" else 0o644)
+    with pytest.raises(ProgramError) as caught:
+        start(command_of(program), ["a"], limits=limits)
+    assert str(caught.value) == (
+        f"Cannot start the program {program}: there is no Python interpreter on PATH; install python3"
+    )
+
+
 @pytest.mark.parametrize(
     "limits",
     [

@@ -19,11 +19,15 @@ _NAME: Final = re.compile(
 )
 
 
+class NoInterpreter(OSError):
+    """There is no Python for our own helpers, nor for a program that is a lone Python file."""
+
+
 def interpreter() -> list[str]:
     """The beginning of a helper's command line: an interpreter that is isolated, without site, and up in 10 ms.
 
     Raises:
-        OSError: there is none to be found; the text says where it was looked for.
+        NoInterpreter: there is none to be found; the text says where it was looked for.
     """
     # Isolated: the server's environment may hold PYTHON... variables that are meant for something else.
     return [python(), "-I", "-S"]
@@ -33,13 +37,13 @@ def python() -> str:
     """The path of the interpreter that runs this process; of a frozen application, of the first python3 on PATH.
 
     Raises:
-        OSError: there is none to be found; the text says where it was looked for.
+        NoInterpreter: there is none to be found; the text says where it was looked for.
     """
     for path in _candidates():
         if os.path.isfile(path) and os.access(path, os.X_OK):  # noqa: PTH113 - for the launcher's and the warden's start
             return path
     places = "on PATH" if is_frozen() else f"in {sys.exec_prefix}/bin or on PATH"
-    raise OSError(errno.ENOENT, f"there is no Python interpreter {places}; install python3")
+    raise NoInterpreter(errno.ENOENT, f"there is no Python interpreter {places}; install python3")
 
 
 def is_frozen() -> bool:

@@ -10,6 +10,7 @@ from workqueue.errors import ProgramError
 from workqueue.program.child import Child
 from workqueue.program.command import Command, resolved
 from workqueue.program.environment import make_environment
+from workqueue.program.interpreter import NoInterpreter
 from workqueue.program.launcher import Launcher
 from workqueue.program.limits import Limits
 from workqueue.program.reasons import reason
@@ -65,6 +66,8 @@ def _start_limited(
 
 
 def _reason(program: Path, err: OSError) -> str:
+    if isinstance(err, NoInterpreter):  # ours: the program's own is not to blame
+        return str(err.strerror)
     if err.filename == os.devnull:
         return f"this system has no null device, which programs get as their stdin ({err.strerror})"
     if err.errno in (errno.EMFILE, errno.ENFILE):
