@@ -20,8 +20,8 @@ SILENCE_SECONDS: Final = 10.0
 #: one. One that ends below has more likely stopped in the middle without noticing.
 NEARLY_DONE: Final = 0.9
 
-#: A run shorter than this may well print everything at once.
-_SHORT_RUN_SECONDS: Final = 1.0
+#: A run shorter than this may well print everything at once, and on a busy machine take a second to begin.
+_SHORT_RUN_SECONDS: Final = 3.0
 
 #: More bad lines than this are counted, not shown.
 _MAX_SHOWN: Final = 20

@@ -6,5 +6,7 @@ processes of this host that share a storage act as one.
 
 from workqueue.engines.base import Engine, Report, Task, Ticket
 from workqueue.engines.local.engine import LocalEngine
+from workqueue.program.retry import Retry
+from workqueue.progress import WaitsAgain
 
-__all__ = ("Engine", "LocalEngine", "Report", "Task", "Ticket")
+__all__ = ("Engine", "LocalEngine", "Report", "Retry", "Task", "Ticket", "WaitsAgain")
