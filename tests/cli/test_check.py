@@ -9,6 +9,7 @@ from tests.conftest import write_program
 from workqueue.cli import main
 from workqueue.cli.findings import find_problems, find_warnings
 from workqueue.cli.recording import Recording
+from workqueue.program.exit_status import STATUS_LOST
 from workqueue.program.hints import TQDM_FIX
 
 
@@ -139,7 +140,7 @@ def test_a_loop_that_prints_before_each_of_ten_items_is_not_warned_of(
 
 def test_a_lost_exit_status_is_to_be_mended() -> None:
     lost = Recording(lines=[(0.1, b"1")], returncode=None, duration=0.1)
-    assert [problem[:27] for problem in find_problems(lost)] == ["its exit status was lost, s"]
+    assert list(find_problems(lost)) == [STATUS_LOST]
     assert list(find_warnings(lost, None)) == []
 
 
