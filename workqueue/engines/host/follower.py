@@ -4,10 +4,14 @@ One thread for all that this process follows, however many jobs wait. It is told
 second at what there is: files that are followed, and those that have come. One look at a directory's listing costs as
 much as there are runs on the host, not as much as there are jobs that wait here.
 
+What fails is told in the log, and costs others nothing: a look that raises; or a read of what the kernel tells, after
+which everything is looked at, and the kernel is asked anew.
+
 A file's last writer, when it dies, closes the file first and loses its lock a moment later. So after a close there are
 some more looks, at growing distances.
 """
 
+import contextlib
 import logging
 import os
 import threading
@@ -17,8 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from workqueue.engines.host.changes import LOST, Change, Changes
+from workqueue.engines.host.changes import LOST, POLL_SECONDS, Change, Changes
 from workqueue.engines.host.watches import File, Watches
+from workqueue.system.worker_thread import JOIN_SECONDS, WorkerThread
 
 #: Seconds after a writer closed a file at which to look again.
 _LOOKS_AFTER_CLOSE: Final = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
@@ -38,12 +43,19 @@ class Follower:
     """Files that are followed, by any number of queues. Callable from any thread."""
 
     def __init__(self) -> None:
+        self._worker = WorkerThread("workqueue-follower", self._turn)
+        self._soon: list[_Soon] = []  # of the following thread, like the next two
+        self._next_look = 0.0
+        self._is_deaf = False
         self._lock = threading.Lock()  # guards all below
+        self._idle = threading.Condition(self._lock)
         self._looks: dict[Path, dict[str, list[Look]]] = {}
         self._n_open: Counter[Path] = Counter()
         self._always: set[File] = set()
         self._watches: Watches | None = None
-        self._thread: threading.Thread | None = None
+        self._retired: list[Changes] = []  # for the following thread to close, since it may be waiting in them
+        self._looked_at: File | None = None
+        self._afterwards: list[Look] = []
 
     def open(self, directory: Path) -> None:
         """Follow files of this directory, until `close` was called as often.
@@ -54,13 +66,13 @@ class Follower:
         with self._lock:
             if directory not in self._looks:
                 if self._watches is None:
-                    self._watches = Watches(self._begin())
+                    self._watches = self._begin()
                 self._looks[directory] = {}
                 self._watches.add((directory, ""))
             self._n_open[directory] += 1
 
     def close(self, directory: Path) -> None:
-        """Follow none of them any more; after the last directory the thread ends."""
+        """Follow none of them any more; after the last directory the thread has ended, unless it calls this."""
         with self._lock:
             self._n_open[directory] -= 1
             if self._n_open[directory] > 0:
@@ -69,9 +81,12 @@ class Follower:
             if self._watches is None:
                 return
             self._watches.discard_directory(directory)
-            if not self._looks:
-                self._watches.changes.wake()
-                self._watches = None
+            if self._looks:
+                return
+            self._watches.changes.wake()
+            self._retired.append(self._watches.changes)
+            self._watches = None
+        self._worker.join()
 
     def follow(self, directory: Path, name: str, look: Look, *, always: bool = False) -> None:
         """Call `look` when this file changes, and now and then when it exists.
@@ -90,22 +105,29 @@ class Follower:
             watches = self._watches
             if watches is not None:
                 watches.add((directory, name))
-        if (always or was_idle) and watches is not None:
-            watches.changes.wake()
+        if always or was_idle:
+            self._wake(watches)
 
     def look_again(self) -> None:
         """Look at everything that is followed, soon, on the following thread."""
         with self._lock:
             watches = self._watches
-        if watches is not None:
-            watches.changes.wake()
+        self._wake(watches)
 
     def is_following_thread(self) -> bool:
         """Whether the caller is called by it, perhaps as somebody's observer."""
-        return threading.current_thread() is self._thread
+        return self._worker.is_current()
 
-    def unfollow(self, directory: Path, name: str, look: Look) -> None:
-        """Do not call it any more; one call may be under way. Idempotent."""
+    def unfollow(self, directory: Path, name: str, look: Look, then: Look | None = None) -> None:
+        """Do not call it any more; one call may be under way. Idempotent.
+
+        Args:
+            directory: the one of the file.
+            name: the file.
+            look: what `follow` was given.
+            then: called once no call of `look` is under way, to close what it reads: by this call, after waiting for
+                that; or, when somebody's observer takes long in it, by the following thread.
+        """
         with self._lock:
             looks = self._looks.get(directory, {})
             # By equality, since a bound method is a new object each time.
@@ -117,61 +139,107 @@ class Follower:
                 self._always.discard((directory, name))
                 if self._watches is not None:
                     self._watches.discard((directory, name))
+            if then is None:
+                return
+            if not self._worker.is_current():
+                self._idle.wait_for(lambda: self._looked_at != (directory, name), JOIN_SECONDS)
+                if self._looked_at == (directory, name):
+                    self._afterwards.append(then)
+                    return
+        then()
 
-    def _begin(self) -> Changes:
+    def _begin(self) -> Watches:
         changes = Changes()
-        thread = threading.Thread(target=self._run, args=(changes,), name="workqueue-follower", daemon=True)
         try:
-            thread.start()
+            self._worker.start()
         except BaseException:
             changes.close()
             raise
-        self._thread = thread
-        return changes
+        return Watches(changes)
 
-    def _run(self, changes: Changes) -> None:
-        soon: list[_Soon] = []
-        next_look = 0.0
-        try:
-            while self._is_wanted(changes):
-                told = changes.wait(self._seconds(soon, next_look))
-                now = time.monotonic()
-                if now >= next_look or any(change.number == LOST for change in told):
-                    next_look = now + changes.look_seconds
-                    self._look_at_all()
-                soon = self._look_at_changed(told, soon, now)
-        finally:
-            changes.close()
+    def _wake(self, watches: Watches | None) -> None:
+        if watches is not None:
+            watches.changes.wake()
+            # It runs, unless it has ended by an accident and the system had no thread to spare for another.
+            with contextlib.suppress(RuntimeError):
+                self._worker.start()
 
-    def _is_wanted(self, changes: Changes) -> bool:
+    def _turn(self) -> bool:
+        """Wait for news, and look; return whether any directory is open. Called by the following thread."""
         with self._lock:
-            return self._watches is not None and self._watches.changes is changes
+            retired, self._retired = self._retired, []
+            watches = self._watches
+        for changes in retired:
+            changes.close()
+        if watches is None:
+            return False
+        try:
+            self._look_at_news(self._wait(watches), watches)
+        except BaseException:
+            self._next_look = 0.0  # what was told may be lost: all is looked at
+            raise
+        return True
 
-    def _seconds(self, soon: list["_Soon"], next_look: float) -> float | None:
-        times = [entry.at for entry in soon]
+    def _look_at_news(self, told: list[Change], watches: Watches) -> None:
+        now = time.monotonic()
+        if now >= self._next_look or any(change.number == LOST for change in told):
+            self._next_look = now + watches.changes.look_seconds
+            self._look_at_all()
+        self._soon = self._look_at_changed(self._changed(told, watches), self._soon, now)
+
+    def _wait(self, watches: Watches) -> list[Change]:
+        try:
+            told = watches.changes.wait(self._seconds())
+        except OSError as err:
+            if self._is_deaf:  # once more: where nothing tells of changes, they are looked for
+                time.sleep(POLL_SECONDS)
+            else:
+                logger.warning("cannot be told which files change: %s; looking at all, and trying again", err)
+            self._is_deaf = True
+            self._renew(watches)
+            return [Change(LOST, "")]
+        self._is_deaf = False
+        return told
+
+    def _renew(self, watches: Watches) -> None:
+        """Have another be told by, if there is one to be had."""
+        try:
+            fresh = Watches(Changes())
+        except OSError:
+            return
+        with self._lock:
+            is_wanted = self._watches is watches
+            if is_wanted:
+                self._watches = fresh
+                for directory, looks in self._looks.items():
+                    for name in ("", *looks):
+                        fresh.add((directory, name))
+        # Of the two, the one that nobody can ask for any more.
+        (watches if is_wanted else fresh).changes.close()
+
+    def _seconds(self) -> float | None:
+        times = [entry.at for entry in self._soon]
         with self._lock:
             if any(self._looks.values()):
-                times.append(next_look)
+                times.append(self._next_look)
         return min(times) - time.monotonic() if times else None
 
-    def _look_at_changed(self, told: list[Change], soon: list["_Soon"], now: float) -> list["_Soon"]:
+    def _look_at_changed(self, changed: dict[File, bool], soon: list["_Soon"], now: float) -> list["_Soon"]:
         """Look at what has changed, and at what is due; return what is due later."""
-        changed = self._changed(told)
         due = {entry.file for entry in soon if entry.at <= now}
         for file in {*changed, *due}:
             self._look(file)
         later = [entry for entry in soon if entry.at > now]
         for file, is_closed in changed.items():
-            if is_closed and self._find(file):
+            if is_closed and self._is_followed(file):
                 later += [_Soon(now + seconds, file) for seconds in _LOOKS_AFTER_CLOSE]
         return later
 
-    def _changed(self, told: list[Change]) -> dict[File, bool]:
+    def _changed(self, told: list[Change], watches: Watches) -> dict[File, bool]:
         """The files that are followed and of which there is news; and whether they were closed."""
         changed: dict[File, bool] = {}
         with self._lock:
-            watches = self._watches
-            if watches is None:
+            if self._watches is not watches:  # the numbers in what was told mean nothing to another
                 return changed
             for change in told:
                 file = watches.file_of(change)
@@ -204,17 +272,31 @@ class Follower:
                 self._watches.add(file)
         self._look(file)
 
-    def _find(self, file: File) -> list[Look]:
-        directory, name = file
+    def _is_followed(self, file: File) -> bool:
         with self._lock:
-            return list(self._looks.get(directory, {}).get(name, ()))
+            return file[1] in self._looks.get(file[0], {})
 
     def _look(self, file: File) -> None:
-        for look in self._find(file):
-            try:
-                look()
-            except Exception:
-                logger.exception("exception in workqueue")
+        with self._lock:
+            looks = list(self._looks.get(file[0], {}).get(file[1], ()))
+            self._looked_at = file
+        try:
+            for look in looks:
+                _call(look)
+        finally:
+            with self._lock:
+                self._looked_at = None
+                afterwards, self._afterwards = self._afterwards, []
+                self._idle.notify_all()
+            for then in afterwards:
+                _call(then)
+
+
+def _call(function: Callable[[], None]) -> None:
+    try:
+        function()
+    except BaseException:  # an observer's SystemExit, too, must not cost the others the thread
+        logger.exception("exception in workqueue")
 
 
 def _reset_in_child() -> None:
