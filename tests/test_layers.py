@@ -211,7 +211,7 @@ THREADS = {
     "workqueue.system.signals": "a handler cannot wait for a thread to start, as threading.Thread does",
     "workqueue.streams.callback": "one for each client that is pushed to, which ends with that client's stream",
     "workqueue.engines.local.engine": "a pool of threads, each of which runs one program at a time",
-    "workqueue.web.asgi": "a pool that asks storages for results; a call that raises ends its request",
+    "workqueue.web.asgi": "a pool that calls `authorize`; what that raises ends its request alone",
     "workqueue.web.overview": "a timer for one connection, which it cuts",
     "workqueue.demo.server": "it ends with the demonstration",
 }
