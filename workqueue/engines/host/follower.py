@@ -6,9 +6,6 @@ much as there are runs on the host, not as much as there are jobs that wait here
 
 What fails is told in the log, and costs others nothing: a look that raises; or a read of what the kernel tells, after
 which everything is looked at, and the kernel is asked anew.
-
-A file's last writer, when it dies, closes the file first and loses its lock a moment later. So after a close there are
-some more looks, at growing distances.
 """
 
 import contextlib
@@ -19,24 +16,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
 
 from workqueue.engines.host.changes import LOST, POLL_SECONDS, Change, Changes
+from workqueue.engines.host.looks import Look, Looks
+from workqueue.engines.host.soon import Soon
 from workqueue.engines.host.watches import File, Watches
 from workqueue.system.worker_thread import JOIN_SECONDS, WorkerThread
 
-#: Seconds after a writer closed a file at which to look again.
-_LOOKS_AFTER_CLOSE: Final = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
-
 logger = logging.getLogger("workqueue")
-
-Look = Callable[[], None]
-"""Looks at one file; called by the following thread alone."""
-
-
-class _Soon(NamedTuple):
-    at: float
-    file: File
 
 
 class Follower:
@@ -44,14 +31,13 @@ class Follower:
 
     def __init__(self) -> None:
         self._worker = WorkerThread("workqueue-follower", self._turn)
-        self._soon: list[_Soon] = []  # of the following thread, like the next two
+        self._soon = Soon()  # of the following thread, like the next two
         self._next_look = 0.0
         self._is_deaf = False
         self._lock = threading.Lock()  # guards all below
         self._idle = threading.Condition(self._lock)
-        self._looks: dict[Path, dict[str, list[Look]]] = {}
+        self._looks = Looks()
         self._n_open: Counter[Path] = Counter()
-        self._always: set[File] = set()
         self._watches: Watches | None = None
         self._retired: list[Changes] = []  # for the following thread to close, since it may be waiting in them
         self._looked_at: File | None = None
@@ -64,10 +50,10 @@ class Follower:
             OSError, RuntimeError: the system has no descriptor or no thread to spare.
         """
         with self._lock:
-            if directory not in self._looks:
+            if directory not in self._looks.directories:
                 if self._watches is None:
                     self._watches = self._begin()
-                self._looks[directory] = {}
+                self._looks.open(directory)
                 self._watches.add((directory, ""))
             self._n_open[directory] += 1
 
@@ -77,11 +63,12 @@ class Follower:
             self._n_open[directory] -= 1
             if self._n_open[directory] > 0:
                 return
-            del self._looks[directory], self._n_open[directory]
+            self._looks.close(directory)
+            del self._n_open[directory]
             if self._watches is None:
                 return
             self._watches.discard_directory(directory)
-            if self._looks:
+            if self._looks.directories:
                 return
             self._watches.changes.wake()
             self._retired.append(self._watches.changes)
@@ -98,10 +85,8 @@ class Follower:
             always: call it once now, and now and then also when the file does not exist.
         """
         with self._lock:
-            was_idle = not any(self._looks.values())
-            self._looks.setdefault(directory, {}).setdefault(name, []).append(look)
-            if always:
-                self._always.add((directory, name))
+            was_idle = not self._looks.directories_with_any
+            self._looks.add((directory, name), look, always=always)
             watches = self._watches
             if watches is not None:
                 watches.add((directory, name))
@@ -128,22 +113,15 @@ class Follower:
             then: called once no call of `look` is under way, to close what it reads: by this call, after waiting for
                 that; or, when somebody's observer takes long in it, by the following thread.
         """
+        file = (directory, name)
         with self._lock:
-            looks = self._looks.get(directory, {})
-            # By equality, since a bound method is a new object each time.
-            left = [other for other in looks.get(name, ()) if other != look]
-            if left:
-                looks[name] = left
-            else:
-                looks.pop(name, None)
-                self._always.discard((directory, name))
-                if self._watches is not None:
-                    self._watches.discard((directory, name))
+            if self._looks.remove(file, look) and self._watches is not None:
+                self._watches.discard(file)
             if then is None:
                 return
             if not self._worker.is_current():
-                self._idle.wait_for(lambda: self._looked_at != (directory, name), JOIN_SECONDS)
-                if self._looked_at == (directory, name):
+                self._idle.wait_for(lambda: self._looked_at != file, JOIN_SECONDS)
+                if self._looked_at == file:
                     self._afterwards.append(then)
                     return
         then()
@@ -185,7 +163,7 @@ class Follower:
         if now >= self._next_look or any(change.number == LOST for change in told):
             self._next_look = now + watches.changes.look_seconds
             self._look_at_all()
-        self._soon = self._look_at_changed(self._changed(told, watches), self._soon, now)
+        self._look_at_changed(self._changed(told, watches), now)
 
     def _wait(self, watches: Watches) -> list[Change]:
         try:
@@ -211,29 +189,25 @@ class Follower:
             is_wanted = self._watches is watches
             if is_wanted:
                 self._watches = fresh
-                for directory, looks in self._looks.items():
-                    for name in ("", *looks):
-                        fresh.add((directory, name))
+                for file in self._looks.files():
+                    fresh.add(file)
         # Of the two, the one that nobody can ask for any more.
         (watches if is_wanted else fresh).changes.close()
 
     def _seconds(self) -> float | None:
-        times = [entry.at for entry in self._soon]
+        times = [] if self._soon.next_at is None else [self._soon.next_at]
         with self._lock:
-            if any(self._looks.values()):
+            if self._looks.directories_with_any:
                 times.append(self._next_look)
         return min(times) - time.monotonic() if times else None
 
-    def _look_at_changed(self, changed: dict[File, bool], soon: list["_Soon"], now: float) -> list["_Soon"]:
-        """Look at what has changed, and at what is due; return what is due later."""
-        due = {entry.file for entry in soon if entry.at <= now}
-        for file in {*changed, *due}:
+    def _look_at_changed(self, changed: dict[File, bool], now: float) -> None:
+        """Look at what has changed, and at what is due."""
+        for file in {*changed, *self._soon.take_due(now)}:
             self._look(file)
-        later = [entry for entry in soon if entry.at > now]
         for file, is_closed in changed.items():
             if is_closed and self._is_followed(file):
-                later += [_Soon(now + seconds, file) for seconds in _LOOKS_AFTER_CLOSE]
-        return later
+                self._soon.was_closed(file, now)
 
     def _changed(self, told: list[Change], watches: Watches) -> dict[File, bool]:
         """The files that are followed and of which there is news; and whether they were closed."""
@@ -243,7 +217,7 @@ class Follower:
                 return changed
             for change in told:
                 file = watches.file_of(change)
-                if file is None or file[1] not in self._looks.get(file[0], {}):
+                if file is None or not self._looks.of(file):
                     continue
                 if change.name:  # it has come; to be watched before it is looked at, so that nothing falls in between
                     watches.add(file)
@@ -252,8 +226,7 @@ class Follower:
 
     def _look_at_all(self) -> None:
         with self._lock:
-            always = list(self._always)
-            directories = [directory for directory, looks in self._looks.items() if looks]
+            always, directories = self._looks.always, self._looks.directories_with_any
         for file in always:
             self._watch_and_look(file)
         for directory in directories:
@@ -266,7 +239,7 @@ class Follower:
 
     def _watch_and_look(self, file: File) -> None:
         with self._lock:
-            if file[1] not in self._looks.get(file[0], {}):
+            if not self._looks.of(file):
                 return
             if self._watches is not None:
                 self._watches.add(file)
@@ -274,11 +247,11 @@ class Follower:
 
     def _is_followed(self, file: File) -> bool:
         with self._lock:
-            return file[1] in self._looks.get(file[0], {})
+            return bool(self._looks.of(file))
 
     def _look(self, file: File) -> None:
         with self._lock:
-            looks = list(self._looks.get(file[0], {}).get(file[1], ()))
+            looks = self._looks.of(file)
             self._looked_at = file
         try:
             for look in looks:
