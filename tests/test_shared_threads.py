@@ -7,14 +7,16 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
 import pytest
 
 from tests.conftest import ensure
-from tests.streams.conftest import PATIENCE, Gate, Recorder
+from tests.streams.conftest import PATIENCE, Gate, Recorder, in_thread, join
 from workqueue import Hooks, Job, JobSnapshot, Progress, State, WorkQueue
+from workqueue.engines.host.notices import Notices
 from workqueue.engines.local.later import Later
 from workqueue.testing import ManualEngine, ScriptedProgram
 
@@ -243,6 +245,43 @@ def test_of_tasks_that_stand_in_each_others_way_none_is_lost_with_the_turn_of_an
     program.wait_reached("gate")
     program.release("gate")
     assert second.wait(PATIENCE).returncode == 0
+
+
+def test_a_queue_that_closes_waits_for_the_read_of_its_notices(
+    make_queue: MakeQueue, program: ScriptedProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window: the thread that it shares with another queue is about to read them, by their descriptor's number."""
+    other = make_queue(program.path, storage_dir=tmp_path / "other")
+    queue = make_queue(program.path)
+    jobs = [ensure(other, "a"), ensure(queue, "a")]
+    for _ in jobs:
+        program.wait_reached("gate")
+    gate, done, read, close = Gate(), list[str](), Notices.read, Notices.close
+
+    def slow(notices: Notices) -> list[str]:
+        gate.stop_here()
+        keys = read(notices)
+        done.append("read")
+        return keys
+
+    def noted(notices: Notices) -> None:
+        close(notices)
+        done.append("closed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Notices, "read", slow)
+        patch.setattr(Notices, "close", noted)
+        Notices(queue.storage_dir / ".jobs").post("key")
+        gate.wait_until_reached()
+        closer = in_thread(lambda: queue.close(drain=0.0))
+        assert jobs[1].wait(PATIENCE).returncode not in (None, 0)
+        closer.join(0.05)
+        assert (closer.is_alive(), done) == (True, [])
+        gate.open()
+        join(closer)
+        assert done[:2] == ["read", "closed"]
+    program.release("gate")
+    assert jobs[0].wait(PATIENCE).returncode == 0
 
 
 def test_an_interrupt_of_the_main_thread_reaches_it_and_the_job_ends(queue: WorkQueue) -> None:
