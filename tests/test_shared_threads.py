@@ -18,6 +18,7 @@ from tests.streams.conftest import PATIENCE, Gate, Recorder, in_thread, join
 from workqueue import Hooks, Job, JobSnapshot, Progress, State, WorkQueue
 from workqueue.engines.host.notices import Notices
 from workqueue.engines.local.later import Later
+from workqueue.engines.local.refusals import Refusals
 from workqueue.testing import ManualEngine, ScriptedProgram
 
 MakeQueue = Callable[..., WorkQueue]
@@ -134,6 +135,28 @@ def test_the_herald(queue: WorkQueue, engine: ManualEngine, error: BaseException
     assert "workqueue-herald" not in names()
 
 
+def test_the_herald_tells_the_others_when_a_place_cannot_be_looked_up(
+    queue: WorkQueue, engine: ManualEngine, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [ensure(queue, str(i)) for i in range(8)]
+    refresh, places = Job.refresh_place, SimpleQueue[int]()
+
+    def fail_for_all_but_the_last(job: Job) -> None:
+        if job is not jobs[7] and threading.current_thread().name == "workqueue-herald":
+            raise error
+        refresh(job)
+
+    for job in jobs[1:7]:
+        job.progress.subscribe(lambda _: None)
+    jobs[7].progress.subscribe(lambda progress: places.put(progress.n_ahead_in_queue))
+    assert places.get(timeout=PATIENCE) == 7
+    # Six raise, so that hardly ever the last one is told before the first that raises.
+    monkeypatch.setattr(Job, "refresh_place", fail_for_all_but_the_last)
+    engine.fail(jobs[0])
+    assert places.get(timeout=PATIENCE) == 6
+    queue.close()
+
+
 def test_the_thread_of_the_hooks(
     make_queue: MakeQueue, program: ScriptedProgram, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -208,6 +231,24 @@ def test_the_thread_that_refuses_what_an_executor_lost(
     queue.close()
     assert "workqueue-refusals" not in names()
     assert caplog.text.count("an observer of progress raised at the end of the stream") == 4
+
+
+def test_who_closes_waits_for_the_thread_that_refuses() -> None:
+    gate = Gate()
+
+    def is_short() -> bool:
+        gate.stop_here()
+        return False
+
+    refusals = Refusals(is_short, list, lambda run, outcome: False)
+    refusals.add("a reason")
+    gate.wait_until_reached()
+    closer = in_thread(refusals.close)
+    closer.join(0.05)
+    assert closer.is_alive()
+    gate.open()
+    join(closer)
+    assert "workqueue-refusals" not in names()
 
 
 def _raise(error: BaseException) -> None:

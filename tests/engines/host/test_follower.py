@@ -16,7 +16,7 @@ from tests.servers.server import eventually
 from tests.streams.conftest import Gate, in_thread, join
 from workqueue.engines.host import changes
 from workqueue.engines.host import follower as following
-from workqueue.engines.host.changes import Changes
+from workqueue.engines.host.changes import SAFETY_SECONDS, Changes
 from workqueue.engines.host.follower import Follower
 from workqueue.engines.host.watches import File
 from workqueue.system import wake_pipe
@@ -163,11 +163,15 @@ def test_reads_that_fail_cost_nobody_the_thread(
     monkeypatch.setattr(wake_pipe, "os", reads)
     follower, seen, path = Follower(), list[str](), tmp_path / "a"
     follower.open(tmp_path)
+    assert follower._watches is not None
+    first = follower._watches.changes
     path.touch()
     follower.follow(tmp_path, "a", lambda: seen.append(path.read_text()), always=True)
     for text in ("one", "two", "three", "four"):
         path.write_text(text)
         eventually(lambda text=text: text in seen)
+    assert follower._watches.changes is not first
+    assert watched(follower) == ({(tmp_path, ""), (tmp_path, "a")} if first.look_seconds == SAFETY_SECONDS else set())
     follower.close(tmp_path)
     assert "workqueue-follower" not in [thread.name for thread in threading.enumerate()]
     assert reads.n_reads > 1
