@@ -201,3 +201,106 @@ def test_a_violation_is_found(module: str, source: str, complaint: str) -> None:
 )
 def test_what_is_allowed_is_not_complained_of(module: str, source: str) -> None:
     assert violations(module, source) == []
+
+
+# What is made in few rooms, each of which has its reason
+
+#: Where threads are started; everywhere else it is a `WorkerThread`, which no exception ends.
+THREADS = {
+    "workqueue.system.worker_thread": "it is the one",
+    "workqueue.system.signals": "a handler cannot wait for a thread to start, as threading.Thread does",
+    "workqueue.streams.callback": "one for each client that is pushed to, which ends with that client's stream",
+    "workqueue.engines.local.engine": "a pool of threads, each of which runs one program at a time",
+    "workqueue.web.asgi": "a pool that calls `authorize`; what that raises ends its request alone",
+    "workqueue.web.overview": "a timer for one connection, which it cuts",
+    "workqueue.demo.server": "it ends with the demonstration",
+}
+
+_THREAD_MAKERS = ("Thread", "Timer", "ThreadPoolExecutor", "start_new_thread")
+
+#: Where an object keeps the number of a descriptor. It owns what it keeps: closes it once, and hands out no number that
+#: another thread could use after that.
+DESCRIPTORS = {
+    "workqueue.system.wake_pipe": "closed under the lock that guards each use by other threads",
+    "workqueue.engines.host.changes": "the kernel's, closed under the lock that guards each use by other threads",
+    "workqueue.engines.host.notices": "read by the following thread, and closed while that is not in it",
+    "workqueue.program.child": "a process's, used by the thread that reads it, and under the process's lock",
+    "workqueue.program.popen_child": "as a child's",
+    "workqueue.program.guard": "used by the thread that makes the run alone",
+    "workqueue.program.helper": "used with the warden's lock held, and closed once it is nobody's but the closer's",
+    "workqueue.testing.program": "in pipes of a test's, used by the test's thread",
+    "workqueue.program.launcher": "used by the thread that starts a program alone",
+}
+
+_DESCRIPTOR_MAKERS = (
+    *("open_own", "open_own_pipe", "socket_pair", "above_standard", "mkstemp", "_open_inotify"),
+    *(f"os.{name}" for name in ("open", "dup", "pipe", "pipe2", "pidfd_open", "memfd_create", "eventfd", "openpty")),
+)
+
+
+def name_of(node: ast.expr) -> str:
+    """What is called, as it is written: `os.open`."""
+    if isinstance(node, ast.Attribute):
+        return f"{name_of(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def thread_makers(source: str) -> list[str]:
+    """What in this source makes a thread, or is a kind of one."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        used = [node.func] if isinstance(node, ast.Call) else node.bases if isinstance(node, ast.ClassDef) else []
+        found += [name_of(expression) for expression in used]
+    return [name for name in found if name.rpartition(".")[2] in _THREAD_MAKERS]
+
+
+def kept_descriptors(source: str) -> list[str]:
+    """The attributes of objects in this source that are set to a descriptor just opened."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        kept = [part for target in targets for part in ast.walk(target) if isinstance(part, ast.Attribute)]
+        calls = [name_of(part.func) for part in ast.walk(node.value) if isinstance(part, ast.Call)]
+        if kept and any(name in _DESCRIPTOR_MAKERS for name in calls):
+            found += [name_of(target) for target in kept]
+    return found
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_threads_are_made_and_descriptors_kept_where_there_is_a_reason(module: str) -> None:
+    source = SOURCES[module].read_text()
+    assert bool(thread_makers(source)) == (module in THREADS)
+    assert bool(kept_descriptors(source)) == (module in DESCRIPTORS)
+
+
+@pytest.mark.parametrize(
+    ("source", "made"),
+    [
+        ("import threading\nt = threading.Thread(target=f)", ["threading.Thread"]),
+        ("from threading import Timer\ndef f():\n    Timer(1, g).start()", ["Timer"]),
+        ("class T(threading.Thread):\n    pass", ["threading.Thread"]),
+        ("_thread.start_new_thread(f, ())", ["_thread.start_new_thread"]),
+        ("pool = ThreadPoolExecutor(2) if x else y", ["ThreadPoolExecutor"]),
+        ("t: threading.Thread | None = None\ncurrent = threading.current_thread()", []),
+        ("worker = WorkerThread('a', turn)", []),
+    ],
+)
+def test_a_thread_that_is_made_is_found(source: str, made: list[str]) -> None:
+    assert thread_makers(source) == made
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        ("self._fd = os.open(path, flags)", ["self._fd"]),
+        ("self.r, self.w = os.pipe()", ["self.r", "self.w"]),
+        ("self._fd: int = open_own(lambda: os.open(path, 0))", ["self._fd"]),
+        ("if x:\n    self._fd = None if y else os.dup(fd)", ["self._fd"]),
+        ("fd = os.open(path, flags)", []),
+        ("self._file = Owned(path)", []),
+    ],
+)
+def test_a_descriptor_that_is_kept_is_found(source: str, kept: list[str]) -> None:
+    assert kept_descriptors(source) == kept

@@ -348,7 +348,7 @@ class WorkQueue:
         check_word(pending, "pending", ("fail", "finish"))
         self._is_closed = True
         self._engine.close(drain, finish_pending=pending == "finish")
-        self._hooks.close()
+        self._books.close()
 
     def handle_signals(self, drain: float = 10.0) -> None:
         """From now on close this queue before SIGTERM or SIGINT do what they do.

@@ -175,7 +175,8 @@ def test_calls_come_when_they_are_due_in_their_order_and_what_raises_harms_none(
     later.call(0.02, lambda: called.append("first"))
     later.call(3600.0, lambda: called.append("never"))
     assert done.wait(20)
-    later.clear()
+    later.close()
+    later.call(0.0, lambda: called.append("after the close"))
     assert called == ["first", "second"]
     assert "exception in workqueue" in caplog.text
 

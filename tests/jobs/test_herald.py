@@ -1,11 +1,9 @@
 """Those who watch a job that waits are told its place as the line moves, and nobody else costs anything."""
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +11,7 @@ from tests.conftest import ensure, write_program
 from tests.program.ordeal import wait_for
 from workqueue import Job, Progress, WorkQueue
 from workqueue.jobs import herald
+from workqueue.jobs.herald import Herald
 from workqueue.testing import ManualEngine
 
 MakeQueue = Callable[..., WorkQueue]
@@ -56,14 +55,14 @@ def test_moves_that_come_together_are_told_together(
     """A watcher behind a hundred jobs that end within one gap is told two places, not a hundred."""
     asleep, awake = threading.Event(), threading.Event()
 
-    def sleep(seconds: float) -> None:
+    def pause(_: Herald, seconds: float) -> None:
         if seconds == herald.SETTLE_SECONDS:
             return
         assert seconds >= herald.GAP_SECONDS
         asleep.set()
         assert awake.wait(10)
 
-    monkeypatch.setattr(herald, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    monkeypatch.setattr(Herald, "_pause", pause)
     jobs = jobs_of(queue, 101)
     seen: list[int] = []
     jobs[100].progress.subscribe(lambda progress: seen.append(progress.n_ahead_in_queue))
@@ -91,11 +90,9 @@ def test_after_a_round_that_took_long_the_next_is_later(
         def monotonic(self) -> float:
             return self.now
 
-        def sleep(self, seconds: float) -> None:
-            self.slept.put(seconds)
-
     clock = Clock()
     monkeypatch.setattr("workqueue.jobs.herald.time", clock)
+    monkeypatch.setattr(Herald, "_pause", lambda _, seconds: clock.slept.put(seconds))
     jobs = jobs_of(queue, 2)
 
     def take_a_second(progress: Progress) -> None:
@@ -137,14 +134,20 @@ def test_one_thread_serves_all_who_watch(queue: WorkQueue, engine: ManualEngine)
 def test_a_job_that_is_watched_from_the_start_and_begins_at_once_needs_no_thread(
     make_queue: MakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[object] = []
-    monkeypatch.setattr(herald, "_started", started.append)
+    started: list[str] = []
+    start = threading.Thread.start
+
+    def note(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", note)
     queue = make_queue(write_program(tmp_path / "program", 'echo built >"$output"'))
     for i in range(5):
         job = ensure(queue, str(i))
         job.progress.subscribe(lambda _: None)
         assert job.wait(10).returncode == 0
-    assert started == []
+    assert "workqueue-herald" not in started
 
 
 def test_without_a_thread_to_spare_the_next_move_tries_again(
@@ -203,11 +206,11 @@ def test_a_herald_that_looks_before_the_end_is_reported_looks_again_after_it(
     [job] = jobs_of(queue, 1)
     looked = threading.Event()
 
-    def sleep(seconds: float) -> None:
+    def pause(_: Herald, seconds: float) -> None:
         if seconds != herald.SETTLE_SECONDS:
             looked.set()
 
-    monkeypatch.setattr(herald, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    monkeypatch.setattr(Herald, "_pause", pause)
     job.progress.subscribe(lambda _: None)
     engine._moved()
     assert looked.wait(10)

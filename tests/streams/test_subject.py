@@ -1,3 +1,4 @@
+import asyncio
 import gc
 import random
 import threading
@@ -268,6 +269,65 @@ def test_an_interrupt_in_one_observer_reaches_the_writer_after_all_siblings_were
         subject.on_completed()
     for sibling in (before, after):
         assert (sibling.values, sibling.endings) == ([1], ["completed"])
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+def test_what_is_an_interrupt_in_the_main_thread_is_the_observers_own_in_a_writers(
+    kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Interrupted(Recorder):
+        def on_next(self, value: object) -> None:
+            super().on_next(value)
+            if value == 2:
+                raise kind
+
+    class InterruptedAtTheEnd(Recorder):
+        def on_completed(self) -> None:
+            super().on_completed()
+            raise kind
+
+    subject = subject_of()
+    before, bad, worse = watch(subject), Interrupted(), InterruptedAtTheEnd()
+    subject.subscribe(bad)
+    subject.subscribe(worse)
+    after, raised = watch(subject), list[BaseException]()
+
+    def write() -> None:
+        try:
+            for value in (1, 2, 3):
+                subject.on_next(value)
+            subject.on_completed()
+        except BaseException as err:  # noqa: BLE001 - a writer must never see one
+            raised.append(err)
+
+    join(in_thread(write))
+    assert raised == []
+    assert (bad.values, bad.endings) == ([1, 2], [])
+    assert worse.endings == ["completed"]
+    for sibling in (before, after):
+        assert (sibling.values, sibling.endings) == ([1, 2, 3], ["completed"])
+    assert [record.getMessage() for record in caplog.records] == [
+        "an observer of progress raised, and is dropped",
+        "an observer of progress raised at the end of the stream",
+    ]
+
+
+def test_who_subscribes_in_any_thread_gets_the_interrupt_of_its_own_observer() -> None:
+    class Interrupted(Recorder):
+        def on_next(self, value: object) -> None:
+            raise SystemExit
+
+    subject, raised = subject_of(1), list[BaseException]()
+
+    def subscribe() -> None:
+        try:
+            subject.subscribe(Interrupted())
+        except SystemExit as err:
+            raised.append(err)
+
+    join(in_thread(subscribe))
+    assert len(raised) == 1
+    assert subject.n_observers == 0
 
 
 def test_an_interrupt_during_replay_leaves_no_observer() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from workqueue.jobs.job import Job
+from workqueue.system.worker_thread import WorkerThread
 
 #: Looks in each period: a job that is left alone goes on for a tenth longer at most, or two.
 LOOKS: Final = 10
@@ -48,7 +49,7 @@ class Abandonment:
         self._alone: dict[Job, tuple[int, float]] = {}  # of the looking thread: visits it had, since when
         self._changed = threading.Condition(threading.Lock())  # guards all below
         self._has_news = False
-        self._thread: threading.Thread | None = None
+        self._worker = WorkerThread("workqueue-abandonment", self._turn)
 
     def begin(self) -> None:
         """There is a job: look now and then, as long as there are any.
@@ -60,17 +61,19 @@ class Abandonment:
             return
         with self._changed:
             self._has_news = True
-            if self._thread is None:
-                # A daemon: an interpreter that ends stops its jobs by itself.
-                thread = threading.Thread(target=self._run, name="workqueue-abandonment", daemon=True)
-                thread.start()
-                self._thread = thread
+        self._worker.start()
 
     def wake(self) -> None:
         """There may be no job left: look at once. It never raises."""
         with self._changed:
             self._has_news = True
             self._changed.notify()
+
+    def close(self) -> None:
+        """If there is no job left, the thread has ended then."""
+        self.wake()
+        if not list(self._live()):
+            self._worker.join()
 
     def look(self) -> bool:
         """Cancel what has been alone for long enough; return whether there is any job. By one thread at a time."""
@@ -85,23 +88,27 @@ class Abandonment:
             n_visits_then, since = self._alone.get(job, (n_visits, now))
             if n_visits_then != n_visits:
                 since = now
-            if now - since >= self._seconds and job.abandon(n_visits):
-                logger.info(
-                    "nobody has watched the job %s for %g s: cancelled", job.key, now - since, extra={"key": job.key}
-                )
+            if now - since >= self._seconds:
+                _abandon(job, n_visits, now - since)
             alone[job] = (n_visits, since)
         self._alone = alone
         return bool(jobs)
 
-    def _run(self) -> None:
+    def _turn(self) -> bool:
         assert self._seconds is not None
         gap = min(max(self._seconds / LOOKS, MIN_GAP_SECONDS), MAX_GAP_SECONDS)
-        while True:
-            with self._changed:
-                self._has_news = False
-            has_jobs = self.look()
-            with self._changed:
-                if not has_jobs and not self._has_news:
-                    self._thread = None
-                    return
+        with self._changed:
+            self._has_news = False
+        has_jobs = self.look()
+        with self._changed:
+            if has_jobs:
                 self._changed.wait_for(lambda: self._has_news, gap)
+            return has_jobs or self._has_news
+
+
+def _abandon(job: Job, n_visits: int, seconds: float) -> None:
+    try:
+        if job.abandon(n_visits):
+            logger.info("nobody has watched the job %s for %g s: cancelled", job.key, seconds, extra={"key": job.key})
+    except BaseException:  # the next job's time comes all the same
+        logger.exception("exception in workqueue", extra={"key": job.key})

@@ -36,6 +36,12 @@ class Bookkeeper:
         self._abandonment = abandonment
         self._hooks = hooks
 
+    def close(self) -> None:
+        """The engine is closed, and all jobs have ended: end the threads that told of them."""
+        self._herald.close()
+        self._abandonment.close()
+        self._hooks.close()
+
     def queued(self, job: Job) -> None:
         """See `Keeper`."""
         logger.debug("the job %s is queued", job.key, extra={"key": job.key})

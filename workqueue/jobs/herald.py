@@ -10,11 +10,11 @@ a round is work for long, fewer.
 import logging
 import threading
 import time
-from collections.abc import Callable
 from typing import Final
 
 from workqueue.jobs.job import Job
 from workqueue.jobs.lifecycle import State
+from workqueue.system.worker_thread import WorkerThread
 
 #: A place in a queue of jobs that take minutes need not move more often before a person's eyes.
 GAP_SECONDS: Final = 0.1
@@ -36,7 +36,9 @@ class Herald:
         self._changed = threading.Condition(threading.Lock())  # guards all below
         self._watched: set[Job] = set()
         self._has_moved = False
-        self._thread: threading.Thread | None = None
+        self._is_telling = False
+        self._is_closed = False
+        self._worker = WorkerThread("workqueue-herald", self._turn)
 
     def watch(self, job: Job) -> None:
         """Somebody subscribed to this job: tell its place now, and from now on while it waits and is watched."""
@@ -50,49 +52,58 @@ class Herald:
     def moved(self) -> None:
         """The line moved; it never raises."""
         with self._changed:
-            if self._thread is None:
+            if self._is_closed:
+                return
+            if not self._is_telling:
                 self._forget_others()
                 if not self._watched:
                     return
-                self._thread = _started(self._run)
-            has_thread = self._thread is not None
+                self._is_telling = True
             self._has_moved = True
             self._changed.notify()
-        if not has_thread:  # the next move tries again
+        try:
+            self._worker.start()
+        except RuntimeError:  # the system has none to spare, or the interpreter ends; the next move tries again
             logger.warning("places in the line cannot be told now: there is no thread for it")
+
+    def close(self) -> None:
+        """Tell nothing any more; the thread has ended then, if no observer blocks it."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+        self._worker.join()
 
     def _forget_others(self) -> None:
         """Keep in mind those alone who wait and are watched."""
         # A job is registered as watched before it is added, so who comes now is either seen here or added later.
         self._watched = {job for job in self._watched if job.n_watchers and job.state is State.PENDING}
 
-    def _run(self) -> None:
-        while jobs := self._wait_for_move():
-            began = time.monotonic()
-            for job in jobs:
+    def _turn(self) -> bool:
+        jobs = self._wait_for_move()
+        began = time.monotonic()
+        for job in jobs:
+            try:
                 job.refresh_place()
+            except BaseException:  # nobody's place may keep the others from theirs
+                logger.exception("exception in workqueue", extra={"key": job.key})
+        if jobs:
             # The time of the clients' threads is in it, since one thread of an interpreter works at a time.
             took = time.monotonic() - began
-            time.sleep(max(GAP_SECONDS, REST * took))
+            self._pause(max(GAP_SECONDS, REST * took))
+        return bool(jobs)
 
     def _wait_for_move(self) -> list[Job]:
         """The jobs to tell after the next move; none when nobody is left to tell, and then the thread ends."""
         with self._changed:
-            self._changed.wait_for(lambda: self._has_moved)
-        time.sleep(SETTLE_SECONDS)
+            self._changed.wait_for(lambda: self._has_moved or self._is_closed or not self._is_telling)
+        self._pause(SETTLE_SECONDS)
         with self._changed:
             self._has_moved = False
             self._forget_others()
-            if not self._watched:
-                self._thread = None
-            return list(self._watched)
+            self._is_telling = bool(self._watched) and not self._is_closed
+            return list(self._watched) if self._is_telling else []
 
-
-def _started(run: Callable[[], None]) -> threading.Thread | None:
-    # A daemon: what it tells is of no use to an interpreter that ends.
-    thread = threading.Thread(target=run, name="workqueue-herald", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:  # the system has none to spare, or the interpreter ends
-        return None
-    return thread
+    def _pause(self, seconds: float) -> None:
+        """Let moves and time pass, but for who closes."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed, seconds)

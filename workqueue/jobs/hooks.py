@@ -13,6 +13,7 @@ from typing import Final
 
 from workqueue.jobs.job import Job
 from workqueue.jobs.statistics import JobSnapshot
+from workqueue.system.worker_thread import WorkerThread
 
 #: How much may be untold; a thousand jobs' whole lives, some megabytes.
 MAX_UNTOLD: Final = 4096
@@ -69,7 +70,7 @@ class HookCaller:
         self._untold_progress: dict[Job, _Note] = {}
         self._n_live = 0
         self._n_lost = 0
-        self._thread: threading.Thread | None = None
+        self._worker = WorkerThread("workqueue-hooks", self._turn)
 
     def tell(self, moment: Moment, job: Job) -> None:
         """Have the hooks told of this moment of this job."""
@@ -80,15 +81,17 @@ class HookCaller:
             self._n_live += {Moment.QUEUED: 1, Moment.ENDED: -1}.get(moment, 0)
             self._put(note)
             self._changed.notify()
-            if self._thread is None:
-                self._start()
+        try:
+            self._worker.start()
+        except RuntimeError:  # the system has no thread to spare, or the interpreter ends
+            logger.warning("hooks cannot be called now: there is no thread for them")
 
     def close(self) -> None:
         """Wait until all was told, if all jobs have ended and hooks are not too slow for that."""
         with self._changed:
-            thread = None if self._n_live else self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(CLOSE_SECONDS)
+            has_live = self._n_live > 0
+        if not has_live:
+            self._worker.join(CLOSE_SECONDS)
 
     def _put(self, note: _Note) -> None:
         if note.moment is Moment.PROGRESS and (earlier := self._untold_progress.get(note.job)) is not None:
@@ -101,22 +104,16 @@ class HookCaller:
         if note.moment is Moment.PROGRESS:
             self._untold_progress[note.job] = note
 
-    def _start(self) -> None:
-        thread = threading.Thread(target=self._run, name="workqueue-hooks", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # the system has no thread to spare, or the interpreter ends
-            logger.warning("hooks cannot be called now: there is no thread for them")
-        else:
-            self._thread = thread
-
-    def _run(self) -> None:
-        while (note := self._next()) is not None:
-            for hooks in self._hooks:
-                try:
-                    getattr(hooks, note.moment.value)(note.snapshot)
-                except Exception:
-                    logger.exception("a hook raised", extra={"key": note.snapshot.key})
+    def _turn(self) -> bool:
+        note = self._next()
+        if note is None:
+            return False
+        for hooks in self._hooks:
+            try:
+                getattr(hooks, note.moment.value)(note.snapshot)
+            except BaseException:  # its SystemExit, too, is the hook's, and ends nothing of ours
+                logger.exception("a hook raised", extra={"key": note.snapshot.key})
+        return True
 
     def _next(self) -> _Note | None:
         """The next to tell; None when there is none and no job lives, and then the thread ends."""
@@ -124,9 +121,7 @@ class HookCaller:
             self._changed.wait_for(lambda: self._untold or not self._n_live)
             n_lost, self._n_lost = self._n_lost, 0
             note = self._untold.popleft() if self._untold else None
-            if note is None:
-                self._thread = None
-            elif self._untold_progress.get(note.job) is note:
+            if note is not None and self._untold_progress.get(note.job) is note:
                 del self._untold_progress[note.job]
         if n_lost:
             logger.warning("hooks are too slow: they were not told of %d moments of jobs", n_lost)

@@ -17,6 +17,7 @@ from workqueue.errors import ProgramError
 from workqueue.program.popen_child import PopenChild
 from workqueue.program.reading import Reading, Sink
 from workqueue.program.witness import Witness
+from workqueue.system.wake_pipe import WakePipe
 
 #: What is sent to a process to make it end, or end soon, and so is meant for the command.
 FORWARDED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
@@ -44,10 +45,11 @@ class Adapted:
         Raises:
             ProgramError: it cannot start; its `__cause__` is the OSError.
         """
-        with contextlib.closing(_Wake()) as wake, Witness() as self._witness, self._forwarding():
+        # A pipe that nobody writes to: `Reading` wants one, and Python's own handlers interrupt its wait.
+        with contextlib.closing(WakePipe()) as wake, Witness() as self._witness, self._forwarding():
             with self._started() as popen, contextlib.closing(PopenChild(popen)) as child:
                 try:
-                    Reading(child, sink, wake.fd, lambda: None, None).run()
+                    Reading(child, sink, wake, lambda: None, None).run()
                 except BaseException:
                     popen.terminate()
                     raise
@@ -86,17 +88,6 @@ class Adapted:
             # Not by its send_signal, which looks, and by looking reaps what `Reading` has yet to see.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(popen.pid, signum)
-
-
-class _Wake:
-    """A pipe that nobody writes to: `Reading` wants one, and Python's own handlers interrupt its wait."""
-
-    def __init__(self) -> None:
-        self.fd, self._writer = os.pipe()
-
-    def close(self) -> None:
-        os.close(self.fd)
-        os.close(self._writer)
 
 
 def _is_heard(signum: int) -> bool:

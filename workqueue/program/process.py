@@ -6,8 +6,6 @@ exited and its pipes were drained, its process group is killed, whatever of it i
 Its exit status, and which processes a signal goes to, are the child's to know; see `child` and `group`.
 """
 
-import contextlib
-import os
 import signal
 import threading
 import time
@@ -16,6 +14,7 @@ from typing import Final
 from workqueue.errors import ProgramError
 from workqueue.program.child import Child
 from workqueue.program.reading import LOOK_SECONDS, Guard, Reading, Sink
+from workqueue.system.wake_pipe import WakePipe
 
 #: What a program gets between SIGTERM and SIGKILL: the 10 s of `docker stop`, halved to fit within them.
 TERMINATE_SECONDS: Final = 5.0
@@ -41,13 +40,12 @@ class Process:
         self._timed_out = False
         try:
             # Wakes the reading thread, which keeps the time until SIGKILL: a timer would be a thread more.
-            self._wake_reader, self._wake_writer = os.pipe()
+            self._wake = WakePipe()
         except OSError as err:
             child.signal(signal.SIGKILL)
             child.reap()
             child.close()
             raise ProgramError(f"Cannot watch the program: {err.strerror}") from err
-        os.set_blocking(self._wake_writer, False)
         if guard is not None:
             guard.started(child.pid)
 
@@ -69,9 +67,7 @@ class Process:
             if self._kill_at is None and grace > 0:
                 self._child.signal(signal.SIGTERM)
             self._kill_at = kill_at
-            # A pipe that is full has woken it already.
-            with contextlib.suppress(BlockingIOError):
-                os.write(self._wake_writer, b".")
+        self._wake.wake()
 
     def read_until_exit(self, sink: Sink, time_limit: float | None = None) -> int | None:
         """Feed the sink until the program has exited; return its exit status, negative for a signal.
@@ -86,13 +82,12 @@ class Process:
         """
         end = None if time_limit is None else time.monotonic() + time_limit
         try:
-            Reading(self._child, sink, self._wake_reader, lambda: self._keep_time(end), self._guard).run()
+            Reading(self._child, sink, self._wake, lambda: self._keep_time(end), self._guard).run()
         finally:
             with self._lock:
                 self._child.signal(signal.SIGKILL)
                 self._is_over = True
-                os.close(self._wake_reader)
-                os.close(self._wake_writer)
+            self._wake.close()
             status = self._child.reap()
             self._child.close()
         return status

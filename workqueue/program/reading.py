@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from workqueue.program.child import Child
 from workqueue.system.poll import make_poll
+from workqueue.system.wake_pipe import WakePipe
 
 #: Where the kernel has no descriptor for a process (pidfd_open, Linux 5.3), an exit is looked for this often.
 LOOK_SECONDS: Final = 0.05
@@ -71,7 +72,7 @@ class Reading:
     Args:
         child: the process.
         sink: takes its output.
-        wake: a descriptor that becomes readable when `keep_time` has something new to say.
+        wake: a pipe that wakes it when `keep_time` has something new to say.
         keep_time: does what is due; returns the seconds until something else is, or None.
         guard: who may have to be renewed.
     """
@@ -80,7 +81,7 @@ class Reading:
         self,
         child: Child,
         sink: Sink,
-        wake: int,
+        wake: WakePipe,
         keep_time: Callable[[], float | None],
         guard: Guard | None,
     ) -> None:
@@ -97,7 +98,7 @@ class Reading:
 
     def run(self) -> None:
         """Read until the program has exited, and its pipes are drained."""
-        for fd in (self._wake, *self._open, self._child.pidfd):
+        for fd in (self._wake.reader, *self._open, self._child.pidfd):
             if fd is not None:
                 self._poll.register(fd)
         while self._read_once():
@@ -113,8 +114,8 @@ class Reading:
         for fd, _ in self._poll.poll(_milliseconds(waits)):
             if fd in self._open:
                 self._read(fd)
-            elif fd == self._wake:
-                os.read(fd, _READ_BYTES)
+            elif fd == self._wake.reader:
+                self._wake.drain()
             elif fd == self._watched_channel:
                 self._renew_guard()
             else:

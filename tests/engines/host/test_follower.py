@@ -1,18 +1,25 @@
 """The following thread: told by the kernel, and without it."""
 
+import contextlib
 import ctypes
 import errno
+import math
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
 from tests.servers.server import eventually
+from tests.streams.conftest import Gate, in_thread, join
 from workqueue.engines.host import changes
+from workqueue.engines.host import follower as following
+from workqueue.engines.host.changes import SAFETY_SECONDS, Changes
 from workqueue.engines.host.follower import Follower
 from workqueue.engines.host.watches import File
+from workqueue.system import wake_pipe
 
 
 @pytest.fixture(params=["inotify", "looking"])
@@ -110,7 +117,202 @@ def test_the_last_to_close_a_directory_ends_the_thread(tmp_path: Path) -> None:
     follower.close(tmp_path)
     assert "workqueue-follower" in names()
     follower.close(tmp_path)
-    eventually(lambda: "workqueue-follower" not in names())
+    assert "workqueue-follower" not in names()
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_a_look_that_raises_no_exception_but_an_interrupt_harms_no_other(
+    follower: Follower, tmp_path: Path, kind: type[BaseException]
+) -> None:
+    def fail() -> None:
+        raise kind
+
+    looked = threading.Event()
+    follower.follow(tmp_path, "a", fail, always=True)
+    follower.follow(tmp_path, "a", looked.set, always=True)
+    for _ in range(2):
+        assert looked.wait(20)
+        looked.clear()
+        follower.look_again()
+
+
+class FailingReads:
+    """In place of `os`, in what the follower is told by: its reads fail."""
+
+    def __init__(self, n_failing: float) -> None:
+        self.n_reads = 0
+        self._n_failing = n_failing
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(os, name)
+
+    def read(self, fd: int, n_bytes: int) -> bytes:
+        self.n_reads += 1
+        if self.n_reads <= self._n_failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return os.read(fd, n_bytes)
+
+
+@pytest.mark.parametrize("n_failing", [1, 2, math.inf])
+def test_reads_that_fail_cost_nobody_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, n_failing: float
+) -> None:
+    """Once, twice in a row, and for ever: then the files are looked at, as where nothing tells of them."""
+    reads = FailingReads(n_failing)
+    monkeypatch.setattr(changes, "os", reads)
+    monkeypatch.setattr(wake_pipe, "os", reads)
+    follower, seen, path = Follower(), list[str](), tmp_path / "a"
+    follower.open(tmp_path)
+    assert follower._watches is not None
+    first = follower._watches.changes
+    path.touch()
+    follower.follow(tmp_path, "a", lambda: seen.append(path.read_text()), always=True)
+    for text in ("one", "two", "three", "four"):
+        path.write_text(text)
+        eventually(lambda text=text: text in seen)
+    assert follower._watches.changes is not first
+    assert watched(follower) == ({(tmp_path, ""), (tmp_path, "a")} if first.look_seconds == SAFETY_SECONDS else set())
+    follower.close(tmp_path)
+    assert "workqueue-follower" not in [thread.name for thread in threading.enumerate()]
+    assert reads.n_reads > 1
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [told[0]]
+    assert told[0].startswith("cannot be told which files change: [Errno 5]")
+
+
+def test_where_reads_fail_and_there_is_no_other_descriptor_the_files_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> Changes:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    follower, seen, path = Follower(), list[str](), tmp_path / "a"
+    follower.open(tmp_path)
+    reads = FailingReads(math.inf)
+    monkeypatch.setattr(changes, "os", reads)
+    monkeypatch.setattr(wake_pipe, "os", reads)
+    monkeypatch.setattr(following, "Changes", refuse)
+    path.touch()
+    follower.follow(tmp_path, "a", lambda: seen.append(path.read_text()), always=True)
+    for text in ("one", "two"):
+        path.write_text(text)
+        eventually(lambda text=text: text in seen)
+    follower.close(tmp_path)
+    assert "workqueue-follower" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_an_interrupt_in_the_wait_loses_no_change(
+    follower: Follower, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a library's timeout does, that strikes when the changes are read and not looked at yet."""
+    wait, strikes, looked = Changes.wait, list[bool](), threading.Event()
+
+    def struck(self: Changes, seconds: float | None) -> list[changes.Change]:
+        told = wait(self, seconds)
+        if strikes:
+            strikes.clear()
+            raise KeyboardInterrupt
+        return told
+
+    monkeypatch.setattr(changes, "SAFETY_SECONDS", 3600.0)
+    monkeypatch.setattr(Changes, "wait", struck)
+    follower.follow(tmp_path, "a", looked.set, always=True)
+    assert looked.wait(20)
+    strikes.append(True)
+    looked.clear()
+    follower.look_again()
+    eventually(lambda: not strikes)
+    assert looked.wait(20)
+    assert "the thread workqueue-follower goes on after an exception" in caplog.text
+
+
+def test_what_a_look_reads_is_closed_once_it_does_not_read(follower: Follower, tmp_path: Path) -> None:
+    """The window: the look has the descriptor's number, and has not read yet."""
+    gate, done = Gate(), list[str]()
+
+    def look() -> None:
+        gate.stop_here()
+        done.append("read")
+
+    follower.follow(tmp_path, "a", look, always=True)
+    gate.wait_until_reached()
+    closer = in_thread(lambda: follower.unfollow(tmp_path, "a", look, then=lambda: done.append("closed")))
+    closer.join(0.05)
+    assert (closer.is_alive(), done) == (True, [])
+    gate.open()
+    join(closer)
+    assert done == ["read", "closed"]
+    follower.unfollow(tmp_path, "a", look, then=lambda: done.append("closed once more"))
+    assert done == ["read", "closed", "closed once more"]
+
+
+def test_a_look_that_takes_long_closes_it_when_it_is_done(
+    follower: Follower, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "JOIN_SECONDS", 0.01)
+    gate, done, closed = Gate(), list[str](), threading.Event()
+
+    def look() -> None:
+        gate.stop_here()
+        done.append("read")
+
+    follower.follow(tmp_path, "a", look, always=True)
+    gate.wait_until_reached()
+    follower.unfollow(tmp_path, "a", look, then=lambda: (done.append("closed"), closed.set()))
+    assert done == []
+    gate.open()
+    assert closed.wait(20)
+    assert done == ["read", "closed"]
+
+
+def test_a_look_that_stops_itself_closes_at_once(follower: Follower, tmp_path: Path) -> None:
+    done: SimpleQueue[str] = SimpleQueue()
+
+    def look() -> None:
+        follower.unfollow(tmp_path, "a", look, then=lambda: done.put("closed"))
+        done.put("looked")
+
+    follower.follow(tmp_path, "a", look, always=True)
+    assert [done.get(timeout=20) for _ in range(2)] == ["closed", "looked"]
+
+
+def test_a_look_may_close_the_last_directory_and_open_it_again(tmp_path: Path) -> None:
+    follower, looked = Follower(), threading.Event()
+    follower.open(tmp_path)
+
+    def look() -> None:
+        for _ in range(3):
+            follower.close(tmp_path)
+            follower.open(tmp_path)
+        follower.follow(tmp_path, "b", looked.set, always=True)
+
+    follower.follow(tmp_path, "a", look, always=True)
+    assert looked.wait(20)
+    follower.close(tmp_path)
+    assert "workqueue-follower" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_no_wake_of_two_hundred_that_race_a_close_reaches_another_file(tmp_path: Path) -> None:
+    directory, files = tmp_path / "followed", tmp_path / "files"
+    directory.mkdir()
+    files.mkdir()
+    for i in range(200):
+        follower, barrier = Follower(), threading.Barrier(2)
+        follower.open(directory)
+
+        def wake(follower: Follower = follower, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait(20)
+            for _ in range(5):
+                follower.look_again()
+
+        waker = in_thread(wake)
+        barrier.wait(20)
+        follower.close(directory)
+        with contextlib.ExitStack() as stack:
+            for name in range(3):
+                stack.enter_context((files / f"{i} {name}").open("xb"))
+            join(waker)
+    assert sum(path.stat().st_size for path in files.iterdir()) == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the kernel tells of files on Linux alone")

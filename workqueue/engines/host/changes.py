@@ -4,16 +4,17 @@ The kernel's own call rather than a package: one that batches and debounces told
 of a core for fifty idle readers, where this takes a thousandth.
 """
 
-import contextlib
 import errno
 import functools
 import os
 import struct
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from workqueue.system.descriptors import close_own, open_own, open_own_pipe
+from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.poll import make_poll
+from workqueue.system.wake_pipe import WakePipe
 
 if TYPE_CHECKING:
     import ctypes
@@ -61,16 +62,20 @@ LOST: Final = -1
 class Changes:
     """What happens in some directories, and to some files. Used by one thread, but for `wake` and what watches.
 
+    These do nothing once it is closed.
+
     A directory tells only which files come. To be told of what is written to any of them would wake this process for
     each line of its own journals, to look and find that nobody follows them.
     """
 
     def __init__(self) -> None:
         self._poll = make_poll()
+        self._pipe = WakePipe()
+        # Guards the number, and is held over a call to the kernel that takes it. Reentrant, as the pipe's is.
+        self._lock = threading.RLock()
         self._inotify = _open_inotify()
         self._can_watch = self._inotify is not None
-        self._reader, self._writer = open_own_pipe()
-        self._poll.register(self._reader)
+        self._poll.register(self._pipe.reader)
         if self._inotify is not None:
             self._poll.register(self._inotify)
 
@@ -93,36 +98,46 @@ class Changes:
     def unwatch(self, number: int) -> None:
         """Tell no more of what has this number; the last of it is that it is over."""
         libc = _libc()
-        if self._inotify is not None and libc is not None:
-            libc.inotify_rm_watch(self._inotify, number)
+        with self._lock:
+            if self._inotify is not None and libc is not None:
+                libc.inotify_rm_watch(self._inotify, number)
 
     def _watch(self, path: bytes, mask: int) -> int:
         libc = _libc()
-        if self._inotify is None or libc is None:
-            return LOST
-        number = int(libc.inotify_add_watch(self._inotify, path, mask))
-        if number == LOST and _errno() != errno.ENOENT:
-            self._can_watch = False  # there are no more to have, some 8,000 a user at least; or a sandbox forbids them
+        with self._lock:
+            if self._inotify is None or libc is None:
+                return LOST
+            number = int(libc.inotify_add_watch(self._inotify, path, mask))
+            if number == LOST and _errno() != errno.ENOENT:
+                self._can_watch = False  # there are no more to have, some 8,000 a user at least; or a sandbox forbids
         return number
 
     def wait(self, seconds: float | None) -> list[Change]:
-        """Wait for changes, a `wake`, or these seconds; for ever, if None."""
+        """Wait for changes, a `wake`, or these seconds; for ever, if None.
+
+        Raises:
+            OSError: it cannot tell now; what has changed is lost.
+        """
         changes: list[Change] = []
         for fd, _ in self._poll.poll(None if seconds is None else max(0.0, seconds) * 1000):
-            data = os.read(fd, _READ_BYTES)
-            changes += _parse(data) if fd == self._inotify else [Change(LOST, "")]
+            if fd == self._inotify:
+                changes += _parse(os.read(fd, _READ_BYTES))
+            else:
+                self._pipe.drain()
+                changes.append(Change(LOST, ""))
         return changes
 
     def wake(self) -> None:
         """Have `wait` say that everything is to be looked at. Callable from any thread."""
-        with contextlib.suppress(BlockingIOError):  # a full pipe wakes as well
-            os.write(self._writer, b".")
+        self._pipe.wake()
 
     def close(self) -> None:
-        """Watch nothing any more."""
-        for fd in (self._inotify, self._reader, self._writer):
-            if fd is not None:
-                close_own(fd)
+        """Watch nothing any more. Called by the thread that waits, or when there is none. Idempotent."""
+        with self._lock:
+            inotify, self._inotify = self._inotify, None
+        if inotify is not None:
+            close_own(inotify)
+        self._pipe.close()
 
 
 @functools.cache

@@ -163,9 +163,9 @@ class HostEngine:
             if not self._is_open:
                 return
             self._is_open = False
-        self.follower.unfollow(self.journals.directory, notices.NAME, self._read_notices)
+        # Closed once they are not being read: their number may be another file's the moment after.
+        self.follower.unfollow(self.journals.directory, notices.NAME, self._read_notices, then=self._notices.close)
         self.follower.close(self.journals.directory)
-        self._notices.close()
 
     def _read_notices(self) -> None:
         try:
@@ -176,7 +176,10 @@ class HostEngine:
         with self._changed:
             tasks = [task for key in keys for task in self._tasks.get(key, ())]
         for task in tasks:
-            task.cancel_from_elsewhere()
+            try:
+                task.cancel_from_elsewhere()
+            except BaseException:  # the next task's cancel was read too, and is not read again
+                logger.exception("exception in workqueue", extra={"key": task.task.key})
 
     def _following(self) -> list[SharedTask]:
         with self._changed:

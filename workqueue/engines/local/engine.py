@@ -134,11 +134,12 @@ class LocalEngine:
                 run.stop(TERMINATE_SECONDS, failed(CLOSED_RUNNING))
             self._refuse_all()  # those that have begun to rest in between
             self._wait_idle(None)
-        self._later.clear()
+        self._later.close()
         if not self.n_tasks:
             self._warden.close()
         if self._owns_executor:
             self.executor.shutdown(wait=not self._is_mine())
+        self._refusals.close()
 
     def __reduce__(self) -> NoReturn:
         # What an executor of processes would do. Without this, pickling goes on until it meets a lock, and starts
@@ -179,8 +180,10 @@ class LocalEngine:
         outcome: Progress | None = failed("Internal error in workqueue; its log has the details")
         try:
             outcome = run.perform()
-        except Exception:
+        except BaseException as err:
             logger.exception("exception in workqueue", extra={"key": run.key})
+            if _is_interrupt(err):
+                raise
         finally:
             if outcome is None or self._is_closed or not run.wants_another(outcome):
                 self._end(run, outcome)
@@ -191,10 +194,7 @@ class LocalEngine:
         """Its program asked to be run later: out of the line, and back at its end after a while."""
         self._line.leave(run.place)
         self._moved()
-        try:
-            run.report(WaitsAgain(self._line.n_tasks, why_it_waits(outcome)))
-        except Exception:
-            logger.exception("exception in workqueue", extra={"key": run.key})
+        _report(run, WaitsAgain(self._line.n_tasks, why_it_waits(outcome)))
         seconds = run.rest()
         self._later.call(seconds, lambda: self._resume(run))
         # Who stopped it or closed the engine a moment ago found it claimed; from now on they claim it themselves.
@@ -237,9 +237,7 @@ class LocalEngine:
         self._moved()
         try:
             if outcome is not None:
-                run.report(outcome)
-        except Exception:
-            logger.exception("exception in workqueue", extra={"key": run.key})
+                _report(run, outcome)
         finally:
             with self._changed:
                 del self._runs[run.place]
@@ -254,6 +252,8 @@ class LocalEngine:
             if token not in self._tokens:
                 return
             self._tokens.discard(token)
+            if not self._runs:
+                return
         self._refusals.add(why_it_never_ran(future))
 
     def _is_short(self) -> bool:
@@ -273,6 +273,23 @@ class LocalEngine:
         seconds = None if timeout is None or timeout > threading.TIMEOUT_MAX else timeout
         with self._changed:
             return self._changed.wait_for(lambda: all(run.thread == me for run in self._runs.values()), seconds)
+
+
+def _report(run: LocalRun, report: Progress | WaitsAgain) -> None:
+    try:
+        run.report(report)
+    except BaseException as err:
+        logger.exception("exception in workqueue", extra={"key": run.key})
+        if _is_interrupt(err):
+            raise
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether it is to go on: the main thread's, in which an executor may work.
+
+    Any other thread serves many tasks: a SystemExit in it is nobody's wish to end it.
+    """
+    return not isinstance(error, Exception) and threading.current_thread() is threading.main_thread()
 
 
 class _Token:

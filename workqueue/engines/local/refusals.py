@@ -4,13 +4,13 @@ A ThreadPoolExecutor ends futures with its lock held, when it is shut down or br
 task's end may ask for it again, which needs that lock. So the end is told on a thread of our own, one for however many.
 """
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from workqueue.engines.local.run import LocalRun
 from workqueue.progress import Progress, failed
+from workqueue.system.worker_thread import WorkerThread
 
 
 class Refusals:
@@ -31,36 +31,34 @@ class Refusals:
         self._is_short = is_short
         self._runs = runs
         self._refuse = refuse
-        self._lock = threading.Lock()  # guards both below
-        self._reasons: deque[str] = deque()
-        self._is_running = False
+        self._reasons: deque[str] = deque()  # appended to by any thread
+        self._newest_first: Iterator[LocalRun] = iter(())  # of the thread that refuses
+        self._worker = WorkerThread("workqueue-refusals", self._turn)
 
     def add(self, reason: str) -> None:
         """A thread was lost, for this reason. Callable from any thread, with any lock held but ours."""
-        with self._lock:
-            self._reasons.append(reason)
-            if self._is_running:
-                return
-            self._is_running = True
+        self._reasons.append(reason)
         try:
-            threading.Thread(target=self._run, name="workqueue-refusals", daemon=True).start()
+            self._worker.start()
         except RuntimeError:  # the system has no thread to spare, or the interpreter ends
-            self._run()
+            while self._turn():
+                pass
 
-    def _run(self) -> None:
-        newest_first: Iterator[LocalRun] = iter(())
-        while (reason := self._next()) is not None:
-            if self._is_short() and not self._refuse_first(newest_first, reason):
-                # Listed once for many: an executor that is shut down may take away what 20,000 tasks had.
-                newest_first = iter(self._runs()[::-1])
-                self._refuse_first(newest_first, reason)
+    def close(self) -> None:
+        """The thread has ended then, unless it calls this; called once there are no tasks."""
+        self._worker.join()
 
-    def _next(self) -> str | None:
-        with self._lock:
-            if self._reasons:
-                return self._reasons.popleft()
-            self._is_running = False
-            return None
+    def _turn(self) -> bool:
+        try:
+            reason = self._reasons.popleft()
+        except IndexError:
+            self._newest_first = iter(())
+            return False
+        if self._is_short() and not self._refuse_first(self._newest_first, reason):
+            # Listed once for many: an executor that is shut down may take away what 20,000 tasks had.
+            self._newest_first = iter(self._runs()[::-1])
+            self._refuse_first(self._newest_first, reason)
+        return True
 
     def _refuse_first(self, runs: Iterator[LocalRun], reason: str) -> bool:
         return any(self._refuse(run, failed(reason)) for run in runs)
