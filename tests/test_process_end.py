@@ -1,24 +1,32 @@
 """A process that ends: by itself, and by a signal. Each test runs one, with real programs."""
 
+import contextlib
 import os
+import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import write_program
+from tests.descendants import Descendants
 from workqueue.testing import ScriptedProgram
 
 _FALLS_OFF = r"""
-import os, sys
+import os, sys, threading
 from concurrent.futures import ThreadPoolExecutor
 from workqueue import WorkQueue
-queue = WorkQueue(sys.argv[1], ThreadPoolExecutor(1), sys.argv[2])
+runs = threading.Event()
+options = {"exit_drain": float(sys.argv[3])} if len(sys.argv) > 3 else {}
+queue = WorkQueue(sys.argv[1], ThreadPoolExecutor(1), sys.argv[2], **options)
 for i in range(3):
     job = queue.ensure_run((str(i),))
     job.progress.subscribe(lambda progress, i=i: os.write(1, f"{i} {progress.returncode}\n".encode()))
+    job.progress.subscribe(lambda progress: progress.fraction == 0.5 and runs.set())
+runs.wait()
 print("falls off", flush=True)
 """
 
@@ -47,6 +55,7 @@ class Child:
         self.process = subprocess.Popen(
             [sys.executable, "-c", script, str(program.path), *arguments],
             stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             env={**os.environ, "PYTHONWARNINGS": "error,ignore::DeprecationWarning"},
         )
@@ -62,7 +71,7 @@ class Child:
     @property
     def ends(self) -> dict[str, str]:
         """Job -> its returncode, of those that it has told."""
-        told = (line.split() for line in self.lines if line[0].isdigit())
+        told = (line.split() for line in self.lines if line[:1].isdigit())
         return {job: returncode for job, returncode in told if returncode != "None"}
 
     def read_until(self, is_enough: Callable[[], bool]) -> None:
@@ -84,16 +93,41 @@ def storage(tmp_path: Path) -> str:
     return str(tmp_path / "storage")
 
 
-def test_an_interpreter_that_ends_waits_for_what_runs_and_not_for_what_waits(
-    program: ScriptedProgram, storage: str
-) -> None:
+def said(lines: list[str]) -> list[str]:
+    """What the log has told of the process's end."""
+    return [line.strip() for line in lines if line.startswith("this process ends")]
+
+
+def test_an_interpreter_that_ends_stops_what_runs_and_says_so(program: ScriptedProgram, storage: str) -> None:
     with Child(_FALLS_OFF, program, storage) as child:
-        program.wait_reached("gate")
-        child.read_until(lambda: len(child.ends) == 2)
+        assert child.status() == 0
+    assert child.ends == {"0": "-15", "1": "-999", "2": "-999"}
+    assert [*Path(storage, ".tmp").iterdir()] == []
+    advice = "WorkQueue(exit_drain=SECONDS) gives time to finish"
+    assert said(child.lines) == [f"this process ends, and stops 1 running program (program); {advice}"]
+
+
+@pytest.mark.parametrize(("drain", "how_long"), [("3600", "up to 3600 s"), ("inf", "as long as it takes")])
+def test_an_interpreter_that_ends_gives_what_runs_its_time_and_what_waits_none(
+    program: ScriptedProgram, storage: str, drain: str, how_long: str
+) -> None:
+    with Child(_FALLS_OFF, program, storage, drain) as child:
+        child.read_until(lambda: len(child.ends) == 2 and bool(said(child.lines)))
         program.release("gate")
         assert child.status() == 0
     assert child.ends == {"0": "0", "1": "-999", "2": "-999"}
     assert len(program.runs) == 1
+    [line] = said(child.lines)
+    assert line == (
+        "this process ends once 1 running program (program) has ended;"
+        f" it waits {how_long}; press Ctrl-C (again) to stop that now"
+    )
+
+
+def test_no_program_gets_more_than_that(program: ScriptedProgram, storage: str) -> None:
+    with Child(_FALLS_OFF, program, storage, "0.1") as child:
+        assert child.status() == 0
+    assert child.ends == {"0": "-15", "1": "-999", "2": "-999"}
 
 
 def signalled(program: ScriptedProgram, storage: str, drain: float, signum: signal.Signals) -> Child:
@@ -126,6 +160,145 @@ def test_a_second_signal_is_in_a_hurry(program: ScriptedProgram, storage: str) -
         assert child.status() == -signal.SIGTERM
     assert child.ends == {"0": "-15", "1": "-999", "2": "-999"}
     assert list(Path(storage, ".tmp").iterdir()) == []
+
+
+_WAITS = r"""
+import os, signal, sys
+from concurrent.futures import ThreadPoolExecutor
+from workqueue import WorkQueue
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where it is ignored
+executor = ThreadPoolExecutor(2) if sys.argv[4] == "theirs" else None
+queue = WorkQueue(sys.argv[1], executor, sys.argv[2], exit_drain=float(sys.argv[3]))
+jobs = [queue.ensure_run((name, "secret")) for name in "ab"]
+try:
+    for job in jobs:
+        job.progress.subscribe(lambda progress: os.write(1, f"at {progress.fraction}\n".encode()))
+    jobs[0].wait()
+except KeyboardInterrupt:
+    os.write(1, b"interrupted\n")
+    raise
+"""
+
+#: Puts a process at the head of a terminal's foreground, as a shell does.
+_IN_FOREGROUND = r"""
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Typed:
+    """A script in the foreground of a terminal of its own, where somebody presses Ctrl-C; or is sent SIGINT, alone."""
+
+    def __init__(self, script: str, *arguments: str, is_alone: bool = False) -> None:
+        self._is_alone = is_alone
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _IN_FOREGROUND, sys.executable, "-c", script, *arguments],
+            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        self.text = ""
+
+    def press_ctrl_c(self) -> None:
+        if self._is_alone:
+            self.process.send_signal(signal.SIGINT)
+        else:
+            os.write(self._ours, b"\x03")
+
+    def read_until(self, text: str, times: int = 1) -> None:
+        """Read on until it has printed this, so many times."""
+        while self.text.count(text) < times:
+            data = os.read(self._ours, 65536)
+            assert data, self.text
+            self.text += data.decode()
+
+    def status(self) -> int:
+        """Its exit status, once all was read."""
+        with contextlib.suppress(OSError):  # Linux: the other end of the terminal was closed
+            while data := os.read(self._ours, 65536):
+                self.text += data.decode()
+        return self.process.wait(timeout=20)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+
+@pytest.fixture
+def typed(program: ScriptedProgram, storage: str) -> Iterator[Callable[..., Typed]]:
+    """Starts `_WAITS`; returns once two programs wait at their gates."""
+    started: list[Typed] = []
+
+    def start(drain: str, whose: str, *, is_alone: bool) -> Typed:
+        started.append(Typed(_WAITS, str(program.path), storage, drain, whose, is_alone=is_alone))
+        for _ in range(2):
+            program.wait_reached("gate")
+        started[-1].read_until("at 0.5", 2)
+        return started[-1]
+
+    yield start
+    for terminal in started:
+        terminal.close()
+
+
+ALONE = pytest.mark.parametrize("is_alone", [False, True], ids=["terminal", "alone"])
+WHOSE = pytest.mark.parametrize("whose", ["ours", "theirs"])
+
+
+@ALONE
+@WHOSE
+def test_ctrl_c_ends_it_at_once(typed: Callable[..., Typed], whose: str, is_alone: bool) -> None:
+    terminal = typed("0", whose, is_alone=is_alone)
+    descendants = Descendants(terminal.process.pid)
+    terminal.press_ctrl_c()
+    assert terminal.status() == -signal.SIGINT
+    assert "this process ends, and stops 2 running programs (2 x program); " in terminal.text
+    assert "Exception ignored" not in terminal.text
+    descendants.wait_gone()
+
+
+@ALONE
+@WHOSE
+def test_ctrl_c_is_told_what_is_waited_for_and_a_second_one_stops_it(
+    typed: Callable[..., Typed], whose: str, is_alone: bool
+) -> None:
+    terminal = typed("3600", whose, is_alone=is_alone)
+    descendants = Descendants(terminal.process.pid)
+    terminal.press_ctrl_c()
+    terminal.read_until("to stop that now")
+    assert terminal.process.poll() is None
+    terminal.press_ctrl_c()
+    assert terminal.status() == -signal.SIGINT
+    assert terminal.text.count("this process ends") == 1
+    assert "once 2 running programs (2 x program) has ended; it waits up to 3600 s; press Ctrl-C" in terminal.text
+    assert "secret" not in terminal.text
+    # The first one's traceback, and no other.
+    assert terminal.text.count("Traceback") == 1
+    assert "Exception ignored" not in terminal.text
+    descendants.wait_gone()
+
+
+def test_a_third_ctrl_c_does_not_wait_for_a_program_that_will_not_stop(tmp_path: Path, storage: str) -> None:
+    """SIGTERM would be followed by SIGKILL after 5 seconds; the warden kills it at once."""
+    stubborn = write_program(tmp_path / "stubborn", "trap '' TERM\necho 0.5\nwhile :; do sleep 0.05; done")
+    terminal = Typed(_WAITS, str(stubborn), storage, "3600", "ours")
+    try:
+        terminal.read_until("at 0.5", 2)
+        descendants = Descendants(terminal.process.pid)
+        terminal.press_ctrl_c()
+        terminal.read_until("to stop that now")
+        terminal.press_ctrl_c()
+        with contextlib.suppress(OSError):  # it is gone
+            while terminal.process.poll() is None:
+                terminal.press_ctrl_c()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    terminal.process.wait(0.1)
+        assert terminal.status() == -signal.SIGINT
+        descendants.wait_gone()
+    finally:
+        terminal.close()
 
 
 _FORKS = r"""
