@@ -6,13 +6,16 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import write_program
+from tests.conftest import ensure, write_program
 from tests.descendants import Descendants
+from workqueue import WorkQueue
+from workqueue.progress import succeeded
 from workqueue.testing import ScriptedProgram
 
 _FALLS_OFF = r"""
@@ -35,7 +38,7 @@ import os, signal, sys, time
 from workqueue import WorkQueue
 signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where it is ignored
 queue = WorkQueue(sys.argv[1], storage_dir=sys.argv[2], max_running=1)
-queue.handle_signals(drain=float(sys.argv[3]))
+queue.handle_signals(drain=None if sys.argv[3] == "None" else float(sys.argv[3]))
 jobs = [queue.ensure_run((str(i),)) for i in range(3)]
 for i, job in enumerate(jobs):
     job.progress.subscribe(lambda progress, i=i: os.write(1, f"{i} {progress.returncode}\n".encode()))
@@ -130,7 +133,7 @@ def test_no_program_gets_more_than_that(program: ScriptedProgram, storage: str) 
     assert child.ends == {"0": "-15", "1": "-999", "2": "-999"}
 
 
-def signalled(program: ScriptedProgram, storage: str, drain: float, signum: signal.Signals) -> Child:
+def signalled(program: ScriptedProgram, storage: str, drain: float | None, signum: signal.Signals) -> Child:
     """A server that was sent a signal while one job ran and two waited, and has told the end of those."""
     child = Child(_SERVES, program, storage, str(drain))
     program.wait_reached("gate")
@@ -154,11 +157,22 @@ def test_a_signal_closes_first_and_then_does_what_it_does(
         assert (status, child.lines[-1]) == (0, "interrupted")
 
 
+def test_a_signal_gives_programs_what_the_interpreters_end_would(program: ScriptedProgram, storage: str) -> None:
+    with signalled(program, storage, None, signal.SIGTERM) as child:
+        assert child.status() == -signal.SIGTERM
+    assert child.ends == {"0": "-15", "1": "-999", "2": "-999"}
+    assert len(said(child.lines)) == 1
+    assert "stops 1 running program (program); " in said(child.lines)[0]
+
+
 def test_a_second_signal_is_in_a_hurry(program: ScriptedProgram, storage: str) -> None:
     with signalled(program, storage, 3600.0, signal.SIGTERM) as child:
+        child.read_until(lambda: bool(said(child.lines)))
         child.process.send_signal(signal.SIGTERM)
         assert child.status() == -signal.SIGTERM
     assert child.ends == {"0": "-15", "1": "-999", "2": "-999"}
+    assert len(said(child.lines)) == 1
+    assert "it waits up to 3600 s; press Ctrl-C (again)" in said(child.lines)[0]
     assert list(Path(storage, ".tmp").iterdir()) == []
 
 
@@ -173,6 +187,7 @@ jobs = [queue.ensure_run((name, "secret")) for name in "ab"]
 try:
     for job in jobs:
         job.progress.subscribe(lambda progress: os.write(1, f"at {progress.fraction}\n".encode()))
+    os.write(1, b"waits\n")
     jobs[0].wait()
 except KeyboardInterrupt:
     os.write(1, b"interrupted\n")
@@ -235,6 +250,8 @@ def typed(program: ScriptedProgram, storage: str) -> Iterator[Callable[..., Type
         started.append(Typed(_WAITS, str(program.path), storage, drain, whose, is_alone=is_alone))
         for _ in range(2):
             program.wait_reached("gate")
+        # An interrupt may strike in the middle of a subscription, and does not in a test.
+        started[-1].read_until("waits")
         started[-1].read_until("at 0.5", 2)
         return started[-1]
 
@@ -285,6 +302,7 @@ def test_a_third_ctrl_c_does_not_wait_for_a_program_that_will_not_stop(tmp_path:
     stubborn = write_program(tmp_path / "stubborn", "trap '' TERM\necho 0.5\nwhile :; do sleep 0.05; done")
     terminal = Typed(_WAITS, str(stubborn), storage, "3600", "ours")
     try:
+        terminal.read_until("waits")
         terminal.read_until("at 0.5", 2)
         descendants = Descendants(terminal.process.pid)
         terminal.press_ctrl_c()
@@ -320,3 +338,88 @@ def test_a_forked_child_ends_without_waiting_for_its_parents_jobs(program: Scrip
         assert child.lines == ["child 7\n"]
         program.release("gate")
         assert child.status() == 0
+
+
+_FORKS_IN_C = r"""
+import ctypes, os, sys, threading
+from workqueue import WorkQueue
+from workqueue.engines.local import at_exit
+queue = WorkQueue(sys.argv[1], storage_dir=sys.argv[2])
+job = queue.ensure_run(("a",))
+runs = threading.Event()
+job.progress.subscribe(lambda progress: progress.fraction == 0.5 and runs.set())
+runs.wait()
+pid = ctypes.PyDLL(None).fork()  # no hook of Python's is called, as in uWSGI
+if pid == 0:
+    at_exit._end_all()
+    os._exit(7)
+print("child", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+print("job", job.wait().returncode, flush=True)
+"""
+
+
+def test_a_child_forked_without_hooks_neither_awaits_nor_stops_its_parents_jobs(
+    program: ScriptedProgram, storage: str
+) -> None:
+    with Child(_FORKS_IN_C, program, storage) as child:
+        child.read_until(lambda: bool(child.lines))
+        assert child.lines == ["child 7\n"]
+        program.release("gate")
+        assert child.status() == 0
+    assert child.lines[-1] == "job 0"
+
+
+_ENDS_WHEN_TOLD = r"""
+import signal, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from workqueue import WorkQueue
+from workqueue.streams import to_generator
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where it is ignored
+queue = WorkQueue(sys.argv[1], storage_dir=sys.argv[2], exit_drain=float(sys.argv[3]))
+job = queue.ensure_run(("a",))
+runs = threading.Event()
+def read():
+    for progress in to_generator(job.progress):
+        if progress.fraction == 0.5:
+            runs.set()
+    print("its reader was told", progress.error, flush=True)
+ThreadPoolExecutor(1).submit(read)  # a thread that the interpreter joins
+runs.wait()
+print("runs", flush=True)
+if sys.argv[4] == "ends":
+    sys.exit()
+job.wait()
+"""
+
+
+def test_what_a_process_leaves_undone_is_begun_anew_by_one_that_follows_it(
+    program: ScriptedProgram, storage: str, make_queue: Callable[..., WorkQueue]
+) -> None:
+    with Child(_ENDS_WHEN_TOLD, program, storage, "0", "waits") as child:
+        program.wait_reached("gate")
+        child.read_until(lambda: "runs\n" in child.lines)
+        job = ensure(make_queue(program.path), "a")
+        follows = threading.Event()
+        job.progress.subscribe(lambda progress: follows.set() if progress.fraction == 0.5 else None)
+        assert follows.wait(20)
+        child.process.send_signal(signal.SIGINT)
+        child.status()
+        assert "its reader was told The work queue was closed while this job ran." in map(str.strip, child.lines)
+        program.wait_reached("gate")
+        program.release("gate")
+        assert job.wait(20) == succeeded()
+    assert len(program.runs) == 2
+
+
+def test_a_process_that_only_follows_a_run_waits_for_nothing(
+    program: ScriptedProgram, storage: str, make_queue: Callable[..., WorkQueue]
+) -> None:
+    job = ensure(make_queue(program.path), "a")
+    program.wait_reached("gate")
+    with Child(_ENDS_WHEN_TOLD, program, storage, "3600", "ends") as child:
+        assert child.status() == 0
+    assert "its reader was told The work queue was closed while this job ran." in map(str.strip, child.lines)
+    assert said(child.lines) == []
+    program.release("gate")
+    assert job.wait(20) == succeeded()
+    assert len(program.runs) == 1

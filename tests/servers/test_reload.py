@@ -10,13 +10,14 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from tests.descendants import Descendants
-from tests.servers.server import ROOT, Server, eventually, get
+from tests.servers.server import ROOT, Client, Server, eventually, get
 
 #: From a save to an answer of the new code it is 2 seconds on a machine that has nothing else to do, half of which is
 #: what these servers let pass between two looks at their files. The program would take a minute.
@@ -30,16 +31,25 @@ class Kind(NamedTuple):
 
     app: str
     command: list[str]
+    keeps_streams: bool = True
+    """Whether a client watches meanwhile; else it has had its answer when the program began."""
 
 
 FLASK_RUN = ["flask", "--app", "plugin", "run", "--port", "0"]
+UVICORN = ["uvicorn", "--port", "0"]
 GUNICORN = ["gunicorn", "--bind", "127.0.0.1:0", "--worker-class", "gthread", "--threads", "8"]
 
 RELOADING = {
     "flask": Kind("reloaded_flask", [*FLASK_RUN, "--debug"]),
     "runserver": Kind("reloaded_django", ["plugin", "runserver"]),
-    "uvicorn": Kind("reloaded_starlette", ["uvicorn", "--port", "0", "--reload", "plugin:app"]),
-    "gunicorn": Kind("reloaded_flask", [*GUNICORN, "--reload", "plugin:app"]),
+    # These wait for open streams, uvicorn for ever and gunicorn for 30 seconds, unless they are told otherwise; and
+    # gunicorn sees that a client has left when it writes the next heartbeat.
+    "uvicorn": Kind("reloaded_starlette", [*UVICORN, "--reload", "plugin:app"], False),
+    "uvicorn, a stream": Kind(
+        "reloaded_starlette", [*UVICORN, "--reload", "--timeout-graceful-shutdown", "1", "plugin:app"]
+    ),
+    "gunicorn": Kind("reloaded_flask", [*GUNICORN, "--reload", "plugin:app"], False),
+    "gunicorn, a stream": Kind("reloaded_flask", [*GUNICORN, "--reload", "--graceful-timeout", "1", "plugin:app"]),
 }
 
 
@@ -50,18 +60,23 @@ class Development:
         self.file = directory / "plugin.py"
         shutil.copy(APPS / f"{kind.app}.py", self.file)
         program = directory / "endless"
-        program.write_text("#!/bin/sh\nprintf '0.25\\tbegun\\n'\nexec sleep 60\n")
+        program.write_text("#!/bin/sh\necho 0.25\nexec sleep 60\n")
         program.chmod(0o755)
         command = kind.command
         if command[-1] == "runserver":  # which tells the port that it is given, and no other
             command = [*command, f"127.0.0.1:{free_port()}"]
         # No bytecode: it is told from its source by size and seconds alone.
         self.server = Server(command, directory, PYTHONDONTWRITEBYTECODE="1")
+        self._keeps_streams = kind.keeps_streams
+        self._streams: list[Client] = []
         self._descendants: list[Descendants] = []
 
     def begin(self) -> None:
-        """Ask for a build, and return when its program has begun."""
-        assert eventually(lambda: self._get("/begin")) == "begun"
+        """Ask for a build, and return when its program runs."""
+        if self._keeps_streams:
+            self._streams.append(eventually(self._stream))
+        else:
+            assert eventually(lambda: self._get("/begin")) == "0.25"
         self._descendants.append(Descendants(self.server.process.pid))
 
     def version(self) -> str | None:
@@ -86,6 +101,24 @@ class Development:
             assert client.connect_ex(("127.0.0.1", self.server.port)) != 0
         for descendants in self._descendants:
             descendants.wait_gone()
+
+    def close(self) -> None:
+        """Leave all streams."""
+        for client in self._streams:
+            client.close()
+
+    def _stream(self) -> Client | None:
+        """A stream that shows the program run; None: nobody answers."""
+        try:
+            client = Client(self.server.port, "/view", None)
+        except OSError:
+            return None
+        try:
+            client.until(0.25)
+        except (AssertionError, OSError, http.client.HTTPException):
+            client.close()
+            return None
+        return client
 
     def _get(self, path: str) -> str | None:
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -118,7 +151,7 @@ def _sigint_is_heeded() -> Iterator[None]:
 @pytest.fixture
 def development(kind: Kind, tmp_path: Path, _sigint_is_heeded: None) -> Iterator[Development]:
     development = Development(kind, tmp_path)
-    with development.server:
+    with closing(development), development.server:
         yield development
 
 
@@ -133,7 +166,7 @@ def test_a_saved_file_is_served_at_once_beside_a_running_program(development: De
 
 
 @pytest.mark.parametrize(
-    "kind", [Kind("reloaded_flask", [*GUNICORN, "--max-requests", "1", "plugin:app"])], indirect=True
+    "kind", [Kind("reloaded_flask", [*GUNICORN, "--max-requests", "1", "plugin:app"], False)], indirect=True
 )
 def test_a_worker_that_has_had_its_requests_is_replaced_at_once(development: Development) -> None:
     """By gunicorn's --max-requests: until it has ended, there is no other."""

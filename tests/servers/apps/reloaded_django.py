@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from workqueue import WorkQueue
+from workqueue.web.django import progress_response
 
 VERSION = 1
 
@@ -18,14 +19,11 @@ def version(request: HttpRequest) -> HttpResponse:
     return HttpResponse(str(VERSION))
 
 
-def begin(request: HttpRequest) -> HttpResponse:
-    job = queue.ensure_run(("a",))
-    assert job is not None
-    told = (progress.message for progress in queue.report_job_progress_until_completed(job) if progress.message)
-    return HttpResponse(next(told))
+def view(request: HttpRequest) -> HttpResponse:
+    return progress_response(queue.ensure_run(("a",)), request)
 
 
-urlpatterns = [path("version", version), path("begin", begin)]
+urlpatterns = [path("version", version), path("view", view)]
 
 if __name__ == "__main__":
     settings.configure(ALLOWED_HOSTS=["*"], DEBUG=True, ROOT_URLCONF=__name__, SECRET_KEY="none")

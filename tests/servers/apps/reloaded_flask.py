@@ -1,8 +1,10 @@
 """A site in Flask, to be copied and then edited while a program runs."""
 
-from flask import Flask
+from flask import Flask, Response, request
 
 from workqueue import WorkQueue
+from workqueue.streams import to_generator
+from workqueue.web.flask import progress_response
 
 VERSION = 1
 
@@ -19,4 +21,9 @@ def version() -> str:
 def begin() -> str:
     job = queue.ensure_run(("a",))
     assert job is not None
-    return next(progress.message for progress in queue.report_job_progress_until_completed(job) if progress.message)
+    return next(str(progress.fraction) for progress in to_generator(job.progress) if progress.fraction)
+
+
+@app.get("/view")
+def view() -> Response:
+    return progress_response(queue.ensure_run(("a",)), request)

@@ -2,10 +2,12 @@
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from workqueue import WorkQueue
+from workqueue.streams import to_generator
+from workqueue.web.starlette import progress_response
 
 VERSION = 1
 
@@ -16,11 +18,16 @@ async def version(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(VERSION))
 
 
-def begin(request: Request) -> PlainTextResponse:
+def begin(request: Request) -> Response:
     job = queue.ensure_run(("a",))
     assert job is not None
-    told = (progress.message for progress in queue.report_job_progress_until_completed(job) if progress.message)
-    return PlainTextResponse(next(told))
+    return PlainTextResponse(
+        next(str(progress.fraction) for progress in to_generator(job.progress) if progress.fraction)
+    )
 
 
-app = Starlette(routes=[Route("/version", version), Route("/begin", begin)])
+async def view(request: Request) -> Response:
+    return progress_response(queue.ensure_run(("a",)), request)
+
+
+app = Starlette(routes=[Route("/version", version), Route("/begin", begin), Route("/view", view)])
