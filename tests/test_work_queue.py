@@ -55,6 +55,15 @@ def test_a_negative_number_of_jobs_cannot_wait(tmp_path: Path) -> None:
         WorkQueue("program", storage_dir=tmp_path, max_pending=-1)
 
 
+def test_programs_are_given_no_negative_time_at_the_end(tmp_path: Path, queue: WorkQueue) -> None:
+    with pytest.raises(ValueError, match=r"exit_drain must be 0 or more; got -1\.0"):
+        WorkQueue("program", storage_dir=tmp_path, exit_drain=-1.0)
+    with pytest.raises(TypeError, match="exit_drain is for the engine to keep"):
+        WorkQueue("program", storage_dir=tmp_path, engine=ManualEngine(), exit_drain=1.0)
+    with pytest.raises(ValueError, match=r"drain must be 0 or more; got -1\.0"):
+        queue.handle_signals(drain=-1.0)
+
+
 @pytest.mark.parametrize(
     "suffix", ["mp4", ".", "..", ".a/b", "/../x", ".a\0", ".a b", ".ä", ".-wal", ".x\n", "." + "x" * 32, None, b".mp4"]
 )

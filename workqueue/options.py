@@ -7,7 +7,7 @@ from typing import Final
 _SUFFIX: Final = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._+-]{0,30}")
 
 
-def check_at_least(least: int, **options: int | None) -> None:
+def check_at_least(least: int, **options: float | None) -> None:
     """Refuse numbers that are too small.
 
     Raises:
@@ -39,7 +39,7 @@ def check_one_of(**options: object) -> None:
         raise TypeError(f"give WorkQueue one of {', '.join(names)} and {last}: each says how many jobs run at once")
 
 
-def check_left_to_engine(**options: int | None) -> None:
+def check_left_to_engine(**options: float | None) -> None:
     """Refuse what the engine that was given would have to keep.
 
     Raises:

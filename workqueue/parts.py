@@ -51,6 +51,7 @@ def make_parts(
     max_running: int | None,
     max_running_per_tenant: int | None,
     max_running_on_host: int | None,
+    exit_drain: float,
     max_pending: int | None,
     failure_ttl: float,
     abandon_after: float | None,
@@ -63,6 +64,7 @@ def make_parts(
         max_running or DEFAULT_MAX_RUNNING,
         max_running_per_tenant,
         max_running_on_host,
+        exit_drain=exit_drain,
     )
     herald = Herald()
     used.call_when_moved(herald.moved)

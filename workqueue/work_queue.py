@@ -73,6 +73,11 @@ class WorkQueue:
         hooks: told what happens to jobs, on a thread of their own.
         storage: where results are kept, in place of a `storage_dir`: a `DiskStorage` that keeps its size, an
             `ObjectStorage` in a bucket.
+        exit_drain: seconds that running programs are given when the interpreter ends, or a signal does what
+            `handle_signals` says, and nobody has called `close`; `math.inf`: as long as they take. 0, the default,
+            stops them at once, since a server that reloads or stops serves nobody while it waits, and what it leaves
+            undone is built again on demand, or by another process that was waiting for the same result. The log tells
+            what is stopped or waited for.
         suffix: how the name of the program's output file ends, such as ".mp4", for tools that choose by it what they
             write. The result's own name is its key alone.
 
@@ -108,10 +113,15 @@ class WorkQueue:
         hooks: Iterable[Hooks] = (),
         storage: "Storage | None" = None,
         suffix: str = "",
+        exit_drain: float = 0.0,
     ) -> None:
         check_one_of(executor=executor, max_running=max_running, engine=engine)
         if engine is not None:
-            check_left_to_engine(max_running_per_tenant=max_running_per_tenant, max_running_on_host=max_running_on_host)
+            check_left_to_engine(
+                max_running_per_tenant=max_running_per_tenant,
+                max_running_on_host=max_running_on_host,
+                exit_drain=exit_drain or None,
+            )
         if time_limit is not None and limits.time is not None:
             raise TypeError("give WorkQueue one of time_limit and limits.time")
         check_at_least(
@@ -120,7 +130,7 @@ class WorkQueue:
             max_running_per_tenant=max_running_per_tenant,
             max_running_on_host=max_running_on_host,
         )
-        check_at_least(0, max_pending=max_pending)
+        check_at_least(0, max_pending=max_pending, exit_drain=exit_drain)
         check_word(token_in, "token_in", ("argv", "env"))
         check_suffix(suffix)
         limits = limits if time_limit is None else limits._replace(time=time_limit)
@@ -161,6 +171,7 @@ class WorkQueue:
             max_running=max_running,
             max_running_per_tenant=max_running_per_tenant,
             max_running_on_host=max_running_on_host,
+            exit_drain=exit_drain,
             max_pending=max_pending,
             failure_ttl=failure_ttl,
             abandon_after=abandon_after,
@@ -332,7 +343,7 @@ class WorkQueue:
 
         Idempotent, callable from any thread; a second call with less time makes a first one hurry. Called by an
         observer it does not wait for the job that is telling it. Results that are there are still found. A queue that
-        nobody closed closes when the interpreter ends, without a `drain`.
+        nobody closed closes when the interpreter ends, with `exit_drain` as its `drain`.
 
         Args:
             drain: seconds that programs are given before they get SIGTERM, and 5 seconds later SIGKILL; None: as long
@@ -350,19 +361,31 @@ class WorkQueue:
         self._engine.close(drain, finish_pending=pending == "finish")
         self._books.close()
 
-    def handle_signals(self, drain: float = 10.0) -> None:
+    def handle_signals(self, drain: float | None = None) -> None:
         """From now on close this queue before SIGTERM or SIGINT do what they do.
 
         For a program that is its own server's master; a server such as gunicorn or uvicorn has its own way to say that
-        it stops. Called once, in the main thread.
+        it stops, and the queue then closes when its interpreter ends. Called once, in the main thread.
 
         Args:
-            drain: seconds that running programs are given; a second signal gives them none.
+            drain: seconds that running programs are given, which the log tells; a second signal gives them none. None:
+                `exit_drain`.
 
         Raises:
-            ValueError: called in another thread.
+            ValueError: called in another thread; or for a `drain` below 0.
         """
-        ClosingHandler(self.close, drain).install()
+        if drain is None:
+            drain = getattr(self._engine, "exit_drain", 0.0)
+        check_at_least(0, drain=drain)
+        ClosingHandler(self._close_at_signal, drain).install()
+
+    def _close_at_signal(self, drain: float) -> None:
+        if not self._is_closed:  # else it is told already
+            from workqueue.engines.local.at_exit import announce  # noqa: PLC0415 - see the constructor
+
+            self._is_closed = True
+            announce(self._engine, drain)
+        self.close(drain)
 
     def __enter__(self) -> "WorkQueue":
         return self

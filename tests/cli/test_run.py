@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.descendants import Descendants
 from workqueue.cli import main
 from workqueue.progress import Progress, failed, succeeded
 from workqueue.terminal.bar import describe, draw
@@ -65,6 +66,30 @@ def test_an_interrupt_stops_the_program_and_leaves_nothing(tmp_path: Path) -> No
     _, error = process.communicate(timeout=20)
     assert process.returncode == 130
     assert error.endswith("Interrupted.\n")
+    assert list((tmp_path / "storage" / ".tmp").iterdir()) == []
+
+
+def test_ctrl_c_on_a_terminal_stops_the_program_and_leaves_nothing(tmp_path: Path) -> None:
+    """The terminal sends it to all of its foreground; the program is not part of that, and is stopped by us."""
+    program = ScriptedProgram(tmp_path / "program", say(0.5), wait("for ever"))
+    to_foreground = (
+        "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "r+b", buffering=0) as terminal:
+        process = subprocess.Popen(
+            [sys.executable, "-c", to_foreground, *command("run", program.path, "--storage", tmp_path / "storage")],
+            stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, start_new_session=True, text=True,
+        )  # fmt: skip
+        os.close(theirs)
+        program.wait_reached("for ever")
+        descendants = Descendants(process.pid)
+        terminal.write(b"\x03")
+        _, error = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert error.endswith("Interrupted.\n")
+    assert "Traceback" not in error
+    descendants.wait_gone()
     assert list((tmp_path / "storage" / ".tmp").iterdir()) == []
 
 

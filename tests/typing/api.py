@@ -76,6 +76,7 @@ def a_queue_is_made_in_each_documented_way() -> None:
         queue.close()
         queue.close(drain=5.0)
         queue.close(pending="finish")
+        queue.handle_signals()
         queue.handle_signals(drain=5.0)
     WorkQueue("./program", storage=DiskStorage("databases", ttl=3600, max_bytes=1 << 30))
     WorkQueue(

@@ -1,4 +1,4 @@
-"""signals: SIGTERM or SIGINT -> a queue closed first; then the signal does what it would have done.
+"""signals: SIGTERM or SIGINT -> a queue closed first, or closed faster; then the signal does what it would have done.
 
 A handler runs between two lines of the main thread, which may hold any lock, and closing takes time: so a thread does
 it. When that is done it sends the signal once more, and the handler hands that one to whom it found in its place.
@@ -8,8 +8,9 @@ import _thread
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Final
 
 logger = logging.getLogger("workqueue")
@@ -22,7 +23,7 @@ class ClosingHandler:
 
     Args:
         close: closes the queue, given the seconds that running programs have; called by threads of their own.
-        drain: what the first signal gives; a second one, from somebody in a hurry, gives 0.
+        drain: what the first signal gives; a second one, of somebody in a hurry, gives 0.
     """
 
     def __init__(self, close: Callable[[float], None], drain: float) -> None:
@@ -60,3 +61,42 @@ class ClosingHandler:
         if not self._is_closed:
             self._is_closed = True
             os.kill(os.getpid(), signum)
+
+
+class Hurry:
+    """While its block waits, the first SIGINT or SIGTERM only calls a function, which makes that wait shorter.
+
+    A signal that the system handles, or that is ignored, goes on to be handled like that; so does the second one. In
+    another thread than the main one the block just runs.
+
+    Args:
+        hurry: called by a thread of its own.
+    """
+
+    def __init__(self, hurry: Callable[[], None]) -> None:
+        self._hurry = hurry
+        self._previous: dict[int, Callable[[int, FrameType | None], object]] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for signum in SIGNALS:
+            previous = signal.getsignal(signum)
+            if callable(previous):
+                try:
+                    signal.signal(signum, self._handle)
+                except ValueError:  # the main thread of a subinterpreter, which gets no signals
+                    return
+                self._previous[signum] = previous
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for signum, previous in self._previous.items():
+            signal.signal(signum, previous)
+
+    def _handle(self, _signum: int, _frame: FrameType | None) -> None:
+        # Not an exception, which could strike while the main thread takes a lock that whoever ends a program needs.
+        for signum in self._previous:
+            signal.signal(signum, signal.SIG_DFL)
+        _thread.start_new_thread(self._hurry, ())

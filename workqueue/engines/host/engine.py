@@ -18,6 +18,7 @@ from workqueue.engines.host import notices
 from workqueue.engines.host.journal import Journals
 from workqueue.engines.host.shared_task import SharedTask, Stage
 from workqueue.engines.host.slots import Slots
+from workqueue.engines.local.at_exit import end_at_exit
 from workqueue.engines.local.engine import CLOSED_RUNNING, DEFAULT_MAX_RUNNING, LocalEngine
 from workqueue.engines.local.engine import Ticket as LocalTicket
 from workqueue.engines.local.run import Around
@@ -35,6 +36,7 @@ class HostEngine:
         directory: where the processes meet; made when the first task comes.
         executor, max_running, max_running_per_tenant: see `LocalEngine`; they are about this process.
         max_running_on_host: how many tasks run at once in all processes; None: no more than each runs by itself.
+        exit_drain: see `WorkQueue`.
     """
 
     def __init__(
@@ -44,11 +46,14 @@ class HostEngine:
         max_running: int = DEFAULT_MAX_RUNNING,
         max_running_per_tenant: int | None = None,
         max_running_on_host: int | None = None,
+        *,
+        exit_drain: float = 0.0,
     ) -> None:
+        self.exit_drain = exit_drain
         self.journals = Journals(directory)
         self.slots = None if max_running_on_host is None else Slots(directory / ".slots", max_running_on_host)
         self.follower = following.follower
-        self._local = LocalEngine(executor, max_running, max_running_per_tenant)
+        self._local = LocalEngine(executor, max_running, max_running_per_tenant, exit_drain=None)
         self._notices = notices.Notices(directory)
         self._changed = threading.Condition(threading.Lock())  # guards all below
         self._tasks: defaultdict[str, list[SharedTask]] = defaultdict(list)
@@ -86,6 +91,8 @@ class HostEngine:
 
     def submit(self, task: Task, report: Report) -> "Ticket":
         """See `Engine.submit`."""
+        # The whole of it: what this process leaves undone is then begun anew by those that follow it.
+        end_at_exit(self)
         shared = SharedTask(task, report, self)
         ticket = Ticket(self, shared)
         try:
@@ -128,6 +135,20 @@ class HostEngine:
             if is_waiting:
                 self._wait_until_none_follows(None)
         self._close_files()
+
+    def stop_taking(self) -> None:
+        """See `Ending.stop_taking`."""
+        with self._changed:
+            self._is_closed = True
+        self._local.stop_taking()
+
+    def running(self) -> list[str]:
+        """See `Ending.running`; those of this process."""
+        return self._local.running()
+
+    def wait_idle(self, timeout: float | None) -> bool:
+        """Wait until no task of this process's line runs or waits; return whether it is so."""
+        return self._local.wait_idle(timeout)
 
     def line_up(self, task: Task, report: Report, around: Around) -> LocalTicket:
         """See `Shared.line_up`."""

@@ -17,7 +17,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Final, NoReturn
 
 from workqueue.engines.base import Report, Task
-from workqueue.engines.local.at_exit import close_at_exit
+from workqueue.engines.local.at_exit import end_at_exit
 from workqueue.engines.local.later import Later
 from workqueue.engines.local.lineup import LineUp, Place
 from workqueue.engines.local.refusals import Refusals, why_it_never_ran
@@ -43,6 +43,7 @@ class LocalEngine:
         executor: whose threads run the programs; it stays the caller's to shut down. None: an own one.
         max_running: how many threads an own executor has.
         max_running_per_tenant: how many tasks of one tenant run at once; None: any number.
+        exit_drain: see `WorkQueue`; None: it is not closed at the interpreter's end, but by whoever made it.
     """
 
     def __init__(
@@ -50,7 +51,11 @@ class LocalEngine:
         executor: Executor | None = None,
         max_running: int = DEFAULT_MAX_RUNNING,
         max_running_per_tenant: int | None = None,
+        *,
+        exit_drain: float | None = 0.0,
     ) -> None:
+        self.exit_drain = 0.0 if exit_drain is None else exit_drain
+        self._is_ended_at_exit = exit_drain is not None
         self._owns_executor = executor is None
         self.executor = ThreadPoolExecutor(max_running, "workqueue") if executor is None else executor
         self._line = LineUp(max_running_per_tenant)
@@ -86,7 +91,8 @@ class LocalEngine:
 
     def submit(self, task: Task, report: Report, around: Around | None = None) -> "Ticket":
         """See `Engine.submit`; and `LocalRun` for `around`."""
-        close_at_exit(self)  # here, since the process may be a child of the one that made the engine
+        if self._is_ended_at_exit:
+            end_at_exit(self)  # here, since the process may be a child of the one that made the engine
         token = _Token()
         with self._changed:
             is_closed = self._is_closed
@@ -128,18 +134,35 @@ class LocalEngine:
             self._is_closed = True
         if not finish_pending:
             self._refuse_all()
-        if not self._wait_idle(drain):
+        if not self.wait_idle(drain):
             self._refuse_all()
             for run in self._all_runs():
                 run.stop(TERMINATE_SECONDS, failed(CLOSED_RUNNING))
             self._refuse_all()  # those that have begun to rest in between
-            self._wait_idle(None)
+            self.wait_idle(None)
         self._later.close()
         if not self.n_tasks:
             self._warden.close()
         if self._owns_executor:
             self.executor.shutdown(wait=not self._is_mine())
         self._refusals.close()
+
+    def stop_taking(self) -> None:
+        """See `Ending.stop_taking`."""
+        with self._changed:
+            self._is_closed = True
+        self._refuse_all()
+
+    def running(self) -> list[str]:
+        """See `Ending.running`."""
+        return [run.program for run in self._all_runs() if run.thread is not None]
+
+    def wait_idle(self, timeout: float | None) -> bool:
+        """Wait until no task runs or waits; return whether it is so. A task of the calling thread does not count."""
+        me = threading.get_ident()
+        seconds = None if timeout is None or timeout > threading.TIMEOUT_MAX else timeout
+        with self._changed:
+            return self._changed.wait_for(lambda: all(run.thread == me for run in self._runs.values()), seconds)
 
     def __reduce__(self) -> NoReturn:
         # What an executor of processes would do. Without this, pickling goes on until it meets a lock, and starts
@@ -267,12 +290,6 @@ class LocalEngine:
 
     def _is_mine(self) -> bool:
         return any(run.thread == threading.get_ident() for run in self._all_runs())
-
-    def _wait_idle(self, timeout: float | None) -> bool:
-        me = threading.get_ident()
-        seconds = None if timeout is None or timeout > threading.TIMEOUT_MAX else timeout
-        with self._changed:
-            return self._changed.wait_for(lambda: all(run.thread == me for run in self._runs.values()), seconds)
 
 
 def _report(run: LocalRun, report: Progress | WaitsAgain) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from workqueue.engines.base import Report, Task
 from workqueue.engines.local.lineup import Place
 from workqueue.engines.run import run_task
+from workqueue.program.command import name_of
 from workqueue.program.process import Process
 from workqueue.program.warden import Warden
 from workqueue.progress import CANCELLED, Progress
@@ -41,6 +42,11 @@ class LocalRun:
         self._process: Process | None = None
         self._stopped_as: Progress | None = None
         self._grace = 0.0
+
+    @property
+    def program(self) -> str:
+        """The name of its program, for people."""
+        return name_of(self._task.command)
 
     def claim(self, thread: int) -> bool:
         """Whether this thread is the first to say what becomes of the task; then it must end it."""
