@@ -29,6 +29,7 @@ from workqueue.program.environment import make_environment
 from workqueue.program.exit_status import warn_if_sigchld_is_ignored
 from workqueue.storage.base import Storage
 from workqueue.storage.disk import DiskStorage
+from workqueue.system import forks
 from workqueue.system.locks import check_excludes
 
 
@@ -147,4 +148,4 @@ def _renew_all_in_child() -> None:
 
 
 # After those of the modules above, which free the locks that new parts take: they are called in this order.
-os.register_at_fork(after_in_child=_renew_all_in_child)
+forks.renew_in_child(_renew_all_in_child)

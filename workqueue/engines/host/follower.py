@@ -9,7 +9,6 @@ some more looks, at growing distances.
 """
 
 import logging
-import os
 import threading
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from typing import Final, NamedTuple
 
 from workqueue.engines.host.changes import LOST, Change, Changes
 from workqueue.engines.host.watches import File, Watches
+from workqueue.system import forks
 
 #: Seconds after a writer closed a file at which to look again.
 _LOOKS_AFTER_CLOSE: Final = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
@@ -224,4 +224,4 @@ def _reset_in_child() -> None:
 
 #: The one of this process: inotify has few instances to give, and a thread for each queue would buy nothing.
 follower = Follower()
-os.register_at_fork(after_in_child=_reset_in_child)
+forks.renew_in_child(_reset_in_child)

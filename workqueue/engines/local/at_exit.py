@@ -6,10 +6,11 @@ last registered first, and this module registers after `concurrent.futures` did.
 """
 
 import concurrent.futures.thread  # noqa: F401 - registers first
-import os
 import threading
 import weakref
 from typing import Protocol
+
+from workqueue.system import forks
 
 
 class Closable(Protocol):
@@ -29,12 +30,13 @@ def close_at_exit(engine: Closable) -> None:
 
 
 def _close_all() -> None:
+    forks.check()
     for engine in list(_open):
         engine.close()
 
 
 # A forked child has none of its parent's threads, so it would wait for ever for what they run.
-os.register_at_fork(after_in_child=_open.clear)
+forks.renew_in_child(_open.clear)
 
 # Private, and the only hook at the right moment: the standard library's executors use it themselves.
 threading._register_atexit(_close_all)  # type: ignore[attr-defined]  # noqa: SLF001
