@@ -31,6 +31,7 @@ from workqueue.storage.base import Storage
 from workqueue.storage.disk import DiskStorage
 from workqueue.system import forks
 from workqueue.system.locks import check_excludes
+from workqueue.system.lost_threads import end_threads_of
 
 
 class Parts(NamedTuple):
@@ -123,6 +124,13 @@ def _journals_of(storage_dir: Path) -> Path:
 def in_child(executor: Executor | None) -> Executor | None:
     """The caller's executor, in a forked child; None: a pool, whose threads stayed behind without its knowing."""
     return None if type(executor) is ThreadPoolExecutor else executor
+
+
+def leave_to_parent(engine: Engine) -> None:
+    """Do not wait, at the end of a forked child, for the threads that ran this engine's programs in its parent."""
+    executor = getattr(engine, "executor", None)
+    if type(executor) is ThreadPoolExecutor:
+        end_threads_of(executor)
 
 
 class Renewed(Protocol):

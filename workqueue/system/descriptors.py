@@ -5,8 +5,8 @@ of the other end is. A child of `fork` (gunicorn with preload, multiprocessing) 
 them: it would keep its parent's locks after the parent's death. What is exec'd has none: all of them close on exec.
 
 Opening and noting is one step under a lock that a fork waits for: a child is never born with a copy that is not noted.
-Closing never unlocks first: that would free the parent's lock. Where a fork calls no hooks of Python's, the child closes
-them when it first comes into the library; see `forks`.
+Closing never unlocks first: that would free the parent's lock. Where a fork calls no hooks of Python's, the child
+closes them when it first comes into the library; see `forks`.
 """
 
 import contextlib
@@ -106,5 +106,9 @@ def _before_fork() -> None:
     _lock.acquire()
 
 
+def _after_in_parent() -> None:
+    _lock.release()
+
+
 forks.renew_in_child(_close_in_child)
-os.register_at_fork(before=_before_fork, after_in_parent=lambda: _lock.release())
+os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent)
