@@ -31,7 +31,7 @@ from workqueue.storage.base import Storage
 from workqueue.storage.disk import DiskStorage
 from workqueue.system import forks
 from workqueue.system.locks import check_excludes
-from workqueue.system.lost_threads import end_threads_of
+from workqueue.system.lost_threads import leave_to_parent
 
 
 class Parts(NamedTuple):
@@ -126,11 +126,11 @@ def in_child(executor: Executor | None) -> Executor | None:
     return None if type(executor) is ThreadPoolExecutor else executor
 
 
-def leave_to_parent(engine: Engine) -> None:
+def leave_pool_to_parent(engine: Engine) -> None:
     """Do not wait, at the end of a forked child, for the threads that ran this engine's programs in its parent."""
     executor = getattr(engine, "executor", None)
-    if type(executor) is ThreadPoolExecutor:
-        end_threads_of(executor)
+    if isinstance(executor, ThreadPoolExecutor):
+        leave_to_parent(executor)
 
 
 class Renewed(Protocol):

@@ -183,9 +183,9 @@ class WorkQueue:
         Whatever another thread had locked when this process was forked off stays locked for ever, so all of it is left
         as it is, and new parts are made.
         """
-        from workqueue.parts import leave_to_parent  # noqa: PLC0415 - see the constructor
+        from workqueue.parts import leave_pool_to_parent  # noqa: PLC0415 - see the constructor
 
-        leave_to_parent(self._engine)
+        leave_pool_to_parent(self._engine)
         self._use(self._make_parts(executor=self._executor_in_child, max_running=self._engine.max_running or 1))
 
     @property

@@ -255,6 +255,8 @@ def test_a_child_keeps_no_lock_of_a_parent_that_was_killed(
 @pytest.mark.parametrize("use", ["pass", "build('a')"], ids=["idle", "used"])
 def test_a_child_ends_as_any_process_does(how: str, pool: str, use: str, quick: Path, tmp_path: Path) -> None:
     """Its interpreter does not wait for threads that stayed behind in the parent."""
+    if how == "C" and pool and sys.version_info >= (3, 13):
+        pytest.skip("Python 3.13 waits for threads that others started before a fork in C, and cannot be told not to")
     script = (
         f"queue = WorkQueue('builder'{pool}, storage_dir='storage')\nbuild('warm-up')\n"
         f"if not (pid := fork()):\n    {use}\n    sys.exit(7)\n"

@@ -7,25 +7,27 @@ own function for it would also take those for ended that others have started in 
 
 import contextlib
 import threading
-from collections.abc import Iterable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, thread
+from typing import Final
+
+#: Pools of the parent. Python tells a pool's threads by their queue that it is not used any more; but in a child that
+#: was forked in C, Python 3.13 ends with a segmentation fault when it wakes a thread that is not there.
+_left: Final[list[Executor]] = []
 
 
-def end_threads_of(executor: Executor) -> None:
+def leave_to_parent(pool: Executor) -> None:
     """Take the threads of a pool for ended; called in a forked child, of a pool that the parent made."""
-    # Private, as all below, and without another way: nothing public tells the threads of a pool.
-    threads: Iterable[threading.Thread] = getattr(executor, "_threads", ())
-    for thread in list(threads):
-        # The end of a thread does the same. What is missing here is a pool or a thread of another kind (gevent's).
+    _left.append(pool)
+    # Private, as all below: nothing public tells the threads of a pool.
+    for lost in list(getattr(pool, "_threads", ())):
+        # What is missing here is a thread of another kind (gevent's), or of another Python.
         with contextlib.suppress(AttributeError):
-            _end(thread)
+            thread._threads_queues.pop(lost, None)  # type: ignore[attr-defined]  # noqa: SLF001
+            _end(lost)
 
 
-def _end(thread: threading.Thread) -> None:
-    handle = getattr(thread, "_handle", None)
-    if handle is not None:  # Python 3.13
-        handle._set_done()  # noqa: SLF001
-        return
-    lock = thread._tstate_lock  # type: ignore[attr-defined]  # noqa: SLF001 - None after `os.fork`
+def _end(lost: threading.Thread) -> None:
+    """Do what its end would have done: free the lock that is waited for. Python 3.13 has none, nor a way to do it."""
+    lock = lost._tstate_lock  # type: ignore[attr-defined]  # noqa: SLF001 - None after `os.fork`
     if lock is not None and lock.locked():
         lock.release()
