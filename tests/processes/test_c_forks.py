@@ -34,7 +34,7 @@ def child(function, *arguments):
     if pid := fork():
         return pid
     try:
-        print(function(*arguments), flush=True)
+        os.write(1, f'{function(*arguments)}\n'.encode())  # whole, beside what others write
     finally:
         os._exit(0)
 
@@ -82,7 +82,7 @@ def gated(tmp_path: Path) -> Path:
     """A program that waits until there is a file that is called as its first argument, with ``gate-`` before."""
     return write_program(
         tmp_path / "builder",
-        f"echo \"$1\" >> '{tmp_path}/runs'\necho 0.5\n"
+        f"echo \"$1\" >> '{tmp_path}/runs'\n: > '{tmp_path}'/run-\"$1\"\necho 0.5\n"
         f'while [ ! -e \'{tmp_path}\'/gate-"$1" ]; do sleep 0.01; done\necho built > "$output"',
     )
 
@@ -125,7 +125,7 @@ def test_a_cancel_in_one_child_reaches_the_other(how: str, before: str, gated: P
         "queue = WorkQueue('builder', storage_dir='storage')\nopen('gate-warm-up', 'w').close()\n"
         + before
         + "runner = child(build, 'a')\n"
-        "while not os.path.exists('runs') or 'a\\n' not in open('runs').readlines():\n    time.sleep(0.005)\n"
+        "until('run-a')\n"
         "def cancel():\n    job = queue.ensure_run(('a',))\n    assert job.cancel()\n"
         "    return job.wait(20).returncode\n"
         "reap(child(cancel), runner)\nqueue.close()"

@@ -18,6 +18,6 @@ class Pool(ThreadPoolExecutor):
         is_daemon = starter.daemon
         starter._daemonic = True  # type: ignore[attr-defined]  # noqa: SLF001 - the property refuses, of a live thread
         try:
-            super()._adjust_thread_count()  # type: ignore[misc]
+            super()._adjust_thread_count()
         finally:
             starter._daemonic = is_daemon  # type: ignore[attr-defined]  # noqa: SLF001
