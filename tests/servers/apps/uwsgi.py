@@ -27,7 +27,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
         return start_response(status, [*headers, ("X-Worker", str(os.getpid()))], *rest)
 
     query = environ["QUERY_STRING"]
-    if environ["PATH_INFO"] == "/view":
+    if environ["PATH_INFO"] == "/generate":
         return GenerateApp(queue, params=asked, **options(query))(environ, start)
     answer: object = "pong"
     if environ["PATH_INFO"] in ("/ask", "/cancel"):
