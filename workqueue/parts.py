@@ -29,7 +29,9 @@ from workqueue.program.environment import make_environment
 from workqueue.program.exit_status import warn_if_sigchld_is_ignored
 from workqueue.storage.base import Storage
 from workqueue.storage.disk import DiskStorage
+from workqueue.system import forks
 from workqueue.system.locks import check_excludes
+from workqueue.system.lost_threads import leave_to_parent
 
 
 class Parts(NamedTuple):
@@ -126,6 +128,13 @@ def in_child(executor: Executor | None) -> Executor | None:
     return None if type(executor) is ThreadPoolExecutor else executor
 
 
+def leave_pool_to_parent(engine: Engine) -> None:
+    """Do not wait, at the end of a forked child, for the threads that ran this engine's programs in its parent."""
+    executor = getattr(engine, "executor", None)
+    if isinstance(executor, ThreadPoolExecutor):
+        leave_to_parent(executor)
+
+
 class Renewed(Protocol):
     """What has parts."""
 
@@ -149,4 +158,4 @@ def _renew_all_in_child() -> None:
 
 
 # After those of the modules above, which free the locks that new parts take: they are called in this order.
-os.register_at_fork(after_in_child=_renew_all_in_child)
+forks.renew_in_child(_renew_all_in_child)

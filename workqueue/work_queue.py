@@ -20,6 +20,7 @@ from workqueue.program.limits import Limits, check_limits
 from workqueue.program.retry import Retry, check_retry
 from workqueue.progress import Progress, failed, succeeded
 from workqueue.streams import to_generator
+from workqueue.system import forks
 from workqueue.system.signals import ClosingHandler
 
 if TYPE_CHECKING:
@@ -193,11 +194,15 @@ class WorkQueue:
         Whatever another thread had locked when this process was forked off stays locked for ever, so all of it is left
         as it is, and new parts are made.
         """
+        from workqueue.parts import leave_pool_to_parent  # noqa: PLC0415 - see the constructor
+
+        leave_pool_to_parent(self._engine)
         self._use(self._make_parts(executor=self._executor_in_child, max_running=self._engine.max_running or 1))
 
     @property
     def executor(self) -> Executor | None:
         """Whose threads run the programs; None when an `engine` was given that has none."""
+        forks.check()
         return getattr(self._engine, "executor", None)
 
     def ensure_run(self, params: Params, *, refresh: bool = False) -> Job | None:
@@ -220,6 +225,7 @@ class WorkQueue:
             QueueFull: as many jobs wait as may, and none of them is for these parameters.
             QueueClosed: the queue was closed, and neither has the result nor runs a job for it.
         """
+        forks.check()
         self.check_params(params)
         key = key_for_params(params)
         if refresh:
@@ -278,10 +284,12 @@ class WorkQueue:
 
     def jobs(self) -> list[JobSnapshot]:
         """The jobs that wait, run or are being cancelled, at this moment, in the order in which they were asked for."""
+        forks.check()
         return [job.snapshot() for job in self._registry.live()]
 
     def statistics(self) -> Statistics:
         """How many jobs are in which state, and what those that ended took; computed when asked, by a look at each."""
+        forks.check()
         return self._tally.statistics(self.jobs(), getattr(self._engine, "unguarded", None))
 
     def report_job_progress_until_completed(self, job: Job) -> Generator[Progress, None, None]:
@@ -321,6 +329,7 @@ class WorkQueue:
             ResultNotFound: on entering: there is no result; `ensure_run` builds it.
             StorageError: on entering: it cannot be had; the text says why.
         """
+        forks.check()
         self.check_params(params)
         return self._storage.open(key_for_params(params))
 
@@ -333,6 +342,7 @@ class WorkQueue:
             InvalidParams: these can never run.
             StorageError: it cannot be removed; the text says why.
         """
+        forks.check()
         self.check_params(params)
         key = key_for_params(params)
         self._failures.forget(key)
@@ -357,6 +367,7 @@ class WorkQueue:
         if drain is not None and not drain >= 0:
             raise ValueError(f"drain must be a number of seconds, 0 or more, or None; got {drain!r}")
         check_word(pending, "pending", ("fail", "finish"))
+        forks.check()
         self._is_closed = True
         self._engine.close(drain, finish_pending=pending == "finish")
         self._books.close()

@@ -66,6 +66,20 @@ def test_what_embeds_python_is_not_taken_for_it(name: str, tmp_path: Path, monke
     assert python() == str(tmp_path / "prefix" / "bin" / "python3")
 
 
+def test_in_a_virtual_environment_its_own_interpreter_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though sys.executable is the one that it was made of, without its packages, as under uWSGI."""
+    base = stand_in(tmp_path / "base" / "bin", "python3")
+    own = stand_in(tmp_path / "environment" / "bin", "python3")
+    monkeypatch.setattr(sys, "executable", str(base))
+    for name in ("base_prefix", "base_exec_prefix"):
+        monkeypatch.setattr(sys, name, str(tmp_path / "base"))
+    for name in ("prefix", "exec_prefix"):
+        monkeypatch.setattr(sys, name, str(tmp_path / "environment"))
+    assert python() == str(own)
+    own.unlink()
+    assert python() == str(base)
+
+
 def test_an_interpreter_that_is_gone_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An upgrade removes python3.11 below a server that runs."""
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python3"))

@@ -17,6 +17,7 @@ from workqueue.jobs.times import Times
 from workqueue.params import Params, masked
 from workqueue.progress import Progress, WaitsAgain
 from workqueue.streams.subject import ProgressSubject
+from workqueue.system import forks
 
 if TYPE_CHECKING:  # an import of the package goes without the engines
     from workqueue.engines.base import Ticket
@@ -165,6 +166,7 @@ class Job:
         Returns:
             Whether it was still to end. False: it had ended, and nothing happens.
         """
+        forks.check()
         return self._cancel_if(lambda: True, for_all=True)
 
     def abandon(self, n_visits: int) -> bool:

@@ -2,7 +2,8 @@
 
 `sys.executable` is what runs this process, which need not be Python: a frozen application (PyInstaller, py2app,
 cx_Freeze, Nuitka) stands there itself, and so does a server that embeds Python (uWSGI). Started as a helper, either
-would begin a second time, and so would its helper.
+would begin a second time, and so would its helper. uWSGI from PyPI says there which Python its environment was made of,
+which lacks the packages that are installed in the environment.
 """
 
 import errno
@@ -69,13 +70,22 @@ def helper_environment() -> dict[str, str]:
 
 def _candidates() -> Iterator[str]:
     if not is_frozen():
-        if sys.executable and _NAME.fullmatch(os.path.basename(sys.executable)):  # noqa: PTH119
+        is_python = bool(sys.executable) and _NAME.fullmatch(os.path.basename(sys.executable))  # noqa: PTH119
+        if is_python and not _is_outside_environment():
             yield sys.executable
         for name in (f"python{sys.version_info[0]}.{sys.version_info[1]}", "python3"):
             yield os.path.join(sys.exec_prefix, "bin", name)  # noqa: PTH118
+        if is_python:
+            yield sys.executable
     found = shutil.which("python3")
     if found and not (is_frozen() and _is_this_application(found)):
         yield found
+
+
+def _is_outside_environment() -> bool:
+    """Whether this process runs in a virtual environment, and `sys.executable` is the Python that it was made of."""
+    directory = os.path.dirname(sys.executable)  # noqa: PTH120
+    return sys.prefix != sys.base_prefix and directory == os.path.join(sys.base_exec_prefix, "bin")  # noqa: PTH118
 
 
 def _is_this_application(path: str) -> bool:

@@ -5,7 +5,8 @@ of the other end is. A child of `fork` (gunicorn with preload, multiprocessing) 
 them: it would keep its parent's locks after the parent's death. What is exec'd has none: all of them close on exec.
 
 Opening and noting is one step under a lock that a fork waits for: a child is never born with a copy that is not noted.
-Closing never unlocks first: that would free the parent's lock.
+Closing never unlocks first: that would free the parent's lock. Where a fork calls no hooks of Python's, the child
+closes them when it first comes into the library; see `forks`.
 """
 
 import contextlib
@@ -14,12 +15,14 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from workqueue.system import forks
+
 _STDERR: Final = 2
 
 #: Where nothing tells which numbers are open.
 _MOST_LOOKED_AT: Final = 4096
 
-_lock = threading.Lock()  # guards _own, and is held while descriptors are opened
+_lock = threading.Lock()  # guards _own, and is held while descriptors are opened; a forked child has another
 _own: set[int] = set()
 
 
@@ -29,6 +32,7 @@ def open_own(open_one: Callable[[], int]) -> int:
     Args:
         open_one: opens it, closing on exec, and returns it; it must neither wait nor fork.
     """
+    forks.check()
     with _lock:
         fd = open_one()
         _own.add(fd)
@@ -37,6 +41,7 @@ def open_own(open_one: Callable[[], int]) -> int:
 
 def open_own_pipe() -> tuple[int, int]:
     """Like `open_own`, the two ends of a pipe: to read from, and to write to without waiting."""
+    forks.check()
     with _lock:
         reader, writer = os.pipe()
         _own.update((reader, writer))
@@ -46,6 +51,7 @@ def open_own_pipe() -> tuple[int, int]:
 
 def close_own(fd: int) -> None:
     """Close it. A second call does nothing, nor does one for a descriptor of the parent's."""
+    forks.check()
     with _lock:
         if fd not in _own:
             return
@@ -87,11 +93,22 @@ def inheritable_descriptors() -> list[int]:
 
 
 def _close_in_child() -> None:
+    global _lock  # noqa: PLW0603 - the parent's may be held by a thread that stayed behind
     for fd in _own:
         with contextlib.suppress(OSError):
             os.close(fd)
     _own.clear()
+    _lock = threading.Lock()
+
+
+def _before_fork() -> None:
+    forks.check()  # a lock that was inherited may never be free
+    _lock.acquire()
+
+
+def _after_in_parent() -> None:
     _lock.release()
 
 
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_close_in_child)
+forks.renew_in_child(_close_in_child)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent)

@@ -10,7 +10,6 @@ which everything is looked at, and the kernel is asked anew.
 
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections import Counter
@@ -21,6 +20,7 @@ from workqueue.engines.host.changes import LOST, POLL_SECONDS, Change, Changes
 from workqueue.engines.host.looks import Look, Looks
 from workqueue.engines.host.soon import Soon
 from workqueue.engines.host.watches import File, Watches
+from workqueue.system import forks
 from workqueue.system.worker_thread import JOIN_SECONDS, WorkerThread
 
 logger = logging.getLogger("workqueue")
@@ -279,4 +279,4 @@ def _reset_in_child() -> None:
 
 #: The one of this process: inotify has few instances to give, and a thread for each queue would buy nothing.
 follower = Follower()
-os.register_at_fork(after_in_child=_reset_in_child)
+forks.renew_in_child(_reset_in_child)

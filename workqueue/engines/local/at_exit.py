@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
+from workqueue.system import forks
 from workqueue.system.signals import Hurry
 
 logger = logging.getLogger("workqueue")
@@ -85,6 +86,7 @@ def announce(engine: object, drain: float) -> None:
 
 def _end_all() -> None:
     # A forked child has none of its parent's threads, so it would wait for ever for what they run, or stop it.
+    forks.check()
     engines = [engine for engine, pid in list(_open.items()) if pid == os.getpid()]
     engines.sort(key=lambda engine: engine.exit_drain)
     began = time.monotonic()

@@ -13,13 +13,14 @@ or who refuses it, with the reason why it never runs: `submit`, `cancel`, `close
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import Final, NoReturn
 
 from workqueue.engines.base import Report, Task
 from workqueue.engines.local.at_exit import end_at_exit
 from workqueue.engines.local.later import Later
 from workqueue.engines.local.lineup import LineUp, Place
+from workqueue.engines.local.pool import Pool
 from workqueue.engines.local.refusals import Refusals, why_it_never_ran
 from workqueue.engines.local.run import Around, LocalRun
 from workqueue.program.process import TERMINATE_SECONDS
@@ -57,7 +58,7 @@ class LocalEngine:
         self.exit_drain = 0.0 if exit_drain is None else exit_drain
         self._is_ended_at_exit = exit_drain is not None
         self._owns_executor = executor is None
-        self.executor = ThreadPoolExecutor(max_running, "workqueue") if executor is None else executor
+        self.executor = Pool(max_running, "workqueue") if executor is None else executor
         self._line = LineUp(max_running_per_tenant)
         self._warden = Warden()
         self._moved: Callable[[], None] = lambda: None
