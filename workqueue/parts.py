@@ -30,6 +30,7 @@ from workqueue.program.exit_status import warn_if_sigchld_is_ignored
 from workqueue.storage.base import Storage
 from workqueue.storage.disk import DiskStorage
 from workqueue.system.locks import check_excludes
+from workqueue.system.own_files import check_owner
 
 
 class Parts(NamedTuple):
@@ -100,13 +101,14 @@ def make_storage(storage_dir: str | os.PathLike[str] | None, storage: Storage | 
         is_shared: whether processes that have this storage act as one, for which its file system needs locks.
 
     Raises:
-        StorageError: it has none.
+        StorageError: it has none, or another user has the storage.
         TypeError: both are given, or none.
     """
     if storage is None and storage_dir is not None:
         storage = DiskStorage(storage_dir)
     elif storage is None or storage_dir is not None:
         raise TypeError("WorkQueue needs a storage_dir, the directory where results are kept, or a storage; not both")
+    check_owner(storage.directory, (".tmp", ".jobs", ".failed"))
     if is_shared:
         check_excludes(storage.directory)
         Journals(_journals_of(storage.directory)).sweep()

@@ -57,9 +57,9 @@ def test_only_an_exit_of_the_programs_own_is_remembered(returncode: int, tmp_pat
 def test_no_more_are_remembered_than_there_is_room_for(tmp_path: Path) -> None:
     failures = Failures(10.0, tmp_path)
     for i in range(MAX_REMEMBERED + 5):
-        failures.remember(str(i), FAILURE)
-    assert failures.get("4") is None
-    assert failures.get("5") is not None
+        failures.remember(f"{i:040x}", FAILURE)
+    assert failures.get(f"{4:040x}") is None
+    assert failures.get(f"{5:040x}") is not None
 
 
 def test_who_asks_again_is_told_of_the_failure_and_nothing_runs(make_queue: MakeQueue, tmp_path: Path) -> None:

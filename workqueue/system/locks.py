@@ -16,6 +16,7 @@ from typing import Final
 
 from workqueue.errors import StorageError
 from workqueue.system.descriptors import close_own, open_own
+from workqueue.system.own_files import open_file
 
 #: How often `exclusive` looks whether it is its turn, in seconds.
 _POLL: Final = 0.02
@@ -54,7 +55,7 @@ def exclusive(path: Path) -> Iterator[None]:
         OSError: it cannot be made, or locked.
     """
     while True:
-        fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        fd = open_own(lambda: open_file(path, os.O_RDWR | os.O_CREAT))
         try:
             # Not `lock`: with greenlets (gevent) nobody else of the process would go on, nor the one that has it.
             while not try_lock(fd):
@@ -76,10 +77,14 @@ def unlock(fd: int) -> None:
 
 
 def is_file_of(fd: int, path: Path) -> bool:
-    """Whether the open file is the one that has this name; a lock on one that was removed protects nothing."""
+    """Whether the open file is the one that has this name; a lock on one that was removed protects nothing.
+
+    Raises:
+        OSError: nobody can tell: who asks in a loop would ask for ever.
+    """
     try:
-        there = path.stat()
-    except OSError:
+        there = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
         return False
     ours = os.fstat(fd)
     return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)

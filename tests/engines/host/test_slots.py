@@ -55,7 +55,7 @@ def test_who_is_not_wanted_any_more_stops_waiting(tmp_path: Path) -> None:
 
 
 def test_the_number_of_a_dead_process_holds_up_nobody(tmp_path: Path) -> None:
-    (tmp_path / "wait-00000000000000000001-dead").touch()
+    (tmp_path / "wait-00000000000000000001-0000dead").touch()
     with Slots(tmp_path, 1).slot(never) as has_slot:
         assert has_slot
     assert list(tmp_path.glob("wait-*")) == []

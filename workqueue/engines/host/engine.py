@@ -154,7 +154,11 @@ class HostEngine:
             # With the lock held: nobody waits for it who could be waited for here.
             self.journals.prepare()
             self._notices.open()
-            self.follower.open(self.journals.directory)
+            try:
+                self.follower.open(self.journals.directory)
+            except BaseException:
+                self._notices.close()  # the next request opens them again
+                raise
             self.follower.follow(self.journals.directory, notices.NAME, self._read_notices)
             self._is_open = True
 

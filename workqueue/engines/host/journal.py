@@ -1,33 +1,57 @@
-"""4 host journal: the file of one key that is lock and log at once.
+"""4 host journal: the file of one key that is its lock, and says where its run stands.
 
 Who opens it for a run takes its lock without waiting, and then looks whether the file still has its name: the last run
 removes the file while it holds the lock, so a lock on a file without a name protects nothing. Who reads it tries a
 shared lock, for a moment, *before* each read: no lock, and somebody makes the run; a lock, and no end in what is read
 then, and whoever made it is dead, with its program. Readers open it for reading alone: a change of it is then always
 its owner's.
+
+It is no log, which would grow with all that a program prints: it has four places, one for each thing there is to say
+(see `record`), and what is said last stands there. So it is as short after a week as after a second, and who comes
+late reads as much as who came first. Each place has the number of the run that it is about, a new one with each
+beginning: what is left of a run that died, or of a try that failed, says nothing of the next. A frame that is read
+while it is written has the wrong checksum; whoever watches the file is told again when it is written.
+
+The lock is that of a descriptor for reading alone: the program inherits it, and must not be able to write here. What
+writes is another, which nobody inherits.
 """
 
 import contextlib
+import errno
 import logging
 import os
+import secrets
 import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from workqueue.engines.host.record import Mark, Record, decode, encode
-from workqueue.errors import StorageError
+from workqueue.engines.host.record import HEAD_BYTES, Framed, Mark, Record, decode, encode, length_of
+from workqueue.errors import StorageError, reason_of
 from workqueue.progress import Progress, WaitsAgain
+from workqueue.storage.disk import KEY
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import is_file_of, try_lock, unlock
+from workqueue.system.own_files import make_directory, open_directory, open_file
 
 logger = logging.getLogger("workqueue")
 
-#: Progress is state: who comes late needs the last line, and a line is a few hundred bytes.
-_TAIL_BYTES: Final = 64 * 1024
+#: Where the four places begin: the run that is under way, whether it is being cancelled, where it stands, how it ended.
+#: The first two are short, and a progress nearly always is: one read of a page finds all three. A message is cut to a
+#: line of 64 KiB, an error to as much; one byte of either takes six in JSON at most.
+_START_AT: Final = 0
+_CANCEL_AT: Final = 128
+_STATE_AT: Final = 256
+_END_AT: Final = 512 * 1024
+_MAX_FRAME_BYTES: Final = _END_AT - _STATE_AT
+
+_PAGE: Final = 4096
 
 #: How often the lock is tried before it is taken for held: a reader's look holds it for some microseconds.
 _TRIES: Final = 3
 _TRY_SECONDS: Final = 0.0005
+
+#: How often a journal may lose its name between our opening it and our lock; each time somebody's run has ended.
+_MAX_TURNS: Final = 1000
 
 
 class Journals:
@@ -47,9 +71,9 @@ class Journals:
             StorageError: it cannot be made.
         """
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(self.directory)
         except OSError as err:
-            raise StorageError(f"Cannot make the directory {self.directory}: {err.strerror}") from err
+            raise StorageError(f"Cannot make the directory {self.directory}: {reason_of(err)}") from err
 
     def lead(self, key: str) -> "Lead | None":
         """Take a key's lock, to make its run; None when somebody has it.
@@ -59,20 +83,20 @@ class Journals:
         """
         path = self.directory / key
         try:
-            while True:
+            for _ in range(_MAX_TURNS):
                 try:
-                    fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
+                    fd = open_own(lambda: open_file(path, os.O_RDONLY | os.O_CREAT))
                 except FileNotFoundError:  # somebody has cleaned up too well
                     self.prepare()
                     continue
                 try:
                     is_locked = _try_hard(fd)
                     is_file = is_file_of(fd, path)
+                    if is_locked and is_file:
+                        return Lead(path, fd)
                 except BaseException:
                     close_own(fd)
                     raise
-                if is_locked and is_file:
-                    return Lead(path, fd)
                 # Without a look by whom it is locked, if not by a file that has lost its name: that run is over.
                 if is_locked:
                     unlock(fd)
@@ -80,14 +104,15 @@ class Journals:
                 if is_file:
                     return None
         except OSError as err:
-            raise StorageError(f"Cannot lock {path}: {err.strerror}") from err
+            raise StorageError(f"Cannot lock {path}: {reason_of(err)}") from err
+        raise StorageError(f"Cannot lock {path}: whenever it is opened, it is removed before it is locked")
 
     def reader(self, key: str) -> "Reader | None":
         """Read a key's journal; None when there is none."""
         # Not a Path, which takes longer to make than the kernel to say that there is none; each request looks twice.
         path = f"{self.directory}/{key}"
         try:
-            return Reader(open_own(lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
+            return Reader(open_own(lambda: open_file(path, os.O_RDONLY)))
         except OSError:
             return None
 
@@ -96,46 +121,76 @@ class Journals:
         reader = self.reader(key)
         if reader is None:
             return False
-        with reader:
+        with reader, contextlib.suppress(OSError):  # who cannot read it waits for a turn, and is told then
             is_led, records = reader.look()
             return is_led and bool(records) and not _is_cancelled(records)
+        return False
 
     def mark_cancelled(self, key: str) -> None:
         """Note in the journal of the run that is under way, if one is, that it is being cancelled. It never raises."""
         with contextlib.suppress(OSError):
-            fd = os.open(self.directory / key, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            fd = open_file(self.directory / key, os.O_RDWR)
             try:
-                _append(fd, Mark.CANCEL)
+                start = decode(os.pread(fd, _CANCEL_AT, _START_AT))
+                if start is not None:
+                    _write(fd, _CANCEL_AT, start.run, Mark.CANCEL)
             finally:
                 os.close(fd)
 
     def sweep(self) -> None:
         """Remove the journals of dead processes, and nothing else. It never raises."""
         try:
-            paths = [path for path in self.directory.iterdir() if not path.name.startswith(".")]
+            fd = open_directory(self.directory)
         except OSError:
             return
-        for path in paths:
+        try:
+            keys = list(filter(KEY.fullmatch, os.listdir(fd)))  # noqa: PTH208 - a Path knows of no open directory
+        except OSError:
+            return
+        finally:
+            os.close(fd)
+        for key in keys:
             with contextlib.suppress(OSError, StorageError):
-                lead = self.lead(path.name)
+                lead = self.lead(key)
                 if lead is not None:
                     lead.close()
 
 
 class Lead:
-    """The right to make a key's run, and its journal. Used by the thread that makes the run; closed by it."""
+    """The right to make a key's run, and its journal. Used by the thread that makes the run; closed by it.
+
+    Args:
+        path: the journal.
+        fd: the same, open for reading, and locked; closed by this, unless it raises.
+
+    Raises:
+        OSError: it cannot be written to.
+    """
 
     def __init__(self, path: Path, fd: int) -> None:
         self._path = path
+        self._run = secrets.token_hex(8)
+        #: The descriptor that is locked, for the program to inherit; nobody can write by it.
         self.fd = fd
+        self._log = open_own(lambda: open_file(path, os.O_WRONLY))
+        try:
+            if not os.path.sameopenfile(self._log, fd):
+                raise OSError(errno.ESTALE, "Another file has taken its name")
+            if os.fstat(fd).st_size:
+                os.ftruncate(self._log, 0)  # what a dead run said, or another program
+        except BaseException:
+            close_own(self._log)
+            raise
 
     def start(self) -> None:
         """Tell the others that the run begins, after one that died perhaps."""
-        _append(self.fd, Mark.START)
+        self._run = secrets.token_hex(8)
+        _write(self._log, _START_AT, self._run, Mark.START)
 
     def report(self, report: Progress | WaitsAgain) -> None:
         """Tell the others where it stands, or how it ended."""
-        _append(self.fd, report)
+        is_end = isinstance(report, Progress) and report.returncode is not None
+        _write(self._log, _END_AT if is_end else _STATE_AT, self._run, report)
 
     def close(self) -> None:
         """Let go of the key; others find what was written, or, without an end, may make the run themselves."""
@@ -145,6 +200,7 @@ class Lead:
         # Not only closed: a program that is just being started has a copy for a moment, a daemon that it left for ever.
         with contextlib.suppress(OSError):
             unlock(self.fd)
+        close_own(self._log)
         close_own(self.fd)
 
     def __enter__(self) -> "Lead":
@@ -169,13 +225,13 @@ class Reader:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._text = b""
-        self._offset = max(0, os.fstat(fd).st_size - _TAIL_BYTES)
+        self._run: str | None = None
+        self._seen: dict[int, Framed] = {}
         #: Whether the run was being cancelled by the first look.
         self.is_late: bool | None = None
 
     def look(self) -> Look:
-        """Read on."""
+        """Read what is new. Raises OSError when it cannot."""
         is_led = not self._is_free()
         records = self._read()
         if self.is_late is None:
@@ -189,11 +245,37 @@ class Reader:
         return True
 
     def _read(self) -> list[Record]:
-        while data := os.pread(self._fd, _TAIL_BYTES, self._offset):
-            self._offset += len(data)
-            self._text += data
-        *lines, self._text = self._text.split(b"\n")
-        return decode(lines)
+        end = os.pread(self._fd, _PAGE, _END_AT)  # first: what is read of the state is then the last before it
+        page = os.pread(self._fd, _PAGE, 0)
+        records: list[Record] = []
+        start = decode(page[_START_AT:_CANCEL_AT])
+        if start is not None and start.record is Mark.START and start.run != self._run:
+            self._run = start.run
+            records.append(Mark.START)
+        frames = (
+            (_CANCEL_AT, page[_CANCEL_AT:_STATE_AT]),
+            (_STATE_AT, self._whole(page[_STATE_AT:], _STATE_AT)),
+            (_END_AT, self._whole(end, _END_AT)),
+        )
+        records += [record for place, frame in frames if (record := self._news(place, frame)) is not None]
+        return records
+
+    def _whole(self, frame: bytes, place: int) -> bytes:
+        """The frame, with as much of it as its head says."""
+        n_bytes = HEAD_BYTES + length_of(frame)
+        if len(frame) >= n_bytes or n_bytes > _MAX_FRAME_BYTES:
+            return frame
+        return os.pread(self._fd, n_bytes, place)
+
+    def _news(self, place: int, frame: bytes) -> Record | None:
+        """What a place says of this run, unless it said the same before."""
+        framed = decode(frame) if frame else None
+        if framed is None or framed.run != self._run or framed == self._seen.get(place):
+            return None
+        if not _belongs(framed.record, place):
+            return None
+        self._seen[place] = framed
+        return framed.record
 
     def close(self) -> None:
         """Stop reading."""
@@ -204,6 +286,14 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _belongs(record: Record, place: int) -> bool:
+    """Whether that is the place for such a record."""
+    if isinstance(record, Mark):
+        return record is Mark.CANCEL and place == _CANCEL_AT
+    is_end = isinstance(record, Progress) and record.returncode is not None
+    return place == (_END_AT if is_end else _STATE_AT)
 
 
 def _is_cancelled(records: list[Record]) -> bool:
@@ -222,7 +312,10 @@ def _try_hard(fd: int) -> bool:
     return try_lock(fd)
 
 
-def _append(fd: int, record: Record) -> None:
+def _write(fd: int, place: int, run: str, record: Record) -> None:
+    frame = encode(run, record)
+    if len(frame) > _MAX_FRAME_BYTES:  # no program's message or error is so long; then the others do without
+        return
     # A full disk costs the others the progress of this run, and no more than that.
     with contextlib.suppress(OSError):
-        os.write(fd, encode(record))
+        os.pwrite(fd, frame, place)
