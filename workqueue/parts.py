@@ -30,7 +30,7 @@ from workqueue.program.exit_status import warn_if_sigchld_is_ignored
 from workqueue.storage.base import Storage
 from workqueue.storage.disk import DiskStorage
 from workqueue.system.locks import check_excludes
-from workqueue.system.own_files import check_owner
+from workqueue.system.own_files import OWN_DIRECTORIES, check_owner
 
 
 class Parts(NamedTuple):
@@ -108,7 +108,7 @@ def make_storage(storage_dir: str | os.PathLike[str] | None, storage: Storage | 
         storage = DiskStorage(storage_dir)
     elif storage is None or storage_dir is not None:
         raise TypeError("WorkQueue needs a storage_dir, the directory where results are kept, or a storage; not both")
-    check_owner(storage.directory, (".tmp", ".jobs", ".failed"))
+    check_owner(storage.directory, OWN_DIRECTORIES)
     if is_shared:
         check_excludes(storage.directory)
         Journals(_journals_of(storage.directory)).sweep()

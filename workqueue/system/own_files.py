@@ -13,7 +13,16 @@ from typing import Final
 
 from workqueue.errors import StorageError
 
+#: Those of a storage that nothing but this library uses.
+OWN_DIRECTORIES: Final = (".tmp", ".jobs", ".failed")
+
 _SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+#: What the kernel says of links and of pipes and sockets, in words that tell what to do.
+_WHAT: Final = {
+    errno.ELOOP: "It is a symbolic link, and must be a file; remove it",
+    errno.ENXIO: "It is not a regular file; remove it",
+}
 
 #: Of the parents of a directory that we make, whatever the umask allows: nobody else writes there.
 _PARENT_MODE: Final = 0o755
@@ -25,13 +34,18 @@ def open_file(path: str | os.PathLike[str], flags: int) -> int:
     Raises:
         OSError: it cannot be opened, or what has its name is no regular file.
     """
-    fd = os.open(path, flags | _SAFELY, 0o600)
+    try:
+        fd = os.open(path, flags | _SAFELY, 0o600)
+    except OSError as err:
+        if err.errno in _WHAT:
+            raise OSError(err.errno, _WHAT[err.errno], os.fspath(path)) from None
+        raise
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "It is not a regular file", os.fspath(path))
+            raise OSError(errno.EINVAL, _WHAT[errno.ENXIO], os.fspath(path))
         if flags & os.O_CREAT and status.st_uid == 0:
-            _give(fd, os.path.dirname(path))  # noqa: PTH120 - a Path takes longer to make than the file to open
+            give_file(fd, os.path.dirname(path))  # noqa: PTH120 - a Path takes longer to make than the file to open
     except BaseException:
         os.close(fd)
         raise
@@ -105,6 +119,18 @@ def give_to_owner(path: Path) -> None:
             os.chown(path, parent.st_uid, parent.st_gid, follow_symlinks=False)
 
 
+def give_file(fd: int, directory: str | os.PathLike[str]) -> None:
+    """Give what root has open, and has made, to the user who has this directory; others give nothing.
+
+    Raises:
+        OSError: it cannot be given.
+    """
+    if os.geteuid() == 0:
+        status = os.stat(directory or ".")  # noqa: PTH116
+        if status.st_uid != 0:
+            os.fchown(fd, status.st_uid, status.st_gid)
+
+
 def check_owner(directory: Path, own_names: tuple[str, ...]) -> None:
     """Refuse a storage that another user has, or in which a name of ours is another's; what is not there is no matter.
 
@@ -169,11 +195,3 @@ def _make_parent(directory: Path) -> None:
 def _is_roots_guest(owner: int, path: str | os.PathLike[str]) -> bool:
     """Whether we are root in a storage whose owner has this directory in it."""
     return os.geteuid() == 0 and os.stat(os.path.dirname(path) or ".").st_uid == owner  # noqa: PTH116, PTH120
-
-
-def _give(fd: int, parent: str) -> None:
-    """Give a file that root has opened, and perhaps made, to the user who has the directory."""
-    if os.geteuid() == 0:
-        status = os.stat(parent or ".")  # noqa: PTH116
-        if status.st_uid != 0:
-            os.fchown(fd, status.st_uid, status.st_gid)

@@ -1,6 +1,8 @@
 """Journals: who leads, and what others read."""
 
+import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from workqueue.engines.host.journal import Journals
 from workqueue.engines.host.record import Mark
 from workqueue.errors import StorageError
 from workqueue.progress import Progress, failed, succeeded
+from workqueue.system.locks import unlock
 
 
 @pytest.fixture
@@ -245,3 +248,48 @@ def test_what_is_no_file_is_no_journal(journals: Journals, kind: str) -> None:
         journals.lead("a")
     if kind == "link to a file":
         assert (journals.directory / "elsewhere").read_text() == "mine"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a lock that the program cannot free")
+def test_a_program_that_unlocks_what_it_inherits_frees_no_key(journals: Journals) -> None:
+    lead = journals.lead("a")
+    assert lead is not None
+    lead.start()
+    copy = os.dup(lead.fd)
+    unlock(copy)
+    os.close(copy)
+    reader = journals.reader("a")
+    assert reader is not None
+    with reader:
+        assert reader.look().is_led
+    assert journals.is_led("a")
+    assert journals.lead("a") is None
+    lead.close()
+    successor = journals.lead("a")
+    assert successor is not None
+    successor.close()
+
+
+def test_a_journal_that_cannot_be_told_from_others_ends_the_wait(
+    journals: Journals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> os.stat_result:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    journals.prepare()
+    monkeypatch.setattr(Path, "lstat", refuse)
+    with pytest.raises(StorageError, match="Stale file handle"):
+        journals.lead("a")
+    monkeypatch.undo()
+    (journals.directory / "a").unlink()
+
+
+def test_a_journal_that_loses_its_name_each_time_ends_the_wait(
+    journals: Journals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workqueue.engines.host import journal
+
+    monkeypatch.setattr(journal, "is_file_of", lambda *_: False)
+    with pytest.raises(StorageError, match="whenever it is opened"):
+        journals.lead("a")
+    (journals.directory / "a").unlink()

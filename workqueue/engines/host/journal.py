@@ -13,7 +13,7 @@ beginning: what is left of a run that died, or of a try that failed, says nothin
 while it is written has the wrong checksum; whoever watches the file is told again when it is written.
 
 The lock is that of a descriptor for reading alone: the program inherits it, and must not be able to write here. What
-writes is another, which nobody inherits.
+writes is another, which nobody inherits; it is locked in a way of its own, since a program can free what it inherits.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from workqueue.errors import StorageError, reason_of
 from workqueue.progress import Progress, WaitsAgain
 from workqueue.storage.disk import KEY
 from workqueue.system.descriptors import close_own, open_own
-from workqueue.system.locks import is_file_of, try_lock, unlock
+from workqueue.system.locks import is_file_of, is_kept, let_go, try_keep, try_lock, unlock
 from workqueue.system.own_files import make_directory, open_directory, open_file
 
 logger = logging.getLogger("workqueue")
@@ -94,6 +94,10 @@ class Journals:
                     is_file = is_file_of(fd, path)
                     if is_locked and is_file:
                         return Lead(path, fd)
+                except BlockingIOError:  # somebody has it, whose program has freed the other lock
+                    unlock(fd)
+                    close_own(fd)
+                    return None
                 except BaseException:
                     close_own(fd)
                     raise
@@ -176,6 +180,8 @@ class Lead:
         try:
             if not os.path.sameopenfile(self._log, fd):
                 raise OSError(errno.ESTALE, "Another file has taken its name")
+            if not try_keep(self._log):
+                raise BlockingIOError(errno.EWOULDBLOCK, "Its program has unlocked it, and is still guarded")
             if os.fstat(fd).st_size:
                 os.ftruncate(self._log, 0)  # what a dead run said, or another program
         except BaseException:
@@ -200,6 +206,7 @@ class Lead:
         # Not only closed: a program that is just being started has a copy for a moment, a daemon that it left for ever.
         with contextlib.suppress(OSError):
             unlock(self.fd)
+        let_go(self._log)
         close_own(self._log)
         close_own(self.fd)
 
@@ -242,7 +249,7 @@ class Reader:
         if not try_lock(self._fd, shared=True):
             return False
         unlock(self._fd)
-        return True
+        return not is_kept(self._fd)
 
     def _read(self) -> list[Record]:
         end = os.pread(self._fd, _PAGE, _END_AT)  # first: what is read of the state is then the last before it

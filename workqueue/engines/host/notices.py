@@ -4,13 +4,14 @@ A job of the key may wait in any of them, in the line of a process that has no j
 line in a file that all of them read on. A process does not read its own: it has cancelled its job, and by the time it
 reads may have another of the same key.
 
-A line begins with a line break too: what a full disk, or a killed process, cut short then spoils no other. What is no
-notice is passed over.
+A line begins with a line break too, and ends with its checksum: what a full disk, or a killed process, cut short is no
+notice, and spoils no other.
 """
 
 import os
 import re
 import secrets
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,7 @@ _MAX_BYTES: Final = 1024 * 1024
 #: More than that at once is nothing that processes which share a storage have posted.
 _MAX_READ: Final = 4 * _MAX_BYTES
 
-_NOTICE: Final = re.compile(rb"([0-9a-f]{16}) ([!-~]{1,128})")
+_NOTICE: Final = re.compile(rb"(([0-9a-f]{16}) ([!-~]{1,128})) ([0-9a-f]{8})")
 
 #: No notice is longer.
 _MAX_LINE: Final = 256
@@ -56,7 +57,8 @@ class Notices:
         """Tell all others that this key was cancelled. Raises OSError when it cannot."""
         fd = self._open_file()
         try:
-            os.write(fd, f"\n{self._sender} {key}\n".encode())
+            said = f"{self._sender} {key}".encode()
+            os.write(fd, b"\n%b %08x\n" % (said, zlib.crc32(said)))
             if os.fstat(fd).st_size > _MAX_BYTES and is_file_of(fd, self._path):
                 self._path.unlink(missing_ok=True)
         finally:
@@ -101,12 +103,17 @@ class Notices:
             *lines, rest = (self._text + data).split(b"\n")
             # What is longer is no notice; the next line begins with a line break of its own.
             self._text = rest[:_MAX_LINE]
-            keys += [
-                notice[2].decode()
-                for notice in map(_NOTICE.fullmatch, lines)
-                if notice is not None and notice[1] != self._sender.encode()
-            ]
+            notices = filter(None, map(_decode, lines))
+            keys += [key for sender, key in notices if sender != self._sender]
         return keys
 
     def _open_file(self) -> int:
         return open_file(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+
+
+def _decode(line: bytes) -> tuple[str, str] | None:
+    """Who says it, and the key; None when it is no notice."""
+    match = _NOTICE.fullmatch(line)
+    if match is None or zlib.crc32(match[1]) != int(match[4], 16):
+        return None
+    return match[2].decode(), match[3].decode()
