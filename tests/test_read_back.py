@@ -98,7 +98,7 @@ def test_whatever_has_the_name_of_a_file_a_request_is_answered(tmp_path: Path, k
 
 
 @quick
-@given(st.lists(st.tuples(st.sampled_from([0, 128, 256, 512 * 1024]), CONTENTS), min_size=1, max_size=6))
+@given(st.lists(st.tuples(st.sampled_from([0, 128, 256, 1280, 512 * 1024]), CONTENTS), min_size=1, max_size=6))
 def test_whatever_is_read_of_another_processs_run_its_job_ends(writes: list[tuple[int, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as directory, queue_in(Path(directory)) as queue:
         journals = Journals(queue.storage_dir / ".jobs")

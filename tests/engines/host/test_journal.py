@@ -188,14 +188,19 @@ def test_a_mark_is_found_however_much_comes_after_it(journals: Journals) -> None
     lead.close()
 
 
-def test_a_frame_that_is_being_written_says_nothing_and_a_later_look_finds_it(journals: Journals) -> None:
+@pytest.mark.parametrize("length", [1, 1000])
+def test_a_frame_that_is_being_written_says_nothing_and_a_later_look_finds_it(journals: Journals, length: int) -> None:
     """Every prefix of each write is what a reader may find."""
     lead = journals.lead("a")
     reader = journals.reader("a")
     assert lead is not None
     assert reader is not None
     writes: list[tuple[int, bytes]] = []
-    told = [Progress(fraction=0.25, message="a quarter"), Progress(fraction=0.5, message="half"), failed("why", 3)]
+    told = [
+        Progress(fraction=0.25, message="a quarter"),
+        Progress(fraction=0.5, message="half"),
+        failed("why" * length, 3),
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "pwrite", lambda _, data, place: writes.append((place, data)))
         lead.start()

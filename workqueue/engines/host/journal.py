@@ -6,8 +6,8 @@ shared lock, for a moment, *before* each read: no lock, and somebody makes the r
 then, and whoever made it is dead, with its program. Readers open it for reading alone: a change of it is then always
 its owner's.
 
-It is no log, which would grow with all that a program prints: it has four places, one for each thing there is to say
-(see `record`), and what is said last stands there. So it is as short after a week as after a second, and who comes
+It is no log, which would grow with all that a program prints: it has a place for each thing there is to say (see
+`record`), and what is said last stands there. So it is as short after a week as after a second, and who comes
 late reads as much as who came first. Each place has the number of the run that it is about, a new one with each
 beginning: what is left of a run that died, or of a try that failed, says nothing of the next. A frame that is read
 while it is written has the wrong checksum; whoever watches the file is told again when it is written.
@@ -35,14 +35,15 @@ from workqueue.system.own_files import make_directory, open_directory, open_file
 
 logger = logging.getLogger("workqueue")
 
-#: Where the four places begin: the run that is under way, whether it is being cancelled, where it stands, how it ended.
-#: The first two are short, and a progress nearly always is: one read of a page finds all three. A message is cut to a
-#: line of 64 KiB, an error to as much; one byte of either takes six in JSON at most.
+#: Where the places begin: the run that is under way, whether it is being cancelled, how it ended, where it stands; and
+#: an end with a long error. Nearly always all but the last are in the first page: one read, and one block of the disk.
+#: A message is cut to a line of 64 KiB, an error to as much; one byte of either takes six in JSON at most.
 _START_AT: Final = 0
 _CANCEL_AT: Final = 128
-_STATE_AT: Final = 256
-_END_AT: Final = 512 * 1024
-_MAX_FRAME_BYTES: Final = _END_AT - _STATE_AT
+_END_AT: Final = 256
+_STATE_AT: Final = 1280
+_LONG_END_AT: Final = 512 * 1024
+_MAX_FRAME_BYTES: Final = _LONG_END_AT - _STATE_AT
 
 _PAGE: Final = 4096
 
@@ -173,16 +174,17 @@ class Lead:
 
     def __init__(self, path: Path, fd: int) -> None:
         self._path = path
-        self._run = secrets.token_hex(8)
+        self._run = ""
         #: The descriptor that is locked, for the program to inherit; nobody can write by it.
         self.fd = fd
         self._log = open_own(lambda: open_file(path, os.O_WRONLY))
         try:
-            if not os.path.sameopenfile(self._log, fd):
+            status = os.fstat(fd)
+            if not os.path.samestat(os.fstat(self._log), status):
                 raise OSError(errno.ESTALE, "Another file has taken its name")
             if not try_keep(self._log):
                 raise BlockingIOError(errno.EWOULDBLOCK, "Its program has unlocked it, and is still guarded")
-            if os.fstat(fd).st_size:
+            if status.st_size:
                 os.ftruncate(self._log, 0)  # what a dead run said, or another program
         except BaseException:
             close_own(self._log)
@@ -252,7 +254,7 @@ class Reader:
         return not is_kept(self._fd)
 
     def _read(self) -> list[Record]:
-        end = os.pread(self._fd, _PAGE, _END_AT)  # first: what is read of the state is then the last before it
+        end = os.pread(self._fd, _PAGE, _LONG_END_AT)  # first: what is read of the state is then the last before it
         page = os.pread(self._fd, _PAGE, 0)
         records: list[Record] = []
         start = decode(page[_START_AT:_CANCEL_AT])
@@ -260,9 +262,10 @@ class Reader:
             self._run = start.run
             records.append(Mark.START)
         frames = (
-            (_CANCEL_AT, page[_CANCEL_AT:_STATE_AT]),
+            (_CANCEL_AT, page[_CANCEL_AT:_END_AT]),
             (_STATE_AT, self._whole(page[_STATE_AT:], _STATE_AT)),
-            (_END_AT, self._whole(end, _END_AT)),
+            (_END_AT, page[_END_AT:_STATE_AT]),
+            (_LONG_END_AT, self._whole(end, _LONG_END_AT)),
         )
         records += [record for place, frame in frames if (record := self._news(place, frame)) is not None]
         return records
@@ -300,7 +303,7 @@ def _belongs(record: Record, place: int) -> bool:
     if isinstance(record, Mark):
         return record is Mark.CANCEL and place == _CANCEL_AT
     is_end = isinstance(record, Progress) and record.returncode is not None
-    return place == (_END_AT if is_end else _STATE_AT)
+    return place in (_END_AT, _LONG_END_AT) if is_end else place == _STATE_AT
 
 
 def _is_cancelled(records: list[Record]) -> bool:
@@ -321,6 +324,8 @@ def _try_hard(fd: int) -> bool:
 
 def _write(fd: int, place: int, run: str, record: Record) -> None:
     frame = encode(run, record)
+    if place == _END_AT and len(frame) > _STATE_AT - _END_AT:
+        place = _LONG_END_AT
     if len(frame) > _MAX_FRAME_BYTES:  # no program's message or error is so long; then the others do without
         return
     # A full disk costs the others the progress of this run, and no more than that.
