@@ -1,6 +1,7 @@
 """Journals: who leads, and what others read."""
 
 import errno
+import fcntl
 import os
 import sys
 from pathlib import Path
@@ -298,3 +299,26 @@ def test_a_journal_that_loses_its_name_each_time_ends_the_wait(
     with pytest.raises(StorageError, match="whenever it is opened"):
         journals.lead("a")
     (journals.directory / "a").unlink()
+
+
+def test_where_a_lock_needs_a_file_that_is_open_for_writing_it_is(
+    journals: Journals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on NFS, whose locks are of another kind; there is none to be had here."""
+    from workqueue.engines.host import journal
+
+    real = journal.try_lock
+
+    def refuse(fd: int, *, shared: bool = False) -> bool:
+        if not shared and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        return real(fd, shared=shared)
+
+    monkeypatch.setattr(journal, "try_lock", refuse)
+    for _ in range(2):
+        lead = journals.lead("a")
+        assert lead is not None
+        lead.start()
+        assert journals.is_led("a")
+        assert journals.lead("a") is None
+        lead.close()

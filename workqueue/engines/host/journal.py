@@ -64,6 +64,7 @@ class Journals:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._access = os.O_RDONLY  # that of the locked descriptor
 
     def prepare(self) -> None:
         """Make the directory.
@@ -86,7 +87,7 @@ class Journals:
         try:
             for _ in range(_MAX_TURNS):
                 try:
-                    fd = open_own(lambda: open_file(path, os.O_RDONLY | os.O_CREAT))
+                    fd = open_own(lambda: open_file(path, self._access | os.O_CREAT))
                 except FileNotFoundError:  # somebody has cleaned up too well
                     self.prepare()
                     continue
@@ -94,13 +95,18 @@ class Journals:
                     is_locked = _try_hard(fd)
                     is_file = is_file_of(fd, path)
                     if is_locked and is_file:
-                        return Lead(path, fd)
+                        return Lead(path, fd, has_own_lock=self._access == os.O_RDONLY)
                 except BlockingIOError:  # somebody has it, whose program has freed the other lock
                     unlock(fd)
                     close_own(fd)
                     return None
-                except BaseException:
+                except BaseException as err:
                     close_own(fd)
+                    if isinstance(err, OSError) and err.errno == errno.EBADF and self._access == os.O_RDONLY:
+                        # A network file system makes a lock of another kind of it, for which a file must be open for
+                        # writing, and which is in the way of the other lock. Better than none.
+                        self._access = os.O_RDWR
+                        continue
                     raise
                 # Without a look by whom it is locked, if not by a file that has lost its name: that run is over.
                 if is_locked:
@@ -167,12 +173,13 @@ class Lead:
     Args:
         path: the journal.
         fd: the same, open for reading, and locked; closed by this, unless it raises.
+        has_own_lock: lock it in the way that a program cannot undo, too.
 
     Raises:
         OSError: it cannot be written to.
     """
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: Path, fd: int, *, has_own_lock: bool = True) -> None:
         self._path = path
         self._run = ""
         #: The descriptor that is locked, for the program to inherit; nobody can write by it.
@@ -182,7 +189,7 @@ class Lead:
             status = os.fstat(fd)
             if not os.path.samestat(os.fstat(self._log), status):
                 raise OSError(errno.ESTALE, "Another file has taken its name")
-            if not try_keep(self._log):
+            if has_own_lock and not try_keep(self._log):
                 raise BlockingIOError(errno.EWOULDBLOCK, "Its program has unlocked it, and is still guarded")
             if status.st_size:
                 os.ftruncate(self._log, 0)  # what a dead run said, or another program
