@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from workqueue.engines.host.following import Following, Standing
-from workqueue.engines.host.journal import Journals, Lead
+from workqueue.engines.host.journal import Journals
+from workqueue.engines.host.lead import Lead
 from workqueue.progress import Progress, cancelled, failed, succeeded
 
 

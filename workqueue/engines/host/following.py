@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from workqueue.engines.host.journal import Journals, Reader
+from workqueue.engines.host.journal import Journals
+from workqueue.engines.host.reader import Reader
 from workqueue.engines.host.record import Mark, Record
 from workqueue.errors import reason_of
 from workqueue.progress import CANCELLED, Progress, WaitsAgain, failed
