@@ -1,1 +1,1 @@
-"""What the kernel is asked for, in no stage of a request: `locks`, `descriptors`, `poll`, `signals`."""
+"""What the kernel is asked for, in no stage of a request: `locks`, `descriptors`, `poll`, `signals`, `own_files`."""
