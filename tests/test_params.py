@@ -63,6 +63,37 @@ def test_the_keys_are_these_for_ever() -> None:
     assert key_for_params(overview()) == "d12a4b06554ec850f94b2aa1ef37550d3e7dc626"
 
 
+@pytest.mark.parametrize(
+    ("spellings", "canonical"),
+    [
+        (
+            [
+                "https://www.example.com/",
+                "https://www.example.com///",
+                "HTTPS://www.example.com",
+                "https://WWW.Example.com",
+                "https://www.example.com:443",
+                "https://www.example.com:0443/",
+                "https://www.example.com:",
+            ],
+            "https://www.example.com",
+        ),
+        (["http://[::1]:08080/api/", "HTTP://[::1]:8080/api"], "http://[::1]:8080/api"),
+        (["http://localhost:80"], "http://localhost"),
+    ],
+)
+def test_two_spellings_of_one_server_are_one_key(spellings: list[str], canonical: str) -> None:
+    key = key_for_params((canonical, "1", "t"))
+    assert {key_for_params(OverviewViewParams(server, "1", "t")) for server in [*spellings, canonical]} == {key}
+
+
+@pytest.mark.parametrize("server", ["https://example.com/a", "https://example.com/A", "http://example.com", "example"])
+def test_another_server_is_another_key(server: str) -> None:
+    others = ("https://example.com", "https://example.com:444")
+    keys = {key_for_params(OverviewViewParams(each, "1", "t")) for each in (server, *others)}
+    assert len(keys) == 3
+
+
 def test_the_key_is_a_hash_over_length_prefixed_fields() -> None:
     data = b"\0\0\0\0\0\0\0\x01a" + b"\0\0\0\0\0\0\0\x02\xc3\xa9"
     assert key_for_params(("a", "é")) == hashlib.blake2b(data, digest_size=20, person=b"workqueue-key-2").hexdigest()

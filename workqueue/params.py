@@ -71,10 +71,15 @@ def _is_secret(name: str) -> bool:
 def key_for_params(params: Params) -> str:
     """Name these parameters: 40 hexadecimal digits, the same in every process and for every tuple type.
 
-    Each field is hashed behind its length, so ``("a", "bc")`` and ``("ab", "c")`` differ.
+    Each field is hashed behind its length, so ``("a", "bc")`` and ``("ab", "c")`` differ. The ``server`` of an
+    OverviewViewParams is named in one way however it is spelled: ``https://www.overviewdocs.com``,
+    ``HTTPS://www.OverviewDocs.com:443/`` and the like are one key. The program is still given what was asked for.
     """
     digest = hashlib.blake2b(digest_size=20, person=_PERSON)
-    for field in params:
+    fields = params
+    if isinstance(params, OverviewViewParams):
+        fields = (_canonical(params.server), *params[1:])
+    for field in fields:
         data = field.encode("utf-8")
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()
@@ -147,6 +152,17 @@ def server_identity(server: str) -> tuple[str, str, int, str]:
     if url.scheme not in _DEFAULT_PORTS or not url.hostname:
         raise InvalidParams(refusal)
     return (url.scheme, url.hostname, _port(url, port), url.path.rstrip("/"))
+
+
+@functools.lru_cache(maxsize=64)
+def _canonical(server: str) -> str:
+    """The shortest spelling of a server; what is none stays as it is, and is refused elsewhere."""
+    try:
+        scheme, host, port, path = server_identity(server)
+    except InvalidParams:
+        return server
+    at = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{at}{path}" if port == _DEFAULT_PORTS[scheme] else f"{scheme}://{at}:{port}{path}"
 
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}

@@ -32,6 +32,7 @@ from workqueue.storage.disk import DiskStorage
 from workqueue.system import forks
 from workqueue.system.locks import check_excludes
 from workqueue.system.lost_threads import leave_to_parent
+from workqueue.system.own_files import OWN_DIRECTORIES, check_owner
 
 
 class Parts(NamedTuple):
@@ -104,13 +105,14 @@ def make_storage(storage_dir: str | os.PathLike[str] | None, storage: Storage | 
         is_shared: whether processes that have this storage act as one, for which its file system needs locks.
 
     Raises:
-        StorageError: it has none.
+        StorageError: it has none, or another user has the storage.
         TypeError: both are given, or none.
     """
     if storage is None and storage_dir is not None:
         storage = DiskStorage(storage_dir)
     elif storage is None or storage_dir is not None:
         raise TypeError("WorkQueue needs a storage_dir, the directory where results are kept, or a storage; not both")
+    check_owner(storage.directory, OWN_DIRECTORIES)
     if is_shared:
         check_excludes(storage.directory)
         Journals(_journals_of(storage.directory)).sweep()

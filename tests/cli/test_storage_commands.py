@@ -145,7 +145,7 @@ def test_gc_keeps_a_size_and_an_age_and_what_is_new(run: Run, directory: str, op
 
 
 def test_gc_leaves_what_is_open_and_removes_what_dead_runs_left(run: Run, directory: str) -> None:
-    dead = Path(directory, ".tmp", f"{A}.dead")
+    dead = Path(directory, ".tmp", f"{A}.0123456789abcdef")
     dead.mkdir(parents=True)
     storage = DiskStorage(Path(directory))
     with storage.open(A), storage.workspace(B) as workspace:

@@ -35,10 +35,41 @@ def test_a_failure_is_forgotten_by_all(tmp_path: Path) -> None:
     assert failures.get("a") is None
 
 
-@pytest.mark.parametrize("text", [b"", b"[1", b"[]", b"{}", b'["a", 1, "b"]'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[1",
+        b"[]",
+        b"{}",
+        b'["a", 1, "b"]',
+        b"[" * 90_000,
+        b'[99.0, null, "why"]',
+        b'[99.0, true, "why"]',
+        b'[99.0, 0, "why"]',
+        b'[99.0, 256, "why"]',
+        b"[99.0, 1, 7]",
+        b'[true, 1, "why"]',
+        b'[NaN, 1, "why"]',
+        b'[101.0, 1, "why"]',
+        b'[99.0, 1, "' + b"x" * 2**20 + b'"]',
+    ],
+    ids=range(15),
+)
 def test_a_file_that_is_no_failure_is_none(text: bytes, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(text)
-    assert Failures(10.0, tmp_path).get("a") is None
+    assert Failures(10.0, tmp_path, lambda: 100.0).get("a") is None
+
+
+def test_what_is_no_failure_of_ours_is_neither_counted_nor_removed(tmp_path: Path) -> None:
+    failures = Failures(10.0, tmp_path)
+    for i in range(MAX_REMEMBERED):
+        (tmp_path / f"note-{i}").touch()
+    for i in range(MAX_REMEMBERED + 1):
+        failures.remember(f"{i:040x}", FAILURE)
+    assert len(list(tmp_path.glob("note-*"))) == MAX_REMEMBERED
+    assert failures.get(f"{0:040x}") is None
+    assert failures.get(f"{1:040x}") is not None
 
 
 def test_a_disk_that_takes_no_failure_costs_no_more_than_that(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -57,9 +88,9 @@ def test_only_an_exit_of_the_programs_own_is_remembered(returncode: int, tmp_pat
 def test_no_more_are_remembered_than_there_is_room_for(tmp_path: Path) -> None:
     failures = Failures(10.0, tmp_path)
     for i in range(MAX_REMEMBERED + 5):
-        failures.remember(str(i), FAILURE)
-    assert failures.get("4") is None
-    assert failures.get("5") is not None
+        failures.remember(f"{i:040x}", FAILURE)
+    assert failures.get(f"{4:040x}") is None
+    assert failures.get(f"{5:040x}") is not None
 
 
 def test_who_asks_again_is_told_of_the_failure_and_nothing_runs(make_queue: MakeQueue, tmp_path: Path) -> None:

@@ -196,8 +196,8 @@ def test_what_dead_processes_left_is_swept_at_start(
     living.tell("ask", "alive")
     program.wait_reached("gate")
     n_alive = len(left_in(storage))
-    (storage / ".jobs" / "dead").write_text('"start"\n')
-    (storage / ".tmp" / "dead.0123").mkdir()
+    (storage / ".jobs" / ("d" * 40)).write_text('"start"\n')
+    (storage / ".tmp" / f"{'d' * 40}.0123456789abcdef").mkdir()
     assert len(left_in(storage)) == n_alive + 2
     make_worker()
     assert len(left_in(storage)) == n_alive

@@ -607,9 +607,9 @@ def holder(storage: DiskStorage) -> Iterator[Callable[[str], tuple["subprocess.P
 def test_a_sweep_removes_what_a_killed_process_left_and_nothing_of_a_live_one(
     storage: DiskStorage, holder: Callable[[str], tuple["subprocess.Popen[str]", Path]]
 ) -> None:
-    killed, dead = holder("a")
-    _, live = holder("b")
-    with storage.workspace("c") as here:
+    killed, dead = holder("a" * 40)
+    _, live = holder("b" * 40)
+    with storage.workspace("c" * 40) as here:
         storage.sweep()
         assert dead.is_dir()
         killed.send_signal(signal.SIGKILL)
@@ -623,7 +623,7 @@ def test_a_sweep_removes_what_a_killed_process_left_and_nothing_of_a_live_one(
 def test_a_queue_sweeps_when_it_is_made(
     make_queue: MakeQueue, storage: DiskStorage, holder: Callable[[str], tuple["subprocess.Popen[str]", Path]]
 ) -> None:
-    killed, dead = holder("a")
+    killed, dead = holder("a" * 40)
     killed.kill()
     killed.wait(10)
     make_queue("program", storage_dir=storage.directory, engine=ManualEngine())
@@ -633,12 +633,12 @@ def test_a_queue_sweeps_when_it_is_made(
 def test_a_run_removes_what_dead_runs_of_its_key_left_and_no_others(
     storage: DiskStorage, holder: Callable[[str], tuple["subprocess.Popen[str]", Path]]
 ) -> None:
-    killed, dead = holder("a")
-    other, others = holder("b")
+    killed, dead = holder("a" * 40)
+    other, others = holder("b" * 40)
     for process in (killed, other):
         process.kill()
         process.wait(10)
-    publish(storage, "a")
+    publish(storage, "a" * 40)
     assert (dead.exists(), others.exists()) == (False, True)
     storage.sweep()
 
@@ -669,9 +669,9 @@ def test_a_sweeper_that_comes_between_making_and_locking_costs_a_new_name(
     locked, n_windows = runs._locked, []
     held = ExitStack()
 
-    def sweep_first(directory: Path, *, must_lock: bool = True) -> object:
+    def sweep_first(directory: Path, parent: int | None = None, *, must_lock: bool = True) -> object:
         if must_lock or n_windows:
-            return locked(directory, must_lock=must_lock)
+            return locked(directory, parent, must_lock=must_lock)
         n_windows.append(directory)
         if window == "before the lock is tried":
             storage.sweep()
@@ -690,8 +690,8 @@ def test_a_sweeper_that_comes_between_making_and_locking_costs_a_new_name(
 
     monkeypatch.setattr(runs, "_locked", sweep_first)
     with held:
-        publish(storage, "key")
-    assert storage.has("key")
+        publish(storage, "0" * 40)
+    assert storage.has("0" * 40)
     assert len(n_windows) == 1
     storage.sweep()
     assert list(storage.directory.glob(".tmp/*")) == []
@@ -711,8 +711,8 @@ def test_a_lock_on_a_directory_that_lost_its_name_is_none(
         flock(fd, operation)
 
     monkeypatch.setattr(fcntl, "flock", swap_and_lock)
-    publish(storage, "key")
-    assert storage.has("key")
+    publish(storage, "0" * 40)
+    assert storage.has("0" * 40)
     storage.sweep()
     assert list(storage.directory.glob(".tmp/*")) == []
 
@@ -725,13 +725,14 @@ def test_permissions_are_taken_back_of_directories_and_not_through_links(
     (tmp_path / "outside").chmod(0o750)  # whatever the umask
     rmtree, modes = shutil.rmtree, []
 
-    def refuse_once(directory: Path) -> None:
+    def refuse_once(name: str, *, dir_fd: int) -> None:
         monkeypatch.setattr(shutil, "rmtree", look_and_remove)
         raise PermissionError(errno.EACCES, "no")
 
-    def look_and_remove(directory: Path) -> None:
+    def look_and_remove(name: str, *, dir_fd: int) -> None:
+        directory = storage.directory / ".tmp" / name
         modes.extend(stat.S_IMODE(path.stat().st_mode) for path in (directory, directory / "a", directory / "a" / "b"))
-        rmtree(directory)
+        rmtree(name, dir_fd=dir_fd)
 
     with storage.workspace("key") as workspace:
         inner = workspace.output.parent / "a" / "b"
@@ -793,7 +794,7 @@ def test_what_cannot_be_removed_is_logged_and_the_result_stands(
     queue = make_queue(program.path)
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", refuse(errno.EBUSY)(shutil.rmtree))
-        patch.setattr(Path, "rmdir", refuse(errno.EBUSY)(Path.rmdir))
+        patch.setattr(os, "rmdir", refuse(errno.EBUSY)(os.rmdir))
         mend_and_run(queue, "a")
     assert [record.getMessage().partition("/")[0] for record in caplog.records] == ["cannot remove "]
     DiskStorage(queue.storage_dir).sweep()

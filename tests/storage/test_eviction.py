@@ -54,6 +54,18 @@ def test_what_is_stale_goes_though_there_is_room() -> None:
     assert gone(Policy(ttl=900, max_bytes=0), *results) == ["b", "c", "a"]
 
 
+def test_a_time_from_the_future_keeps_nothing_for_ever() -> None:
+    """It was published, or used, while the clock was ahead; a clock that is put right by seconds changes nothing."""
+    year = 365 * 86400
+    assert not Policy(ttl=3600).is_fresh(time.time() + year)
+    assert Policy(ttl=3600).is_fresh(time.time() + GRACE_SECONDS / 2)
+    assert Policy().is_fresh(time.time() + year)
+    results = (result("a", 10, 1000), result("b", 10, -year), result("c", 10, 900, -year), result("d", 10, 800))
+    assert gone(Policy(ttl=3600), *results) == ["b"]
+    assert gone(Policy(max_bytes=20), *results) == ["b", "a"]
+    assert gone(Policy(max_bytes=0), *results, result("e", 10, 900, -GRACE_SECONDS / 2)) == ["b", "a", "c", "d"]
+
+
 def test_what_was_used_a_moment_ago_stays_whatever_it_is() -> None:
     fresh = result("a", 10, 5000, GRACE_SECONDS - 5)
     assert gone(Policy(ttl=1, max_bytes=0), fresh, result("b", 10, 5000, GRACE_SECONDS + 5)) == ["b"]

@@ -150,3 +150,46 @@ def test_where_the_kernel_cannot_say_nobody_writes(tmp_path: Path, monkeypatch: 
         monkeypatch.delattr(locks.fcntl, "F_SETLEASE", raising=False)
         assert not locks.is_open_for_writing(fd)
         os.close(fd)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has locks that belong to an open file and are no flock")
+def test_what_is_kept_is_not_freed_by_an_inherited_copy_of_another_descriptor(tmp_path: Path) -> None:
+    """A program frees the flock that it inherits; that its owner has the file is seen all the same."""
+    path = tmp_path / "file"
+    path.touch()
+    readers = [os.open(path, os.O_RDONLY) for _ in range(2)]
+    writers = [os.open(path, os.O_WRONLY) for _ in range(2)]
+    assert locks.try_lock(readers[0])
+    assert locks.try_keep(writers[0])
+    unlock = "import fcntl, sys; fcntl.flock(int(sys.argv[1]), fcntl.LOCK_UN)"
+    subprocess.run([sys.executable, "-c", unlock, str(readers[0])], check=True, pass_fds=[readers[0]])
+    assert locks.try_lock(readers[1])
+    assert locks.is_kept(readers[1])
+    assert not locks.try_keep(writers[1])
+    locks.let_go(writers[0])
+    assert not locks.is_kept(readers[1])
+    assert locks.try_keep(writers[1])
+    for fd in (*readers, *writers):
+        os.close(fd)
+
+
+def test_where_nobody_can_tell_whose_file_it_is_nobody_asks_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT)
+    assert locks.is_file_of(fd, path)
+    path.unlink()
+    assert not locks.is_file_of(fd, path)
+
+    def refuse(_: Path) -> os.stat_result:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "lstat", refuse)
+        with pytest.raises(OSError, match="Stale file handle"):
+            locks.is_file_of(fd, path)
+        with pytest.raises(OSError, match="Stale file handle"), locks.exclusive(path):
+            pass
+    path.unlink()
+    os.close(fd)

@@ -11,6 +11,7 @@ import sys
 from workqueue.cli.place import CannotUseStorage, add_place, complain, told_to_the_user
 from workqueue.cli.quantities import age, shown_size, size
 from workqueue.storage.address import storage_at
+from workqueue.system.own_files import OWN_DIRECTORIES, check_owner
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
                 ttl=options.ttl,
                 max_bytes=options.max_bytes,
             )
+            check_owner(storage.directory, OWN_DIRECTORIES)
             storage.sweep()
             removed = storage.evict()
     except CannotUseStorage as err:

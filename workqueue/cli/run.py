@@ -15,6 +15,7 @@ from workqueue.params import key_for_params
 from workqueue.program.command import path_of
 from workqueue.storage.address import storage_at
 from workqueue.streams import to_generator
+from workqueue.system.own_files import OWN_DIRECTORIES, check_owner
 from workqueue.terminal.bar import draw
 from workqueue.work_queue import WorkQueue
 
@@ -35,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with told_to_the_user():
             storage = storage_at(options.storage, options.directory, endpoint=options.endpoint)
+            check_owner(storage.directory, OWN_DIRECTORIES)
     except CannotUseStorage as err:
         return complain(err)
     try:

@@ -10,18 +10,35 @@ import json
 import logging
 import math
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from workqueue.progress import Progress
+from workqueue.system.own_files import make_directory, open_file, read_file
 
 #: Each holds an error of up to 64 KiB.
 MAX_REMEMBERED: Final = 256
 
+#: JSON takes six bytes for some characters.
+_MAX_BYTES: Final = 1024 * 1024
+
+#: What our files there are called: by a key, or, while one is written, by a key and a random number.
+_OURS: Final = re.compile(r"[0-9a-f]{40}|\.[0-9a-f]{40}\.[0-9a-f]{8}")
+
+#: An exit status is no greater.
+_MAX_STATUS: Final = 255
+
 logger = logging.getLogger("workqueue")
+
+
+class _Kept(NamedTuple):
+    at: float
+    returncode: int
+    error: str | None
 
 
 class Failures:
@@ -51,7 +68,7 @@ class Failures:
         if not self._ttl or outcome.returncode is None or outcome.returncode <= 0:
             return
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(self._directory)
             self._write(key, json.dumps([self._clock(), outcome.returncode, outcome.error]))
             self._forget_oldest()
         except OSError as err:
@@ -62,15 +79,15 @@ class Failures:
         if not self._ttl:
             return None
         try:
-            at, returncode, error = json.loads((self._directory / key).read_bytes())
-            # Below 0 the clock was set back; then nobody can tell.
-            is_known = 0 <= self._clock() - at < self._ttl
-        except (OSError, ValueError, TypeError):
+            data = read_file(f"{self._directory}/{key}", _MAX_BYTES)
+        except OSError:
             return None
-        if not is_known:
+        kept = _decode(data)
+        # Below 0 the clock was set back; then nobody can tell.
+        if kept is None or not 0 <= self._clock() - kept.at < self._ttl:
             self.forget(key)
             return None
-        return Progress(fraction=1.0, returncode=returncode, error=error)
+        return Progress(fraction=1.0, returncode=kept.returncode, error=kept.error)
 
     def forget(self, key: str) -> None:
         """Let this key run again."""
@@ -82,20 +99,35 @@ class Failures:
         # Whole or not at all: others may read it at any moment.
         path = self._directory / f".{key}.{secrets.token_hex(4)}"
         try:
-            path.touch(mode=0o600)
-            path.write_text(text)
+            with os.fdopen(open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w", encoding="utf-8") as file:
+                file.write(text)
             path.replace(self._directory / key)
         finally:
             path.unlink(missing_ok=True)
 
     def _forget_oldest(self) -> None:
-        names = os.listdir(self._directory)  # noqa: PTH208 - names are all that is wanted, of hundreds
+        found = os.listdir(self._directory)  # noqa: PTH208 - names are all that is wanted, of hundreds
+        names = list(filter(_OURS.fullmatch, found))
         if len(names) <= MAX_REMEMBERED:
             return
         ages: list[tuple[int, Path]] = []
         for name in names:
             with contextlib.suppress(FileNotFoundError):  # another process forgets it, too
                 path = self._directory / name
-                ages.append((path.stat().st_mtime_ns, path))
+                ages.append((path.lstat().st_mtime_ns, path))
         for _, path in sorted(ages)[:-MAX_REMEMBERED]:
             path.unlink(missing_ok=True)
+
+
+def _decode(data: bytes) -> _Kept | None:
+    """What a file says; None when it is none of ours, or was damaged."""
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    match content:
+        case [int() | float() as at, int() as returncode, str() | None as error] if (
+            not isinstance(at, bool) and not isinstance(returncode, bool) and 0 < returncode <= _MAX_STATUS
+        ):
+            return _Kept(at, returncode, error)
+    return None

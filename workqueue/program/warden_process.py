@@ -116,7 +116,12 @@ class Run:
     def close(self) -> None:
         """Let go of everything; the lock is free then, if nobody else has a copy."""
         self.channel.close()
-        for fd in (self.pidfd, self.lock):
+        writer = None
+        if self.lock is not None and self.dying_since is not None:
+            # Who waits for the lock is told when a writer closes the file, and our copy is for reading alone.
+            with contextlib.suppress(OSError):
+                writer = os.open(f"/proc/self/fd/{self.lock}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        for fd in (self.pidfd, self.lock, writer):
             if fd is not None:
                 os.close(fd)
 

@@ -20,6 +20,7 @@ from workqueue.storage.files import Files
 from workqueue.storage.output import place
 from workqueue.storage.runs import Runs
 from workqueue.system.locks import exclusive
+from workqueue.system.own_files import make_directory
 
 logger = logging.getLogger("workqueue")
 
@@ -135,7 +136,7 @@ class Copies:
         """The same, where copies can be put."""
         files = self._files(key)
         for directory in (self._cache, files.directory):  # each, since `mode` is not for parents
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(directory)
         return files
 
     def _entries(self) -> Iterator[tuple[Files, str, StoredResult]]:

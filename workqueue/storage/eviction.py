@@ -17,6 +17,7 @@ from workqueue.errors import StorageError
 from workqueue.storage.base import StoredResult
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import try_lock
+from workqueue.system.own_files import make_directory, open_file
 
 logger = logging.getLogger("workqueue")
 
@@ -53,8 +54,8 @@ class Policy:
         return self.ttl is None and self.max_bytes is None
 
     def is_fresh(self, published_at: float) -> bool:
-        """Whether a result of that time answers a request."""
-        return self.ttl is None or time.time() - published_at < self.ttl
+        """Whether a result of that time answers a request; one from the future does not: the clock was wrong."""
+        return self.ttl is None or _is_of_last(self.ttl, published_at, time.time())
 
     def evict(self, results: Iterable[StoredResult], remove: Callable[[StoredResult], bool]) -> list[StoredResult]:
         """Remove what is stale, and of the rest what was not used for longest, until it fits; return what went.
@@ -64,9 +65,9 @@ class Policy:
             remove: removes one, unless it is in use, and returns whether it is gone. When it raises an OSError or a
                 StorageError, that is logged, and the result stays.
         """
-        oldest_first = sorted(results, key=lambda result: result.used_at)
-        total = sum(result.size for result in oldest_first)
         now = time.time()
+        oldest_first = sorted(results, key=lambda result: _used_at(result, now))
+        total = sum(result.size for result in oldest_first)
         removed = []
         for result in oldest_first:
             if self._is_to_go(result, total, now) and _is_gone(result, remove):
@@ -75,10 +76,20 @@ class Policy:
         return removed
 
     def _is_to_go(self, result: StoredResult, total: int, now: float) -> bool:
-        if now - result.used_at < GRACE_SECONDS:
+        if now - _used_at(result, now) < GRACE_SECONDS:
             return False
-        is_stale = self.ttl is not None and now - result.published_at >= self.ttl
+        is_stale = self.ttl is not None and not _is_of_last(self.ttl, result.published_at, now)
         return is_stale or (self.max_bytes is not None and total > self.max_bytes)
+
+
+def _is_of_last(seconds: float, at: float, now: float) -> bool:
+    """Whether a time is no longer ago, and not in a future that is more than a clock which is put right by a moment."""
+    return -GRACE_SECONDS < now - at < seconds
+
+
+def _used_at(result: StoredResult, now: float) -> float:
+    """When it was used, as far as that can be; what the clock was ahead for was used longest ago: nobody can tell."""
+    return next((at for at in (result.used_at, result.published_at) if at < now + GRACE_SECONDS), 0.0)
 
 
 def _is_gone(result: StoredResult, remove: Callable[[StoredResult], bool]) -> bool:
@@ -101,8 +112,8 @@ def turn(path: Path, gap: float = 0.0) -> Iterator[bool]:
     Raises:
         OSError: it cannot be made, or locked.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    make_directory(path.parent)
+    fd = open_own(lambda: open_file(path, os.O_RDWR | os.O_CREAT))
     try:
         # Looked at again with the lock: somebody may have had his turn between the look and the lock.
         is_mine = _is_due(fd, gap) and try_lock(fd) and _is_due(fd, gap)

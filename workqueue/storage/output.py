@@ -29,6 +29,7 @@ from typing import Final, NamedTuple
 from workqueue.errors import OutputError, StorageError, reason_of
 from workqueue.storage.copying import copied
 from workqueue.system.locks import is_open_for_writing
+from workqueue.system.own_files import give_file
 
 logger = logging.getLogger("workqueue")
 
@@ -102,6 +103,7 @@ def place(fd: int, path: Path, destination: Path, mode: int, *, is_to_last: bool
     Raises:
         OSError: it is not in its place; or it is, and may not outlast a power cut.
     """
+    give_file(fd, destination.parent)  # first: it takes bits of the mode away
     os.fchmod(fd, mode)
     os.utime(fd)
     os.fsync(fd)

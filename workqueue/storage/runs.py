@@ -9,16 +9,29 @@ import contextlib
 import errno
 import logging
 import os
+import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from workqueue.errors import StorageError, reason_of
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import is_file_of, try_lock
+from workqueue.system.own_files import give_to_owner, make_directory, open_directory
 
 logger = logging.getLogger("workqueue")
+
+#: What the directory of a run is called: by its key and a random number. What has another name is not ours to remove.
+_RANDOM: Final = "[0-9a-f]{16}"
+_OURS: Final = re.compile(rf"[0-9a-f]{{40}}\.{_RANDOM}")
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+#: How often a new directory may be removed before it is locked, as by who takes it for a dead run's.
+_MAX_TURNS: Final = 100
 
 
 class Runs:
@@ -38,29 +51,39 @@ class Runs:
         Raises:
             StorageError: on entering, when there can be no such place; the text says what to mend.
         """
-        self.sweep(f"{key}.")
+        self._sweep(re.compile(rf"{re.escape(key)}\.{_RANDOM}"))
         with _private_directory(self._directory, key) as directory:
             yield directory
 
-    def sweep(self, prefix: str = "") -> None:
-        """Remove the directories of dead runs whose names begin so; it never raises."""
+    def sweep(self) -> None:
+        """Remove the directories of dead runs; it never raises."""
+        self._sweep(_OURS)
+
+    def _sweep(self, ours: "re.Pattern[str]") -> None:
+        try:
+            parent = open_directory(self._directory)
+        except OSError:  # there is none yet, it is none of ours, or it is out of reach; then the run will say so
+            return
         try:
             # Not `glob`, which compiles a pattern for each key: 6 us instead of 77 for each run.
-            names = os.listdir(self._directory)  # noqa: PTH208 - names are all that is wanted
-        except OSError:  # there is none yet, or the storage is out of reach; then the run will say so
+            names = os.listdir(parent)  # noqa: PTH208 - a Path knows of no open directory
+            for directory in [self._directory / name for name in filter(ours.fullmatch, names)]:
+                with contextlib.suppress(OSError), _locked(directory, parent):
+                    logger.info("removing %s, which a dead run left behind", directory.name)
+                    _remove(directory, parent)
+        except OSError:  # as above
             return
-        for directory in [self._directory / name for name in names if name.startswith(prefix)]:
-            with contextlib.suppress(OSError), _locked(directory):
-                logger.info("removing %s, which a dead run left behind", directory.name)
-                _remove(directory)
+        finally:
+            os.close(parent)
 
 
 @contextlib.contextmanager
 def _private_directory(parent: Path, key: str) -> Iterator[Path]:
-    while True:
+    for _ in range(_MAX_TURNS):
         directory = parent / f"{key}.{secrets.token_hex(8)}"
         try:
             directory.mkdir(mode=0o700)
+            give_to_owner(directory)
         except (FileNotFoundError, NotADirectoryError):
             _make(parent)
             continue
@@ -80,29 +103,34 @@ def _private_directory(parent: Path, key: str) -> Iterator[Path]:
             try:
                 yield directory
             finally:
-                _remove(directory)
+                _remove(directory, None)
             return
+    raise StorageError(
+        f"Cannot make a private directory for the run in {parent}: each is removed as soon as it is made"
+    )
 
 
 def _make(parent: Path) -> None:
     try:
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(parent)
     except OSError as err:
         raise StorageError(f"Cannot make the directory {parent}: {reason_of(err)}") from err
 
 
 @contextlib.contextmanager
-def _locked(directory: Path, *, must_lock: bool = True) -> Iterator[None]:
+def _locked(directory: Path, parent: int | None = None, *, must_lock: bool = True) -> Iterator[None]:
     """Hold a directory's flock.
 
     Args:
         directory: an existing directory.
+        parent: the open directory that it is in; None: it is opened by its path.
         must_lock: raise where the file system cannot lock, instead of going on without.
 
     Raises:
         OSError: somebody else holds it, or it was removed.
     """
-    fd = open_own(lambda: os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+    name = directory if parent is None else directory.name
+    fd = open_own(lambda: os.open(name, _DIRECTORY, dir_fd=parent))
     try:
         is_locked = True
         try:
@@ -119,31 +147,55 @@ def _locked(directory: Path, *, must_lock: bool = True) -> Iterator[None]:
         close_own(fd)
 
 
-def _remove(directory: Path) -> None:
-    """Remove a run's directory, also one whose program took its permissions away; log what cannot be removed."""
+def _remove(directory: Path, parent: int | None) -> None:
+    """Remove a run's directory, also one whose program took its permissions away; log what cannot be removed.
+
+    Args:
+        directory: which.
+        parent: the open directory that it is in, so that nobody else's gets in its place; None: it is opened.
+    """
     # Most runs leave it empty; to find that out by walking it takes half as long again.
     with contextlib.suppress(OSError):
-        directory.rmdir()
+        os.rmdir(directory if parent is None else directory.name, dir_fd=parent)
+        return
+    if parent is not None:
+        _remove_tree(directory, parent)
         return
     try:
-        shutil.rmtree(directory)
+        parent = open_directory(directory.parent)
+    except OSError:
+        logger.exception("cannot remove %s", directory)
+        return
+    try:
+        _remove_tree(directory, parent)
+    finally:
+        os.close(parent)
+
+
+def _remove_tree(directory: Path, parent: int) -> None:
+    try:
+        shutil.rmtree(directory.name, dir_fd=parent)
         return
     except OSError:
         if not os.path.lexists(directory):
             return  # its program did it
-        _allow_removal(directory)
+        _allow_removal(directory.name, parent)
     try:
-        shutil.rmtree(directory)
+        shutil.rmtree(directory.name, dir_fd=parent)
     except OSError:
         logger.exception("cannot remove %s", directory)
 
 
-def _allow_removal(directory: Path) -> None:
+def _allow_removal(name: str, parent: int) -> None:
     """Take back the permissions of all directories in here; each before it is walked, which needs them."""
+    _allow(name, parent)
+    for _, names, _, fd in os.fwalk(name, dir_fd=parent):
+        for child in names:
+            _allow(child, fd)
+
+
+def _allow(name: str, parent: int) -> None:
     with contextlib.suppress(OSError):
-        directory.chmod(0o700)
-    for path, names, _ in os.walk(directory):
-        for child in (Path(path, name) for name in names):
-            with contextlib.suppress(OSError):
-                if not child.is_symlink():  # chmod would follow it out of here
-                    child.chmod(0o700)
+        # chmod would follow a link out of here. The program is dead: nobody puts one there after the look.
+        if stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
+            os.chmod(name, 0o700, dir_fd=parent)

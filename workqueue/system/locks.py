@@ -8,6 +8,8 @@ import contextlib
 import fcntl
 import os
 import signal
+import struct
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +18,10 @@ from typing import Final
 
 from workqueue.errors import StorageError
 from workqueue.system.descriptors import close_own, open_own
+from workqueue.system.own_files import open_file
+
+#: struct flock of fcntl(2): the kind, whence, start and length of a lock, and a process; padded as C does.
+_FLOCK: Final = "hhqqi0q"
 
 #: How often `exclusive` looks whether it is its turn, in seconds.
 _POLL: Final = 0.02
@@ -54,7 +60,7 @@ def exclusive(path: Path) -> Iterator[None]:
         OSError: it cannot be made, or locked.
     """
     while True:
-        fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        fd = open_own(lambda: open_file(path, os.O_RDWR | os.O_CREAT))
         try:
             # Not `lock`: with greenlets (gevent) nobody else of the process would go on, nor the one that has it.
             while not try_lock(fd):
@@ -75,11 +81,59 @@ def unlock(fd: int) -> None:
     fcntl.flock(fd, fcntl.LOCK_UN)
 
 
-def is_file_of(fd: int, path: Path) -> bool:
-    """Whether the open file is the one that has this name; a lock on one that was removed protects nothing."""
+def try_keep(fd: int) -> bool:
+    """Lock an open file in another way, that no copy of another descriptor can undo; return whether nobody else has.
+
+    A flock belongs to all copies of its descriptor, and a program that inherits one can free it. This lock is that of
+    the descriptor given, which nobody inherits: no POSIX lock, but one of an open file (F_OFD_SETLK; Linux). The two do
+    not know of each other. Where there is none of this kind it is as if it was got.
+
+    Args:
+        fd: open for writing.
+    """
     try:
-        there = path.stat()
+        _ofd(fd, "F_OFD_SETLK", fcntl.F_WRLCK)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system that has no such locks
+        return True
+    return True
+
+
+def let_go(fd: int) -> None:
+    """Free the lock of `try_keep`, for all copies of the descriptor."""
+    with contextlib.suppress(OSError):
+        _ofd(fd, "F_OFD_SETLK", fcntl.F_UNLCK)
+
+
+def is_kept(fd: int) -> bool:
+    """Whether another descriptor of the file has the lock of `try_keep`."""
+    try:
+        answer = _ofd(fd, "F_OFD_GETLK", fcntl.F_WRLCK)
     except OSError:
+        return False
+    return answer is not None and answer != fcntl.F_UNLCK
+
+
+def _ofd(fd: int, command: str, kind: int) -> int | None:
+    """Call fcntl for a lock on the whole file; return the kind of lock it answers; None where there are none."""
+    # Elsewhere the structure is another, and its fields have another order.
+    if sys.platform != "linux" or not hasattr(fcntl, command):
+        return None
+    answer = fcntl.fcntl(fd, getattr(fcntl, command), struct.pack(_FLOCK, kind, os.SEEK_SET, 0, 0, 0))
+    found: int = struct.unpack(_FLOCK, answer)[0]
+    return found
+
+
+def is_file_of(fd: int, path: Path) -> bool:
+    """Whether the open file is the one that has this name; a lock on one that was removed protects nothing.
+
+    Raises:
+        OSError: nobody can tell: who asks in a loop would ask for ever.
+    """
+    try:
+        there = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
         return False
     ours = os.fstat(fd)
     return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)

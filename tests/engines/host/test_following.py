@@ -1,12 +1,15 @@
 """Where another process's run stands, by its journal."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from workqueue.engines.host.following import Following, Standing
-from workqueue.engines.host.journal import Journals, Lead
+from workqueue.engines.host.journal import Journals
+from workqueue.engines.host.lead import Lead
 from workqueue.progress import Progress, cancelled, failed, succeeded
 
 
@@ -100,3 +103,20 @@ def test_a_run_that_was_done_before_it_was_cancelled_is_told_to_all(
     journals.mark_cancelled("a")
     lead.report(succeeded())
     assert following.look() == Standing(end=succeeded())
+
+
+def test_a_journal_that_cannot_be_read_ends_the_job_that_follows_it(
+    journals: Journals, lead: Lead, following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead.start()
+    following.look()
+
+    def refuse(*_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", refuse)
+        end = following.look().end
+        assert not journals.is_led("a")
+    assert end is not None
+    assert str(end.error).endswith("makes: Input/output error")

@@ -1,5 +1,7 @@
 """Slots of a host: never more than there are, in the order of coming, and nobody holds them up by dying."""
 
+import errno
+import os
 import threading
 from pathlib import Path
 
@@ -55,7 +57,7 @@ def test_who_is_not_wanted_any_more_stops_waiting(tmp_path: Path) -> None:
 
 
 def test_the_number_of_a_dead_process_holds_up_nobody(tmp_path: Path) -> None:
-    (tmp_path / "wait-00000000000000000001-dead").touch()
+    (tmp_path / "wait-00000000000000000001-0000dead").touch()
     with Slots(tmp_path, 1).slot(never) as has_slot:
         assert has_slot
     assert list(tmp_path.glob("wait-*")) == []
@@ -65,3 +67,48 @@ def test_slots_that_cannot_be_say_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="Cannot lock a file in"), Slots(tmp_path / "file", 1).slot(never):
         pass
+
+
+def test_a_number_that_cannot_be_removed_costs_no_slot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slots = Slots(tmp_path, 1)
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with slots.slot(never) as has_slot:
+            assert has_slot
+    with slots.slot(lambda: False) as has_slot:
+        assert has_slot
+    assert list(tmp_path.glob("wait-*")) == []
+
+
+def test_a_slot_that_cannot_be_locked_leaks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workqueue.engines.host import slots as module
+
+    real = module.try_lock
+
+    def refuse_slots(fd: int) -> bool:
+        if os.fstat(fd).st_ino == (tmp_path / "slot-0").stat().st_ino:
+            raise OSError(errno.ENOLCK, "No locks available")
+        return real(fd)
+
+    (tmp_path / "slot-0").touch()
+    monkeypatch.setattr(module, "try_lock", refuse_slots)
+    with pytest.raises(StorageError, match="No locks available"), Slots(tmp_path, 1).slot(never):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["directory", "fifo", "link"])
+def test_what_is_no_number_of_ours_holds_up_nobody(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "wait-00000000000000000001-0000dead"
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path)
+    (tmp_path / "wait-for-me").touch()
+    with Slots(tmp_path, 1).slot(never) as has_slot:
+        assert has_slot

@@ -1,10 +1,11 @@
 """4 host: all processes of this host that share a storage act as one: one run per key among them.
 
-The journal of a run, ``.jobs/<key>`` below the storage, is lock and log at once. The process that holds the lock makes
-the run, and writes there what it reports; the others read. The kernel frees the lock when nothing of the run is alive,
+The journal of a run, ``.jobs/<key>`` below the storage, is its lock, too. The process that holds the lock makes the
+run, and writes there where it stands; the others read. The kernel frees the lock when nothing of the run is alive,
 so there are no process numbers, leases or ages to go by.
 
-`engine` is the engine, and `shared_task` one task of it. `record` is one line of a journal, `journal` the files,
-`following` what another process's says, `follower` the thread that looks at them, `changes` what wakes it. `notices` is
-what any process tells all, `slots` how many programs run on the host.
+`engine` is the engine, and `shared_task` one task of it. `record` is one thing that a journal says, `places` where in
+it, `journal` the files, `lead` the right to write one, `reader` the reading, `following` what another process's says,
+`follower` the thread that looks at them, `changes` what wakes it. `notices` is what any process tells all, `slots` how
+many programs run on the host.
 """

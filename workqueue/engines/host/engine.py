@@ -22,7 +22,7 @@ from workqueue.engines.local.at_exit import end_at_exit
 from workqueue.engines.local.engine import CLOSED_RUNNING, DEFAULT_MAX_RUNNING, LocalEngine
 from workqueue.engines.local.engine import Ticket as LocalTicket
 from workqueue.engines.local.run import Around
-from workqueue.errors import StorageError
+from workqueue.errors import StorageError, reason_of
 from workqueue.progress import failed
 from workqueue.redaction import without_directories
 
@@ -99,7 +99,7 @@ class HostEngine:
             self._open()
         except (StorageError, OSError, RuntimeError) as err:
             logger.warning("cannot meet other processes: %s", err, extra={"key": task.key})
-            report(failed(without_directories(str(err))))
+            report(failed(without_directories(_why(err))))
             return ticket
         with self._changed:
             self._tasks[task.key].append(shared)
@@ -175,7 +175,11 @@ class HostEngine:
             # With the lock held: nobody waits for it who could be waited for here.
             self.journals.prepare()
             self._notices.open()
-            self.follower.open(self.journals.directory)
+            try:
+                self.follower.open(self.journals.directory)
+            except BaseException:
+                self._notices.close()  # the next request opens them again
+                raise
             self.follower.follow(self.journals.directory, notices.NAME, self._read_notices)
             self._is_open = True
 
@@ -230,3 +234,10 @@ class Ticket:
     def cancel(self, *, for_all: bool = True) -> None:
         """See `workqueue.engines.base.Ticket`."""
         self._engine.cancel(self._shared, for_all=for_all)
+
+
+def _why(err: Exception) -> str:
+    """What to tell of it, with the file's name where that is known."""
+    if isinstance(err, OSError) and err.filename is not None:
+        return f"Cannot open {err.filename}: {reason_of(err)}"
+    return str(err)

@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
-from workqueue.engines.host.journal import Journals, Reader
+from workqueue.engines.host.journal import Journals
+from workqueue.engines.host.reader import Reader
 from workqueue.engines.host.record import Mark, Record
-from workqueue.progress import CANCELLED, Progress, WaitsAgain
+from workqueue.errors import reason_of
+from workqueue.progress import CANCELLED, Progress, WaitsAgain, failed
 
 
 class Standing(NamedTuple):
@@ -43,7 +45,12 @@ class Following:
         self._reader = self._reader or self._journals.reader(self._key)
         if self._reader is None:
             return Standing(is_lost=True)
-        is_led, records = self._reader.look()
+        try:
+            is_led, records = self._reader.look()
+        except OSError as err:
+            return Standing(
+                end=failed(f"Cannot read where the run stands that another process makes: {reason_of(err)}")
+            )
         latest, end = _last(records)
         if self.is_late:
             latest = None

@@ -1,11 +1,15 @@
-"""4 host record: one line of a journal <-> what it says; pure.
+"""4 host record: what a journal says of a run <-> bytes; pure.
 
-A line begins with a line break too: one that a full disk cut short then spoils no other.
+A frame is a head of fixed length, with the length and the checksum of what follows, and a JSON text: the run's number
+and one record. A frame that was cut short, is being written, or was never one of ours has another checksum. What has
+the right one is still looked at, field by field: it is read by whoever asks for the key.
 """
 
 import json
+import re
+import zlib
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from workqueue.progress import Progress, WaitsAgain
 
@@ -22,30 +26,91 @@ class Mark(Enum):
 
 Record = Progress | WaitsAgain | Mark
 
-_WAITS: Final = "waits"
+RUN: Final = re.compile("[0-9a-f]{16}")
+"""What a run's number looks like."""
+
+HEAD_BYTES: Final = 18
+
+_HEAD: Final = re.compile(rb"([0-9a-f]{8}) ([0-9a-f]{8})\n")
+
+#: No returncode is beyond, whatever a journal says.
+_MAX_STATUS: Final = 2**31
+
+#: Nor that many jobs ahead.
+_MAX_COUNT: Final = 2**31
 
 # `json.dumps` makes a new one for each call that has options.
 _JSON: Final = json.JSONEncoder(separators=(",", ":"))
 
 
-def encode(record: Record) -> bytes:
-    """The line."""
+class Framed(NamedTuple):
+    """What a frame holds."""
+
+    run: str
+    record: Record
+
+
+def encode(run: str, record: Record) -> bytes:
+    """The frame."""
     content: object = record.value if isinstance(record, Mark) else list(record)
-    if isinstance(record, WaitsAgain):
-        content = {_WAITS: content}
-    return b"\n" + _JSON.encode(content).encode() + b"\n"
+    text = _JSON.encode([run, content]).encode()
+    return b"%08x %08x\n" % (len(text), zlib.crc32(text)) + text
 
 
-def decode(lines: list[bytes]) -> list[Record]:
-    """What these lines say; those that were cut short say nothing."""
-    return [record for line in lines if line and (record := _decode(line)) is not None]
+def length_of(head: bytes) -> int:
+    """How long the text is that this head announces; 0 when it is no head."""
+    match = _HEAD.match(head)
+    return int(match[1], 16) if match else 0
 
 
-def _decode(line: bytes) -> Record | None:
-    try:
-        content = json.loads(line)
-        if isinstance(content, dict):
-            return WaitsAgain(*content[_WAITS])
-        return Mark(content) if isinstance(content, str) else Progress(*content)
-    except (ValueError, TypeError, KeyError):
+def decode(frame: bytes) -> Framed | None:
+    """What a frame says, whatever follows it; None when it says nothing that can be relied upon."""
+    match = _HEAD.match(frame)
+    if match is None:
         return None
+    text = frame[HEAD_BYTES : HEAD_BYTES + int(match[1], 16)]
+    if len(text) != int(match[1], 16) or zlib.crc32(text) != int(match[2], 16):
+        return None
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not (isinstance(content, list) and len(content) == 2):
+        return None
+    run, said = content
+    if not (isinstance(run, str) and RUN.fullmatch(run)):
+        return None
+    record = _record(said)
+    return None if record is None else Framed(run, record)
+
+
+def _record(said: object) -> Record | None:
+    if isinstance(said, str):
+        return next((mark for mark in Mark if mark.value == said), None)
+    match said:
+        case [int() as n_ahead, str() | None as message] if _is_count(n_ahead):
+            return WaitsAgain(n_ahead, message)
+        case [
+            int() as n_ahead,
+            int() | float() as fraction,
+            str() | None as message,
+            int() | None as returncode,
+            str() | None as error,
+        ] if _is_count(n_ahead) and _is_fraction(fraction) and _is_status(returncode, error):
+            return Progress(n_ahead, fraction, message, returncode, error)
+    return None
+
+
+def _is_count(value: int) -> bool:
+    return not isinstance(value, bool) and 0 <= value <= _MAX_COUNT
+
+
+def _is_fraction(value: float) -> bool:
+    return not isinstance(value, bool) and 0 <= value <= 1  # neither of which a NaN is
+
+
+def _is_status(returncode: int | None, error: str | None) -> bool:
+    """Whether they go together: what has not failed has no error."""
+    if returncode is None or returncode == 0:
+        return error is None and not isinstance(returncode, bool)
+    return not isinstance(returncode, bool) and abs(returncode) <= _MAX_STATUS

@@ -19,7 +19,8 @@ from typing import Protocol
 from workqueue.engines.base import Report, Task
 from workqueue.engines.host.follower import Follower
 from workqueue.engines.host.following import Following
-from workqueue.engines.host.journal import Journals, Lead
+from workqueue.engines.host.journal import Journals
+from workqueue.engines.host.lead import Lead
 from workqueue.engines.host.slots import Slots
 from workqueue.engines.local.engine import Ticket
 from workqueue.engines.local.run import Around, LocalRun

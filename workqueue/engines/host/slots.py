@@ -7,19 +7,28 @@ holds up nobody.
 """
 
 import contextlib
+import errno
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from workqueue.errors import StorageError
+from workqueue.errors import StorageError, reason_of
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import is_file_of, try_lock
+from workqueue.system.own_files import make_directory, open_file
 
 #: Between two looks; felt by a run that waited for another process's.
 LOOK_SECONDS: Final = 0.02
+
+#: What the numbers of those who wait look like; what has another name is not ours.
+_NUMBER: Final = re.compile(r"wait-\d{20}-[0-9a-f]{8}")
+
+#: How often a number may be taken away between its making and its lock.
+_MAX_TURNS: Final = 1000
 
 
 class Slots:
@@ -50,7 +59,7 @@ class Slots:
 
     def _wait(self, is_unwanted: Callable[[], bool]) -> int | None:
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(self._directory)
             with _number(self._directory) as number:
                 while not is_unwanted():
                     if self._is_first(number) and (fd := self._take()) is not None:
@@ -58,19 +67,24 @@ class Slots:
                     time.sleep(LOOK_SECONDS)
                 return None
         except OSError as err:
-            raise StorageError(f"Cannot lock a file in {self._directory}: {err.strerror}") from err
+            raise StorageError(f"Cannot lock a file in {self._directory}: {reason_of(err)}") from err
 
     def _take(self) -> int | None:
         for i in range(self._n_slots):
             fd = _open(self._directory / f"slot-{i}")
-            if try_lock(fd):
-                return fd
+            try:
+                if try_lock(fd):
+                    return fd
+            except BaseException:
+                close_own(fd)
+                raise
             close_own(fd)
         return None
 
     def _is_first(self, number: Path) -> bool:
         """Whether nobody waits that came before; what the dead left is removed on the way."""
-        for name in sorted(path.name for path in self._directory.glob("wait-*")):
+        found = os.listdir(self._directory)  # noqa: PTH208 - names are all that is wanted
+        for name in sorted(filter(_NUMBER.fullmatch, found)):
             if name == number.name:
                 return True
             if not self._is_dead(self._directory / name):
@@ -79,14 +93,18 @@ class Slots:
 
     def _is_dead(self, path: Path) -> bool:
         try:
-            fd = open_own(lambda: os.open(path, os.O_RDWR | os.O_CLOEXEC))
-        except FileNotFoundError:
+            fd = open_own(lambda: open_file(path, os.O_RDWR))
+        except OSError as err:
+            # Nobody waits with what is no file of ours; without a descriptor to spare, nobody can tell.
+            if err.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+                raise
             return True
         try:
             if not try_lock(fd):
                 return False
-            if is_file_of(fd, path):
-                path.unlink()
+            with contextlib.suppress(OSError):  # it is as dead if it cannot be removed
+                if is_file_of(fd, path):
+                    path.unlink()
             return True
         finally:
             close_own(fd)
@@ -94,7 +112,7 @@ class Slots:
 
 @contextlib.contextmanager
 def _number(directory: Path) -> Iterator[Path]:
-    while True:
+    for _ in range(_MAX_TURNS):
         # The clock of the host, the same for all processes; not set back, unlike the time of day.
         path = directory / f"wait-{time.monotonic_ns():020d}-{secrets.token_hex(4)}"
         fd = _open(path)
@@ -104,11 +122,14 @@ def _number(directory: Path) -> Iterator[Path]:
                 try:
                     yield path
                 finally:
-                    path.unlink(missing_ok=True)
+                    # It is nobody's once it is not locked. Raising, it would take the slot along that was just got.
+                    with contextlib.suppress(OSError):
+                        path.unlink()
                 return
         finally:
             close_own(fd)
+    raise OSError(errno.EBUSY, "whatever is made there is removed before it is locked")
 
 
 def _open(path: Path) -> int:
-    return open_own(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return open_own(lambda: open_file(path, os.O_RDWR | os.O_CREAT))

@@ -1,0 +1,89 @@
+"""The commands as root in the storage of another user: what they make there is that user's, who can go on with it."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import write_program
+from workqueue.cli import main
+from workqueue.params import key_for_params
+from workqueue.storage import DiskStorage
+
+#: Nobody's; a number without a name will do.
+USER = 54321
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can use the storage of another user")
+
+
+@contextmanager
+def as_user() -> Iterator[None]:
+    os.setegid(USER)
+    os.seteuid(USER)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+@pytest.fixture
+def storage() -> Iterator[Path]:
+    """The user's; not below tmp_path, where another user cannot come."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        storage = Path(directory, "storage")
+        storage.mkdir()
+        os.chown(storage, USER, USER)
+        yield storage
+
+
+def owners(directory: Path) -> set[tuple[int, int]]:
+    return {(path.lstat().st_uid, path.lstat().st_gid) for path in directory.rglob("*")}
+
+
+def test_what_root_builds_is_the_users_who_may_evict_it(storage: Path, tmp_path: Path) -> None:
+    program = write_program(tmp_path / "program", "echo built > $output")
+    assert main(["run", str(program), "a", "--storage", str(storage)]) == 0
+    key = key_for_params(("a",))
+    assert (storage / key).stat().st_mode & 0o777 == 0o400
+    assert owners(storage) == {(USER, USER)}
+    with as_user():
+        mine = DiskStorage(storage, max_bytes=0)
+        with mine.open(key) as path:
+            assert path.read_bytes() == b"built\n"
+        os.utime(storage / key, (0, 0))
+        assert [result.key for result in mine.evict()] == [key]
+
+
+def test_roots_collection_keeps_the_user_from_nothing(storage: Path) -> None:
+    key = "a" * 40
+    (storage / key).write_bytes(b"built")
+    os.chown(storage / key, USER, USER)
+    os.utime(storage / key, (0, 0))
+    dead = storage / ".tmp" / f"{key}.{'0' * 16}"
+    dead.mkdir(parents=True)
+    os.chown(dead.parent, USER, USER)
+    assert main(["gc", str(storage), "--max-bytes", "0"]) == 0
+    assert not dead.exists()
+    assert not (storage / key).exists()
+    assert owners(storage) == {(USER, USER)}
+    with as_user():
+        assert DiskStorage(storage, max_bytes=0).evict() == []
+
+
+@pytest.mark.parametrize("command", ["run", "gc"])
+def test_a_link_that_the_user_has_planted_leads_nowhere(
+    storage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    home = tmp_path / "home"
+    (home / f"{'a' * 40}.{'0' * 16}").mkdir(parents=True)
+    (storage / ".tmp").symlink_to(home)
+    before = sorted(home.iterdir())
+    arguments = ["run", "/bin/sh", "--storage", str(storage)] if command == "run" else ["gc", str(storage)]
+    assert main(arguments) == 1
+    assert ".tmp is a symbolic link" in capsys.readouterr().err
+    assert sorted(home.iterdir()) == before
