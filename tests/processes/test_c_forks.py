@@ -201,7 +201,7 @@ def test_a_child_follows_what_its_parent_runs_and_never_frees_its_lock(how: str,
     script = (
         "queue = WorkQueue('builder', storage_dir='storage')\n"
         "job = queue.ensure_run(('a',))\n"
-        # Not earlier: a lock of Python's own (an import's) that a thread holds in a fork in C is never free in the child.
+        # Not earlier: a lock of Python itself (an import) that a thread holds in a fork in C is never freed in it.
         "while job.current_progress.fraction != 0.5:\n    time.sleep(0.005)\n"
         "def follow():\n"
         "    job = queue.ensure_run(('a',))\n"
