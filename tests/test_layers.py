@@ -210,7 +210,7 @@ THREADS = {
     "workqueue.system.worker_thread": "it is the one",
     "workqueue.system.signals": "a handler cannot wait for a thread to start, as threading.Thread does",
     "workqueue.streams.callback": "one for each client that is pushed to, which ends with that client's stream",
-    "workqueue.engines.local.engine": "a pool of threads, each of which runs one program at a time",
+    "workqueue.engines.local.pool": "a pool of threads, each of which runs one program at a time",
     "workqueue.web.asgi": "a pool that calls `authorize`; what that raises ends its request alone",
     "workqueue.web.overview": "a timer for one connection, which it cuts",
     "workqueue.demo.server": "it ends with the demonstration",
@@ -223,7 +223,7 @@ _THREAD_MAKERS = ("Thread", "Timer", "ThreadPoolExecutor", "start_new_thread")
 DESCRIPTORS = {
     "workqueue.system.wake_pipe": "closed under the lock that guards each use by other threads",
     "workqueue.engines.host.changes": "the kernel's, closed under the lock that guards each use by other threads",
-    "workqueue.engines.host.notices": "read by the following thread, and closed while that is not in it",
+    "workqueue.engines.host.lead": "used and closed by the thread that makes the run alone",
     "workqueue.program.child": "a process's, used by the thread that reads it, and under the process's lock",
     "workqueue.program.popen_child": "as a child's",
     "workqueue.program.guard": "used by the thread that makes the run alone",
