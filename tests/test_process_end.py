@@ -122,7 +122,7 @@ def test_an_interpreter_that_ends_gives_what_runs_its_time_and_what_waits_none(
     assert len(program.runs) == 1
     [line] = said(child.lines)
     assert line == (
-        "this process ends once 1 running program (program) has ended;"
+        "this process ends after 1 running program (program);"
         f" it waits {how_long}; press Ctrl-C (again) to stop that now"
     )
 
@@ -289,7 +289,7 @@ def test_ctrl_c_is_told_what_is_waited_for_and_a_second_one_stops_it(
     terminal.press_ctrl_c()
     assert terminal.status() == -signal.SIGINT
     assert terminal.text.count("this process ends") == 1
-    assert "once 2 running programs (2 x program) has ended; it waits up to 3600 s; press Ctrl-C" in terminal.text
+    assert "after 2 running programs (2 x program); it waits up to 3600 s; press Ctrl-C" in terminal.text
     assert "secret" not in terminal.text
     # The first one's traceback, and no other.
     assert terminal.text.count("Traceback") == 1

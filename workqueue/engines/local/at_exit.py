@@ -74,7 +74,7 @@ def announce(engine: object, drain: float) -> None:
     if drain > 0:
         how_long = f"up to {drain:g} s" if drain <= threading.TIMEOUT_MAX else "as long as it takes"
         logger.warning(
-            "this process ends once %s (%s) has ended; it waits %s; press Ctrl-C (again) to stop that now",
+            "this process ends after %s (%s); it waits %s; press Ctrl-C (again) to stop that now",
             n_programs, which, how_long,
         )  # fmt: skip
     else:
