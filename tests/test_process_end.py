@@ -87,8 +87,10 @@ class Child:
 
     def status(self) -> int:
         """Its exit status, once all its lines were read."""
-        self.lines += self.process.communicate(timeout=20)[0].splitlines()
-        return self.process.returncode
+        assert self.process.stdout is not None
+        # Not `communicate`, which passes over what was read with the last line.
+        self.lines += self.process.stdout.read().splitlines()
+        return self.process.wait(20)
 
 
 @pytest.fixture
