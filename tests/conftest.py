@@ -4,6 +4,7 @@ import contextlib
 import gc
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -69,6 +70,23 @@ def child_pids() -> set[int]:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             pids.update(map(int, file.read_text().split()))
     return pids
+
+
+def pytest_configure() -> None:
+    """Hear the signals that whoever started the tests ignores: nohup does, and a shell for what is in the background.
+
+    Programs that the tests start would ignore them too. Below a server that is hostile on purpose nothing is set back.
+    """
+    if os.environ.get("WORKQUEUE_TEST_HOSTILE"):
+        return
+    for signum, handler in {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGQUIT: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+        signal.SIGTERM: signal.SIG_DFL,
+    }.items():
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            signal.signal(signum, handler)
 
 
 def pytest_collection_finish() -> None:

@@ -67,7 +67,10 @@ def below(condition: str, *command: str, timeout: float = 300.0) -> "subprocess.
         check=False,
         timeout=timeout,
         # What is being tested must not be measured twice, nor be told to fail for what is missing here.
-        env={name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST_"))},
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST_"))},
+            "WORKQUEUE_TEST_HOSTILE": condition,
+        },
     )
 
 
