@@ -21,7 +21,7 @@ from workqueue.params import key_for_params
 
 #: Takes a lock of its own, which two that overlap cannot both have; its result is long and has a checksum.
 _PROGRAM = """#!/bin/sh
-exec {python} -I -S {script} "$@"
+exec '{python}' -I -S '{script}' "$@"
 """
 _SCRIPT = """
 import fcntl, hashlib, os, sys, time

@@ -25,7 +25,7 @@ from pathlib import Path
 from workqueue import WorkQueue
 from workqueue.streams import to_generator
 directory = Path(sys.argv[1])
-queue = WorkQueue(directory / "program", storage_dir=directory / "results")
+queue = WorkQueue(directory / "program.py", storage_dir=directory / "results")
 with (directory / "events").open("w", encoding="utf-8") as events:
     for told in to_generator(queue.ensure_run(("a",)).progress):
         print(told.returncode, told.message, told.error, sep="\\t", file=events)
@@ -33,7 +33,7 @@ queue.close()
 """
 
 #: What a program says of what it has: signals blocked and ignored, its session's leader, a terminal, its descriptors.
-PROGRAM = f"""#!{sys.executable}
+PROGRAM = """
 import os, signal, sys
 status = dict(line.split(":\\t") for line in open("/proc/self/status") if ":\\t" in line)
 ours = 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1  # what Python ignores itself
@@ -43,11 +43,10 @@ try:
     terminal = "a terminal"
 except OSError:
     terminal = "none"
-descriptors = [fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{{fd}}")]
 print(
     0.5,
-    f"blocked {{int(status['SigBlk'], 16)}}, ignored {{int(status['SigIgn'], 16) & ~ours}}, terminal {{terminal}},"
-    f" session {{os.getsid(0) == os.getpid()}}, stdin {{os.readlink('/proc/self/fd/0')}}, nice {{os.nice(0)}}",
+    f"blocked {int(status['SigBlk'], 16)}, ignored {int(status['SigIgn'], 16) & ~ours}, terminal {terminal},"
+    f" session {os.getsid(0) == os.getpid()}, stdin {os.readlink('/proc/self/fd/0')}, nice {os.nice(0)}",
     sep="\\t",
 )
 open(sys.argv[-1], "w").write("built")
@@ -98,8 +97,8 @@ def ends_below(condition: str, directory: Path) -> list[list[str]]:
 
 
 def make_program(directory: Path) -> None:
-    (directory / "program").write_text(PROGRAM)
-    (directory / "program").chmod(0o755)
+    (directory / "program.py").write_text(PROGRAM)
+    (directory / "program.py").chmod(0o644)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what the program has")

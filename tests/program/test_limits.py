@@ -25,7 +25,7 @@ def run(tmp_path: Path, limits: Limits, shell: str) -> Exit:
 
 
 def python(code: str) -> str:
-    return f"exec {sys.executable} -I -S -c '{code}' \"$output\""
+    return f"exec '{sys.executable}' -I -S -c '{code}' \"$output\""
 
 
 def test_a_program_without_limits_is_itself(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_limit_above_one_that_is_kept_already_is_that_one(tmp_path: Path) -> N
     program = write_program(tmp_path / "inner", python(code))
     outer = write_program(
         tmp_path / "outer",
-        f"ulimit -f 1024; exec {sys.executable} -c 'from pathlib import Path;"
+        f"ulimit -f 1024; exec '{sys.executable}' -c 'from pathlib import Path;"
         f" from workqueue.program.limits import Limits; from workqueue.program.run import run_program; import sys;"
         f' end = run_program(("{program}",), ["a"], print, limits=Limits(file_size={1 << 40}));'
         f" print(end.stderr, file=sys.stderr)'",

@@ -209,7 +209,7 @@ def test_a_database_that_a_program_did_not_close_is_no_result(make_queue: MakeQu
         "db.execute('CREATE TABLE t (x)'); db.execute('BEGIN');"
         "db.executemany('INSERT INTO t VALUES (?)', [('x' * 1000,)] * 1000); os.kill(os.getpid(), 9)"
     )
-    ordeal = Ordeal(make_queue, tmp_path, f'{sys.executable} -c "{code}" "$output" 2>&-; exit 0')
+    ordeal = Ordeal(make_queue, tmp_path, f'"{sys.executable}" -c "{code}" "$output" 2>&-; exit 0')
     assert ordeal.fail("a")[-1].error == f"Exited with code -999\nstderr:\n{JOURNAL}"
 
 
@@ -225,7 +225,7 @@ def database_program(path: Path, mode: str, at_end: str = "pass") -> Path:
         f"import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA journal_mode={mode}');"
         f"db.execute('CREATE TABLE t (x)'); db.commit(); {at_end}; db.close()"
     )
-    return write_program(path, f'{sys.executable} -c "{code}" "$output"')
+    return write_program(path, f'"{sys.executable}" -c "{code}" "$output"')
 
 
 @pytest.mark.parametrize("mode", ["delete", "truncate", "memory", "off"])

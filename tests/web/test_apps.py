@@ -162,7 +162,7 @@ def test_a_bad_request_is_refused_and_runs_nothing(
 
 
 def test_a_server_that_is_not_allowed_is_refused(make_app: MakeApp, make_queue: MakeQueue, ask: Ask) -> None:
-    queue = make_queue("program", allowed_servers=["http://other"])
+    queue = make_queue("/bin/sh", allowed_servers=["http://other"])
     reply = ask(make_app(queue), body=BODY, Content_Type=FORM, Authorization=TOKEN)
     assert (reply.status, reply.detail()) == (400, "server 'http://h' is not one of those this plugin serves")
 
@@ -244,7 +244,7 @@ def test_false_is_a_refusal(make_app: MakeApp, built: WorkQueue, ask: Ask, verdi
 def test_authorize_sees_only_parameters_that_can_run(make_app: MakeApp, make_queue: MakeQueue, ask: Ask) -> None:
     """It may connect to the server that they name."""
     seen: list[Params] = []
-    queue = make_queue("program", allowed_servers=["http://other"])
+    queue = make_queue("/bin/sh", allowed_servers=["http://other"])
     ask(make_app(queue, authorize=seen.append), body=BODY, Content_Type=FORM, Authorization=TOKEN)
     assert seen == []
 
