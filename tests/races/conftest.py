@@ -29,7 +29,7 @@ def run_in_threads(n: int, function: Callable[[int], object]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(110)
         assert not thread.is_alive()
     if errors:
         raise errors[0]
