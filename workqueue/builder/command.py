@@ -67,10 +67,11 @@ def fail(why: str, *, status: int | None = None, retry_later: bool = False) -> N
         status = RETRY_LATER if retry_later else 1
     if not 1 <= status <= 255:
         raise ValueError(f"status must be a whole number from 1 to 255; got {status!r}")
-    try:  # noqa: SIM105 - contextlib would be imported for this alone
+    try:
         print(why, file=sys.stderr, flush=True)  # noqa: T201 - it is what the caller wants
     except (AttributeError, OSError, ValueError):  # closed, or nobody reads it
-        pass
+        # What it holds back would be tried again at the end, and the exit status would be 120 (Py_FinalizeEx).
+        sys.stderr = None
     _end_other_thread(status)
     raise SystemExit(status)
 
