@@ -3,7 +3,7 @@
 The recipe, and what each step is against:
 
 1. After exit 0 the output must be a regular file, not empty, without an open journal of SQLite or DuckDB beside it: a
-   database that was not closed loses what its journal holds. Nor may it be one of SQLite's in WAL mode: who reads that
+   database that was not closed loses what its journal holds. Nor may it be one of SQLite in WAL mode: its readers
    must write beside it.
 2. It must be ours alone. A program may have linked it out of a cache of its own (ln, cp -l, git clone --local): then
    its own file would become read-only, and what it writes to that file later would change a result. So what has a

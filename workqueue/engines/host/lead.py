@@ -56,7 +56,7 @@ class Lead:
 
     def close(self) -> None:
         """Let go of the key; others find what was written, or, without an end, may make the run themselves."""
-        # While it is locked: who comes next must not find its own file removed.
+        # While it is locked: the next leader must not find its own file removed.
         with contextlib.suppress(OSError):
             self._path.unlink()
         # Not only closed: a program that is just being started has a copy for a moment, a daemon that it left for ever.

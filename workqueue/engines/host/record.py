@@ -21,7 +21,7 @@ class Mark(Enum):
     """It begins, perhaps after one that died."""
 
     CANCEL = "cancel"
-    """It is being cancelled: who comes from now on does not want to be told of its end."""
+    """It is being cancelled: clients that come from now on do not want to be told of its end."""
 
 
 Record = Progress | WaitsAgain | Mark
