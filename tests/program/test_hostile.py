@@ -27,7 +27,7 @@ from workqueue.streams import to_generator
 directory = Path(sys.argv[1])
 queue = WorkQueue(directory / "program.py", storage_dir=directory / "results")
 with (directory / "events").open("w", encoding="utf-8") as events:
-    for told in to_generator(queue.ensure_run(("a",)).progress):
+    for told in to_generator(queue.ensure_run(("a",)).progress, buffer=100):
         print(told.returncode, told.message, told.error, sep="\\t", file=events)
 queue.close()
 """

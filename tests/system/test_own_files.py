@@ -97,6 +97,25 @@ def test_a_directory_that_cannot_be_made_says_so(tmp_path: Path, name: str) -> N
         make_directory(tmp_path / name)
 
 
+@pytest.mark.parametrize("is_made", ["storage", "storage/.jobs"])
+def test_a_directory_that_another_process_is_making_too_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_made: str
+) -> None:
+    """The other has made the parent, or all, just after we found that the parent is missing."""
+    mkdir = Path.mkdir
+
+    def racing(path: Path, mode: int = 0o777, **options: bool) -> None:
+        try:
+            mkdir(path, mode, **options)
+        except FileNotFoundError:
+            mkdir(tmp_path / is_made, parents=True)
+            raise
+
+    monkeypatch.setattr(Path, "mkdir", racing)
+    make_directory(tmp_path / "storage" / ".jobs")
+    assert (tmp_path / "storage" / ".jobs").is_dir()
+
+
 def test_a_directory_is_not_opened_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "link").symlink_to("there")

@@ -89,22 +89,15 @@ def open_directory(path: str | os.PathLike[str]) -> int:
 def make_directory(directory: Path) -> None:
     """Make a directory for its owner alone, unless it is there, with its parents, in which nobody else may write.
 
+    Others may make the same directories at the same time.
+
     Raises:
         OSError: it cannot be made.
     """
-    try:
-        directory.mkdir(mode=0o700)
-    except FileExistsError:
-        if not directory.is_dir():
-            raise
-        return
-    except FileNotFoundError:
-        if directory.parent == directory or os.path.lexists(directory.parent):
-            raise
-        _make_parent(directory.parent)
-        make_directory(directory)
-        return
-    give_to_owner(directory)
+    if _made(directory, 0o700):
+        give_to_owner(directory)
+    elif not directory.is_dir():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(directory))
 
 
 def give_to_owner(path: Path) -> None:
@@ -179,17 +172,22 @@ def user_name(uid: int) -> str:
         return f"user {uid}"
 
 
-def _make_parent(directory: Path) -> None:
-    """Make it, with its own parents."""
+def _made(directory: Path, mode: int) -> bool:
+    """Make it, with its parents; return whether nothing had its name before."""
     try:
-        directory.mkdir(mode=_PARENT_MODE)
+        directory.mkdir(mode=mode)
     except FileExistsError:
-        return  # made by somebody else meanwhile, or no directory, as whoever needs it will see
+        return False
     except FileNotFoundError:
-        if directory.parent == directory or os.path.lexists(directory.parent):
+        if directory.parent == directory:
             raise
-        _make_parent(directory.parent)
-        _make_parent(directory)
+        # Not "unless the parent is there": another process may have made it between the failure and such a look.
+        _made(directory.parent, _PARENT_MODE)
+        try:
+            directory.mkdir(mode=mode)
+        except FileExistsError:
+            return False
+    return True
 
 
 def _is_roots_guest(owner: int, path: str | os.PathLike[str]) -> bool:
