@@ -93,12 +93,18 @@ class Files:
 
         Else an evictor, which has looked at the one and is about to remove what has its name, removes the other.
         """
+        is_there = True
         with contextlib.ExitStack() as stack:
-            with contextlib.suppress(OSError):  # there is none, or none that anybody evicts
+            try:
                 stack.enter_context(self.hold(name))
+            except FileNotFoundError:
+                is_there = False
+            except OSError:  # one that nobody evicts
+                pass
             self._remove_beside(name)
             yield
-            self._remove_beside(name)  # a reader of the old one may have come meanwhile
+            if is_there:
+                self._remove_beside(name)  # a reader of the old one may have come meanwhile
 
     def take(self, name: str) -> None:
         """Remove the file, also one that somebody holds: a reader that has it open reads it to its end.

@@ -13,7 +13,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +25,8 @@ from workqueue.system.own_files import give_to_owner, make_directory, open_direc
 logger = logging.getLogger("workqueue")
 
 #: What the directory of a run is called: by its key and a random number. What has another name is not ours to remove.
-_RANDOM: Final = "[0-9a-f]{16}"
-_OURS: Final = re.compile(rf"[0-9a-f]{{40}}\.{_RANDOM}")
+_RANDOM: Final = re.compile("[0-9a-f]{16}")
+_OURS: Final = re.compile(rf"[0-9a-f]{{40}}\.{_RANDOM.pattern}")
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -51,23 +51,24 @@ class Runs:
         Raises:
             StorageError: on entering, when there can be no such place; the text says what to mend.
         """
-        self._sweep(re.compile(rf"{re.escape(key)}\.{_RANDOM}"))
+        prefix = f"{key}."
+        self._sweep(lambda name: name.startswith(prefix) and _RANDOM.fullmatch(name, len(prefix)))
         with _private_directory(self._directory, key) as directory:
             yield directory
 
     def sweep(self) -> None:
         """Remove the directories of dead runs; it never raises."""
-        self._sweep(_OURS)
+        self._sweep(_OURS.fullmatch)
 
-    def _sweep(self, ours: "re.Pattern[str]") -> None:
+    def _sweep(self, is_ours: Callable[[str], object]) -> None:
         try:
             parent = open_directory(self._directory)
         except OSError:  # there is none yet, it is none of ours, or it is out of reach; then the run will say so
             return
         try:
-            # Not `glob`, which compiles a pattern for each key: 6 us instead of 77 for each run.
+            # Not `glob`, nor a pattern of the key: to compile one takes 200 us, for each run.
             names = os.listdir(parent)  # noqa: PTH208 - a Path knows of no open directory
-            for directory in [self._directory / name for name in filter(ours.fullmatch, names)]:
+            for directory in [self._directory / name for name in filter(is_ours, names)]:
                 with contextlib.suppress(OSError), _locked(directory, parent):
                     logger.info("removing %s, which a dead run left behind", directory.name)
                     _remove(directory, parent)

@@ -86,9 +86,11 @@ def inheritable_descriptors() -> list[int]:
         numbers = range(min(os.sysconf("SC_OPEN_MAX"), _MOST_LOOKED_AT))
     found = []
     for fd in numbers:
-        with contextlib.suppress(OSError):  # none, or the one of this look, or another thread has closed it
+        try:  # not `suppress`, which costs as much as the look; each start of a program looks at all
             if fd > _STDERR and os.get_inheritable(fd):
                 found.append(fd)
+        except OSError:  # none, or the one of this look, or another thread has closed it
+            pass
     return found
 
 
