@@ -17,6 +17,7 @@ ROOMS = (
     ("workqueue.errors", "workqueue.progress", "workqueue.redaction"),
     ("workqueue.streams",),
     ("workqueue.params",),
+    ("workqueue.naming",),
     ("workqueue.system",),
     ("workqueue.storage",),
     ("workqueue.program",),

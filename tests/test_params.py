@@ -1,15 +1,11 @@
-import hashlib
 import pickle
-import subprocess
-import sys
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from workqueue import InvalidParams, OverviewViewParams
-from workqueue.params import MAX_FIELD_BYTES, MAX_FIELDS, check_params, key_for_params
+from workqueue.params import MAX_FIELD_BYTES, MAX_FIELDS, check_params
 
 SERVER = "https://www.overviewdocs.com"
 
@@ -24,101 +20,6 @@ class Named(NamedTuple):
 
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)  # lone surrogates and NUL included
-
-
-# The key
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (("a", "bc"), ("ab", "c")),
-        (("ab",), ("a", "b")),
-        ((), ("",)),
-        (("",), ("", "")),
-        (("a", ""), ("", "a")),
-        (("a", "b"), ("b", "a")),
-        (("é",), ("e\u0301",)),
-        (("1",), ("1 ",)),
-        (("a\0b",), ("a", "b")),
-    ],
-)
-def test_different_params_have_different_keys(one: tuple[str, ...], other: tuple[str, ...]) -> None:
-    assert key_for_params(one) != key_for_params(other)
-
-
-def test_a_field_that_imitates_the_next_ones_length_changes_the_key() -> None:
-    length = (1).to_bytes(8, "big").decode()
-    assert key_for_params(("a", "b")) != key_for_params(("a" + length + "b",))
-
-
-def test_equal_values_have_equal_keys_whatever_the_tuple_is_called() -> None:
-    assert key_for_params(Named("a", "b")) == key_for_params(("a", "b"))
-    assert key_for_params(overview()) == key_for_params((SERVER, "123", "s3cret"))
-
-
-def test_the_keys_are_these_for_ever() -> None:
-    """Results are kept under them: a key that changes makes every result be built again."""
-    assert key_for_params(("a", "bc")) == "3f8084f068d867a895a9d9f0a5003e73959e69c6"
-    assert key_for_params(overview()) == "d12a4b06554ec850f94b2aa1ef37550d3e7dc626"
-
-
-@pytest.mark.parametrize(
-    ("spellings", "canonical"),
-    [
-        (
-            [
-                "https://www.example.com/",
-                "https://www.example.com///",
-                "HTTPS://www.example.com",
-                "https://WWW.Example.com",
-                "https://www.example.com:443",
-                "https://www.example.com:0443/",
-                "https://www.example.com:",
-            ],
-            "https://www.example.com",
-        ),
-        (["http://[::1]:08080/api/", "HTTP://[::1]:8080/api"], "http://[::1]:8080/api"),
-        (["http://localhost:80"], "http://localhost"),
-    ],
-)
-def test_two_spellings_of_one_server_are_one_key(spellings: list[str], canonical: str) -> None:
-    key = key_for_params((canonical, "1", "t"))
-    assert {key_for_params(OverviewViewParams(server, "1", "t")) for server in [*spellings, canonical]} == {key}
-
-
-@pytest.mark.parametrize("server", ["https://example.com/a", "https://example.com/A", "http://example.com", "example"])
-def test_another_server_is_another_key(server: str) -> None:
-    others = ("https://example.com", "https://example.com:444")
-    keys = {key_for_params(OverviewViewParams(each, "1", "t")) for each in (server, *others)}
-    assert len(keys) == 3
-
-
-def test_the_key_is_a_hash_over_length_prefixed_fields() -> None:
-    data = b"\0\0\0\0\0\0\0\x01a" + b"\0\0\0\0\0\0\0\x02\xc3\xa9"
-    assert key_for_params(("a", "é")) == hashlib.blake2b(data, digest_size=20, person=b"workqueue-key-2").hexdigest()
-
-
-def test_the_key_is_the_same_in_another_process() -> None:
-    code = "from workqueue.params import key_for_params; print(key_for_params(('a', 'bc')))"
-    result = subprocess.run([sys.executable, "-R", "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == key_for_params(("a", "bc"))
-
-
-@given(st.lists(ANY_TEXT, max_size=8).map(tuple))
-def test_any_tuple_of_text_has_a_key_or_is_refused(params: tuple[str, ...]) -> None:
-    try:
-        check_params(params)
-    except InvalidParams:
-        return
-    key = key_for_params(params)
-    assert len(key) == 40
-    assert set(key) <= set("0123456789abcdef")
-
-
-@given(st.lists(st.text(max_size=4), max_size=4).map(tuple), st.lists(st.text(max_size=4), max_size=4).map(tuple))
-def test_keys_are_equal_exactly_when_the_params_are(one: tuple[str, ...], other: tuple[str, ...]) -> None:
-    assert (key_for_params(one) == key_for_params(other)) == (one == other)
 
 
 # What is refused

@@ -15,12 +15,12 @@ from workqueue import WorkQueue
 from workqueue.engines.host.following import Following
 from workqueue.engines.host.journal import Journals
 from workqueue.engines.host.record import Mark, encode
-from workqueue.params import key_for_params
+from workqueue.naming import Naming
 from workqueue.progress import Progress, failed
 from workqueue.storage import DiskStorage
 
 PARAMS = ("a",)
-KEY = key_for_params(PARAMS)
+KEY = Naming("program").key(PARAMS)
 
 #: All that is read back; the random parts are such as we make.
 FILES = (

@@ -12,7 +12,6 @@ from tests.conftest import ensure
 from tests.program.ordeal import wait_for
 from workqueue import InvalidParams, Job, OverviewViewParams, Progress, QueueClosed, QueueFull, State, WorkQueue
 from workqueue.engines import Report, Task, Ticket
-from workqueue.params import key_for_params
 from workqueue.storage import DiskStorage
 from workqueue.testing import ManualEngine, ScriptedProgram, collect, output, say, wait
 
@@ -78,7 +77,7 @@ def test_a_suffix_travels_with_the_task_and_not_into_the_key(tmp_path: Path) -> 
     with WorkQueue("program", storage_dir=tmp_path, engine=engine, suffix=".tar.gz") as queue:
         job = ensure(queue, "a")
         [task] = engine.tasks
-        assert (task.suffix, task.key) == (".tar.gz", key_for_params(("a",)))
+        assert (task.suffix, task.key) == (".tar.gz", queue.key_for_params(("a",)))
         engine.start(job)
         engine.succeed(job)
         assert queue.destination_path_for_params(("a",)).read_bytes() == b"built"

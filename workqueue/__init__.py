@@ -5,7 +5,8 @@ The listing is the way of one request; each module's first line begins with its 
     work_queue   0        WorkQueue.ensure_run walks the stages below
     options      0        the values of its options, checked
     parts        0        options -> the parts of a queue, put together
-    params       1        what is asked for -> a key and the program's arguments
+    params       1        what is asked for -> what can be run: the program's arguments
+    naming       1        whose result it is, and what it is about -> its key
     storage/     1 and 5  is its result there; publish what was built
     jobs/        2 and 3  the one live job of that key; its life, and who must know of it
     engines/     4        where and when it runs, and how many are ahead of it

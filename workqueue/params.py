@@ -1,11 +1,10 @@
-"""1 params: what is asked for -> a key and the program's arguments.
+"""1 params: what is asked for -> what can be run: the program's arguments.
 
 Pure functions, callable from any thread. Parameters come from strangers: everything that can never run is refused
 here, before it takes a place in the queue, and no parameter is ever part of a file name; the key is.
 """
 
 import functools
-import hashlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -22,9 +21,6 @@ MAX_FIELD_BYTES: Final = 8 * 1024
 
 #: Together with MAX_FIELD_BYTES, a quarter of Linux's usual 2 MiB for all arguments and the environment.
 MAX_FIELDS: Final = 64
-
-#: Separates this library's hashes from every other use of BLAKE2 on the same bytes (RFC 7693, "personalization").
-_PERSON: Final = b"workqueue-key-2"
 
 
 class OverviewViewParams(NamedTuple):
@@ -68,21 +64,9 @@ def _is_secret(name: str) -> bool:
     return any(word in name.lower() for word in _SECRET_NAMES)
 
 
-def key_for_params(params: Params) -> str:
-    """Name these parameters: 40 hexadecimal digits, the same in every process and for every tuple type.
-
-    Each field is hashed behind its length, so ``("a", "bc")`` and ``("ab", "c")`` differ. The ``server`` of an
-    OverviewViewParams is named in one way however it is spelled: ``https://www.overviewdocs.com``,
-    ``HTTPS://www.OverviewDocs.com:443/`` and the like are one key. The program is still given what was asked for.
-    """
-    digest = hashlib.blake2b(digest_size=20, person=_PERSON)
-    fields = params
-    if isinstance(params, OverviewViewParams):
-        fields = (_canonical(params.server), *params[1:])
-    for field in fields:
-        data = field.encode("utf-8")
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()
+def canonical(params: Params) -> Params:
+    """The same parameters with the ``server`` of an OverviewViewParams in its one spelling, and no other change."""
+    return params._replace(server=_canonical(params.server)) if isinstance(params, OverviewViewParams) else params
 
 
 def check_params(params: Params, allowed_servers: Collection[str] | None = None) -> None:
@@ -102,12 +86,17 @@ def check_params(params: Params, allowed_servers: Collection[str] | None = None)
         raise InvalidParams(f"parameters must have at most {MAX_FIELDS} fields; got {len(params)}")
     names: tuple[str, ...] = getattr(params, "_fields", ())
     for i, value in enumerate(params):
-        _check_field(names[i] if i < len(names) else f"field {i}", value)
+        check_field(names[i] if i < len(names) else f"field {i}", value)
     if isinstance(params, OverviewViewParams):
         _check_overview(params, allowed_servers)
 
 
-def _check_field(name: str, value: object) -> None:
+def check_field(name: str, value: object) -> None:
+    """Refuse what can be no argument of a program.
+
+    Raises:
+        InvalidParams: with the name and the reason.
+    """
     if not isinstance(value, str):
         raise InvalidParams(f"{name} must be a string; got {type(value).__name__}")
     if "\0" in value:

@@ -13,8 +13,9 @@ from workqueue.errors import IllegalMove, QueueClosed
 from workqueue.jobs.hooks import Hooks
 from workqueue.jobs.job import Job
 from workqueue.jobs.statistics import JobSnapshot, Statistics
+from workqueue.naming import Key, Naming, check_naming, name_of
 from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_suffix, check_word
-from workqueue.params import Params, check_params, key_for_params, server_identity
+from workqueue.params import Params, check_params, server_identity
 from workqueue.program.environment import check_environment
 from workqueue.program.limits import Limits, check_limits
 from workqueue.program.retry import Retry, check_retry
@@ -81,6 +82,15 @@ class WorkQueue:
             what is stopped or waited for.
         suffix: how the name of the program's output file ends, such as ".mp4", for tools that choose by it what they
             write. The result's own name is its key alone.
+        name: whose the results are, beside those of other programs in the same storage. None: the program's, by the
+            file name of the program, script or module that is run.
+        version: which results of that program: any string, such as a release, a schema's number or a hash of the
+            program. Results of another version are not found; they are evicted as the least recently used.
+        key: returns those fields of the parameters that make a result, as a tuple of strings. All fields are the
+            program's arguments; what is left out, such as a token, is passed by the client that asks first, and its
+            result serves all. So whoever asks must be let in for each request: see `authorize` of the ready
+            applications. Called by every request; the `server` of an OverviewViewParams has one spelling there. None:
+            all fields.
 
     Raises:
         ProgramError: there is no such program, or it cannot be executed; not looked for if an `engine` is given.
@@ -115,6 +125,9 @@ class WorkQueue:
         storage: "Storage | None" = None,
         suffix: str = "",
         exit_drain: float = 0.0,
+        name: str | None = None,
+        version: str = "",
+        key: Key | None = None,
     ) -> None:
         check_one_of(executor=executor, max_running=max_running, engine=engine)
         if engine is not None:
@@ -147,6 +160,8 @@ class WorkQueue:
 
         command = command_of(program_path)
         self.program_path = path_of(command)
+        self._naming = Naming(name_of(command) if name is None else name, version, key)
+        check_naming(self._naming)
         self._storage = parts.make_storage(storage_dir, storage, is_shared=engine is None)
         self.storage_dir = self._storage.directory
         if isinstance(allowed_servers, str):
@@ -157,6 +172,7 @@ class WorkQueue:
         hides_token = token_in == "env"  # noqa: S105 - as above
         self._tasks = TaskMaker(
             command,
+            self._naming,
             self._storage,
             limits,
             Retry(retries, retry_delay),
@@ -205,6 +221,30 @@ class WorkQueue:
         forks.check()
         return getattr(self._engine, "executor", None)
 
+    @property
+    def name(self) -> str:
+        """Whose results these are, beside those of other programs in the same storage."""
+        return self._naming.name
+
+    @property
+    def version(self) -> str:
+        """Which results of that program."""
+        return self._naming.version
+
+    @property
+    def key(self) -> Key | None:
+        """Chooses the fields that make a result, as the queue was given it; None: all fields do."""
+        return self._naming.fields
+
+    def key_for_params(self, params: Params) -> str:
+        """The name under which the result for these parameters is kept: 40 hexadecimal digits.
+
+        Raises:
+            InvalidParams: these can never run.
+        """
+        self.check_params(params)
+        return self._naming.key(params)
+
     def ensure_run(self, params: Params, *, refresh: bool = False) -> Job | None:
         """Make sure that the result for these parameters is there, being built, or in the queue.
 
@@ -227,7 +267,7 @@ class WorkQueue:
         """
         forks.check()
         self.check_params(params)
-        key = key_for_params(params)
+        key = self._naming.key(params)
         if refresh:
             self._failures.forget(key)
         elif self._storage.has(key):
@@ -310,7 +350,7 @@ class WorkQueue:
         self.check_params(params)
         if not isinstance(self._storage, DiskStorage):
             raise TypeError("results of this storage are no files of this host; read one with open_result(params)")
-        return self._storage.path(key_for_params(params))
+        return self._storage.path(self._naming.key(params))
 
     def open_result(self, params: Params) -> "AbstractContextManager[Path]":
         """The finished file for these parameters, as a path of this host, for as long as the context lasts.
@@ -331,7 +371,7 @@ class WorkQueue:
         """
         forks.check()
         self.check_params(params)
-        return self._storage.open(key_for_params(params))
+        return self._storage.open(self._naming.key(params))
 
     def delete(self, params: Params) -> bool:
         """Remove the result for these parameters, and what is remembered of a failure; return whether there was one.
@@ -344,7 +384,7 @@ class WorkQueue:
         """
         forks.check()
         self.check_params(params)
-        key = key_for_params(params)
+        key = self._naming.key(params)
         self._failures.forget(key)
         return self._storage.delete(key)
 

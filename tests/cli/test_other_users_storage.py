@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import write_program
 from workqueue.cli import main
-from workqueue.params import key_for_params
+from workqueue.naming import Naming
 from workqueue.storage import DiskStorage
 
 #: Nobody's; a number without a name will do.
@@ -48,7 +48,7 @@ def owners(directory: Path) -> set[tuple[int, int]]:
 def test_what_root_builds_is_the_users_who_may_evict_it(storage: Path, tmp_path: Path) -> None:
     program = write_program(tmp_path / "program", "echo built > $output")
     assert main(["run", str(program), "a", "--storage", str(storage)]) == 0
-    key = key_for_params(("a",))
+    key = Naming("program").key(("a",))
     assert (storage / key).stat().st_mode & 0o777 == 0o400
     assert owners(storage) == {(USER, USER)}
     with as_user():

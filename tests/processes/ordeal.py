@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.processes.worker import Worker
-from workqueue.params import key_for_params
+from workqueue.naming import Naming
 
 #: Takes a lock of its own, which two that overlap cannot both have; its result is long and has a checksum.
 _PROGRAM = """#!/bin/sh
@@ -147,7 +147,7 @@ class Ordeal:
         self.counts["ends"] += 1
 
     def _results(self, keys: list[str]) -> list[Path]:
-        return [self._directory / "storage" / key_for_params((key,)) for key in keys]
+        return [self._directory / "storage" / Naming(self._program.name).key((key,)) for key in keys]
 
     def _is_ours(self, pid: int) -> bool:
         try:

@@ -7,11 +7,11 @@ Arguments that begin with a dash go behind a double dash: workqueue run --storag
 import argparse
 import sys
 
+from workqueue.cli.naming import add_naming
 from workqueue.cli.place import CannotUseStorage, add_for_bucket, complain, told_to_the_user
 from workqueue.cli.program import add_program
 from workqueue.cli.suffix import add_suffix
 from workqueue.errors import InvalidParams, ProgramError
-from workqueue.params import key_for_params
 from workqueue.program.command import path_of
 from workqueue.storage.address import storage_at
 from workqueue.streams import to_generator
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_for_bucket(parser)
     add_suffix(parser)
+    add_naming(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,7 +41,14 @@ def run(options: argparse.Namespace) -> int:
     except CannotUseStorage as err:
         return complain(err)
     try:
-        queue = WorkQueue(options.program, storage=storage, max_running=1, suffix=options.suffix)
+        queue = WorkQueue(
+            options.program,
+            storage=storage,
+            max_running=1,
+            suffix=options.suffix,
+            name=options.name,
+            version=options.version,
+        )
     except ProgramError as err:
         print(err, file=sys.stderr)
         return 1
@@ -55,5 +63,5 @@ def run(options: argparse.Namespace) -> int:
             if last is not None and last.error is not None:
                 print(last.error, file=sys.stderr)
                 return 1
-        print(storage.address(key_for_params(params)))
+        print(storage.address(queue.key_for_params(params)))
     return 0

@@ -61,6 +61,12 @@ class Task(NamedTuple):
     suffix: str = ""
     """How the name of the output file ends."""
 
+    name: str = ""
+    """What the program is called, by whoever made the queue; it is in the key."""
+
+    version: str = ""
+    """Which results of that program; in the key, too."""
+
     def __repr__(self) -> str:
         # The arguments may hold a secret.
         return f"Task(key={self.key!r}, program={self.command[0]!r})"

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from workqueue.engines.base import Task
 from workqueue.jobs.job import Job
+from workqueue.naming import Naming
 from workqueue.params import OverviewViewParams, secrets_of
 from workqueue.program.command import Command
 from workqueue.program.limits import Limits
@@ -16,6 +17,9 @@ class TaskMaker(NamedTuple):
 
     command: Command
     """The program, from `command_of`."""
+
+    naming: Naming
+    """Whose results they are."""
 
     storage: Storage
     """Where results go."""
@@ -58,4 +62,6 @@ class TaskMaker(NamedTuple):
             retry=self.retry,
             secrets=secrets_of(job.params),
             suffix=self.suffix,
+            name=self.naming.name,
+            version=self.naming.version,
         )

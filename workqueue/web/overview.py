@@ -22,7 +22,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from workqueue import OverviewViewParams, Params
-from workqueue.params import check_params, key_for_params
+from workqueue.naming import Naming
+from workqueue.params import check_params
 from workqueue.web.problem import RETRY_AFTER, Problem
 
 #: Overview takes this and no other password beside a token.
@@ -36,6 +37,9 @@ _MAX_VERDICTS: Final = 10_000
 
 #: Seconds for which an Overview that gives no verdict is left alone.
 _TROUBLE_TTL: Final = 2.0
+
+#: A verdict is about a token, whatever fields make a result.
+_EVERYTHING: Final = Naming("")
 
 logger = logging.getLogger("workqueue")
 
@@ -82,7 +86,7 @@ class OverviewTokenCheck:
         if not isinstance(params, OverviewViewParams):
             raise TypeError(f"OverviewTokenCheck needs OverviewViewParams; got {type(params).__name__}")
         check_params(params)
-        refusal = self._verdict(key_for_params(params), params)
+        refusal = self._verdict(_EVERYTHING.key(params), params)
         if refusal is not None:
             # Not the remembered one itself: an exception collects the tracebacks of all who raise it.
             raise Problem(refusal.status, refusal.detail)
