@@ -11,7 +11,7 @@ author = "The workqueue maintainers"
 copyright = "2026, the workqueue maintainers"
 release = _version("overview-plugin-workqueue")
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_parser", "moves"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_parser", "moves", "schemas"]
 html_theme = "furo"
 html_title = "workqueue"
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from workqueue.jobs.statistics import JobSnapshot, Statistics
     from workqueue.params import OverviewViewParams, Params
     from workqueue.program.limits import Limits
-    from workqueue.progress import Progress
+    from workqueue.progress import Progress, ProgressDict
     from workqueue.work_queue import WorkQueue
 
 __all__ = (
@@ -62,6 +62,7 @@ __all__ = (
     "OverviewViewParams",
     "Params",
     "Progress",
+    "ProgressDict",
     "QueueClosed",
     "QueueFull",
     "ResultNotFound",
@@ -83,6 +84,7 @@ _HOMES = {
     "OverviewViewParams": "params",
     "Params": "params",
     "Progress": "progress",
+    "ProgressDict": "progress",
     "QueueClosed": "errors",
     "QueueFull": "errors",
     "ResultNotFound": "errors",

@@ -1,13 +1,28 @@
 """5 progress: what a client is told about a job."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
+
+
+class ProgressDict(TypedDict):
+    """A `Progress` as clients are sent it, before it is encoded and after it is decoded.
+
+    ``Progress(**event)`` is the way back. `workqueue.web.progress_schema` is the same as a JSON Schema.
+    """
+
+    n_ahead_in_queue: int
+    fraction: float
+    message: str | None
+    returncode: int | None
+    error: str | None
 
 
 class Progress(NamedTuple):
     """Where a job stands at one moment; an immutable value, free to pass between threads.
 
-    ``_asdict()`` is the wire form. The last event of a stream, and only the last, has a ``returncode``.
+    `as_dict` is the wire form. The last event of a stream, and only the last, has a ``returncode``.
     """
+
+    # The texts below the fields are more than comments: `workqueue.web.schema` tells them to clients.
 
     n_ahead_in_queue: int = 0
     """How many jobs, running or waiting, come before this one; 0 once it runs."""
@@ -23,6 +38,17 @@ class Progress(NamedTuple):
 
     error: str | None = None
     """Why it failed; None unless ``returncode`` is set and not 0."""
+
+    def as_dict(self) -> ProgressDict:
+        """Its fields by their names, ready to be encoded as JSON; a new dict each time."""
+        # Not `_asdict`, of whose values type checkers know nothing. They hold this against the types of both classes.
+        return {
+            "n_ahead_in_queue": self.n_ahead_in_queue,
+            "fraction": self.fraction,
+            "message": self.message,
+            "returncode": self.returncode,
+            "error": self.error,
+        }
 
 
 class WaitsAgain(NamedTuple):

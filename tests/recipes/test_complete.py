@@ -6,11 +6,11 @@ from tests.recipes.recipe import RECIPES, WEB
 
 SERVED = [recipe.name for recipe in test_http.RECIPES] + list(test_websocket.RECIPES)
 
-#: What tests/servers and tests/browser run, and what tests/recipes/test_web_page.py looks at.
+#: What tests/servers and tests/browser run, and what tests/recipes/test_web_page.py and test_openapi.py look at.
 SHOWN = {
     *("report.html", "show.html", "watch.js", "event_source.js"),
     *("stop.py", "nginx.conf", "stream.json", "stream.ndjson", "stream.sse"),
-    *("own_params.py", "own_view.py", "overview_only.py", "refusal.json"),
+    *("own_params.py", "own_view.py", "overview_only.py", "refusal.json", "typed_client.py"),
 }
 
 

@@ -1,5 +1,6 @@
 """The public interface as a type checker sees it; this file is only checked, never run."""
 
+import json
 from collections.abc import AsyncIterator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +9,7 @@ from wsgiref.types import WSGIApplication
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from fastapi import FastAPI
 from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.abc import DisposableBase
@@ -27,6 +29,7 @@ from workqueue import (
     OverviewViewParams,
     Params,
     Progress,
+    ProgressDict,
     QueueClosed,
     QueueFull,
     State,
@@ -53,6 +56,10 @@ from workqueue.web import (
     flask,
     overview_params,
     parse_fields,
+    problem_schema,
+    progress_array_schema,
+    progress_responses,
+    progress_schema,
     starlette,
     wsgi,
 )
@@ -148,6 +155,29 @@ def progress_has_fields(progress: Progress) -> None:
     assert_type(progress.returncode, int | None)
     assert_type(progress.error, str | None)
     assert_type(progress._asdict(), dict[str, Any])
+    assert_type(progress.as_dict(), ProgressDict)
+
+
+def an_event_is_decoded(line: str) -> None:
+    event: ProgressDict = json.loads(line)
+    assert_type(event["n_ahead_in_queue"], int)
+    assert_type(event["fraction"], float)
+    assert_type(event["message"], str | None)
+    assert_type(event["returncode"], int | None)
+    assert_type(event["error"], str | None)
+    event["percent"]  # type: ignore[typeddict-item]  # a wrong name is found out
+    assert_type(Progress(**event), Progress)
+
+
+def an_endpoint_is_documented(app: FastAPI) -> None:
+    assert_type(progress_schema(), dict[str, Any])
+    assert_type(progress_array_schema(), dict[str, Any])
+    assert_type(problem_schema(), dict[str, Any])
+    responses = progress_responses()
+    assert_type(responses, dict[int | str, dict[str, Any]])
+    responses[403] = {"description": "You may not."}
+    app.get("/generate", responses=responses)
+    app.post("/generate", responses={**progress_responses(), "default": {"description": "Something else."}})
 
 
 def a_stream_is_read_in_a_thread(job: Job) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from workqueue.web import BROWSER_MODULE
+from workqueue.web import BROWSER_MODULE, progress_schema
 
 MODULE = BROWSER_MODULE.read_text()
 DECLARED = BROWSER_MODULE.with_suffix(".d.ts").read_text()
@@ -25,6 +25,14 @@ def unpacked(pattern: str) -> dict[str, str]:
     """The names of a destructuring pattern, with their defaults."""
     items = (item.partition("=") for item in pattern.split(","))
     return {name.strip(): default.strip() for name, _, default in items}
+
+
+def test_an_event_is_declared_as_its_schema_has_it() -> None:
+    types = {"integer": "number", "number": "number", "string": "string", "null": "null"}
+    schemas = progress_schema()["properties"].items()
+    names = {name: [schema["type"]] if isinstance(schema["type"], str) else schema["type"] for name, schema in schemas}
+    declared = re.findall(r"^  readonly (\w+): ([^;]+);", body_of("export interface Progress", DECLARED), re.MULTILINE)
+    assert declared == [(name, " | ".join(types[part] for part in parts)) for name, parts in names.items()]
 
 
 def test_the_same_things_are_exported() -> None:

@@ -10,6 +10,8 @@
 `parse_fields`, `overview_params`            what a request asks for, in a view of your own
 `Problem`                                    a refusal, and what a refusal of the queue is in HTTP
 `OverviewTokenCheck`                         an `authorize` that asks Overview
+`progress_schema` and its siblings           what clients are sent, as JSON Schema
+`progress_responses`                         the same for OpenAPI, as FastAPI takes it
 ===========================================  ===========================================================================
 
 Nothing here needs a package besides the framework that is named. The browser's side is `BROWSER_MODULE`, which the
@@ -18,8 +20,10 @@ apps serve as ``workqueue.js``.
 
 from workqueue.web.browser import BROWSER_MODULE
 from workqueue.web.fields import Fields, overview_params, parse_fields
+from workqueue.web.openapi import progress_responses
 from workqueue.web.overview import OverviewTokenCheck
 from workqueue.web.problem import Problem
+from workqueue.web.schema import problem_schema, progress_array_schema, progress_schema
 from workqueue.web.stream import ProgressStream
 
 __all__ = (
@@ -30,4 +34,8 @@ __all__ = (
     "ProgressStream",
     "overview_params",
     "parse_fields",
+    "problem_schema",
+    "progress_array_schema",
+    "progress_responses",
+    "progress_schema",
 )

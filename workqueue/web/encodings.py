@@ -153,4 +153,4 @@ def _rank(encoding: type[Encoding], wishes: list[tuple[str, float]]) -> float:
 
 def _json(progress: Progress) -> str:
     # In ASCII, with escapes: it survives whoever takes it for another charset, and holds no line's end of any kind.
-    return json.dumps(progress._asdict())
+    return json.dumps(progress.as_dict())
