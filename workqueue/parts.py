@@ -21,6 +21,7 @@ from workqueue.jobs.failures import Failures
 from workqueue.jobs.herald import Herald
 from workqueue.jobs.hooks import HookCaller, Hooks
 from workqueue.jobs.job import Job
+from workqueue.jobs.refreshing import Refreshing
 from workqueue.jobs.registry import Registry
 from workqueue.jobs.statistics import Tally
 from workqueue.program import command as commands
@@ -41,6 +42,7 @@ class Parts(NamedTuple):
     engine: Engine
     registry: Registry[Job]
     failures: Failures
+    refreshing: Refreshing
     tally: Tally
     hooks: HookCaller
     books: Bookkeeper
@@ -58,6 +60,7 @@ def make_parts(
     max_pending: int | None,
     failure_ttl: float,
     abandon_after: float | None,
+    refresh_after: float | None,
     hooks: Sequence[Hooks],
 ) -> Parts:
     """Put them together; for the options see `workqueue.WorkQueue`."""
@@ -83,7 +86,7 @@ def make_parts(
         abandonment=Abandonment(abandon_after, registry.live),
         hooks=caller,
     )
-    return Parts(used, registry, failures, tally, caller, books)
+    return Parts(used, registry, failures, Refreshing(refresh_after), tally, caller, books)
 
 
 def check_program(command: Command, env: Mapping[str, str], inherit_env: bool | Collection[str]) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import os
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from concurrent.futures import Executor
@@ -9,7 +10,7 @@ from contextlib import AbstractContextManager
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Literal
 
-from workqueue.errors import IllegalMove, QueueClosed
+from workqueue.errors import IllegalMove, QueueClosed, QueueFull
 from workqueue.jobs.hooks import Hooks
 from workqueue.jobs.job import Job
 from workqueue.jobs.statistics import JobSnapshot, Statistics
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from workqueue.storage.base import OpenResult, ResultInfo, Storage
 
 _NO_LIMITS: Final = Limits()
+
+logger = logging.getLogger("workqueue")
 
 
 class WorkQueue:
@@ -91,6 +94,10 @@ class WorkQueue:
             result serves all. So whoever asks must be let in for each request: see `authorize` of the ready
             applications. Called by every request; the `server` of an OverviewViewParams has one spelling there. None:
             all fields.
+        refresh_after: seconds after its publication from which a result is old: it still answers `ensure_run`, and the
+            first that asks for it starts a build in the background, whose result takes its place. A build that fails
+            changes nothing, and is tried again a minute later at the earliest. None: results are never old; see also
+            the `ttl` of storages, after which they do not answer.
 
     Raises:
         ProgramError: there is no such program, or it cannot be executed; not looked for if an `engine` is given.
@@ -128,6 +135,7 @@ class WorkQueue:
         name: str | None = None,
         version: str = "",
         key: Key | None = None,
+        refresh_after: float | None = None,
     ) -> None:
         check_one_of(executor=executor, max_running=max_running, engine=engine)
         if engine is not None:
@@ -192,6 +200,7 @@ class WorkQueue:
             max_pending=max_pending,
             failure_ttl=failure_ttl,
             abandon_after=abandon_after,
+            refresh_after=refresh_after,
             hooks=tuple(hooks),
         )
         self._executor_in_child = parts.in_child(executor)
@@ -202,7 +211,7 @@ class WorkQueue:
         parts.renew_in_children(self)
 
     def _use(self, parts: "Parts") -> None:
-        self._engine, self._registry, self._failures, self._tally, self._hooks, self._books = parts
+        self._engine, self._registry, self._failures, self._refreshing, self._tally, self._hooks, self._books = parts
 
     def _renew_in_child(self) -> None:
         """Begin anew in a forked child, which has none of the threads and is to have none of the jobs.
@@ -271,16 +280,21 @@ class WorkQueue:
         if refresh:
             self._failures.forget(key)
         elif self._storage.has(key):
+            self._refresh_if_due(params, key)
             return None
         elif (failure := self._failures.get(key)) is not None:
             return self._failed(params, key, failure)
+        return self._run(params, key, is_refresh=refresh)
+
+    def _run(self, params: Params, key: str, *, is_refresh: bool, replaces: float | None = None) -> Job | None:
+        """Join the key's job, or make it."""
         tenant = "" if self._tenant is None else self._tenant(params)
         if self._is_closed and self._registry.get(key) is None:
             raise QueueClosed("the work queue was closed; it takes no new jobs")
         while True:
             job, is_mine = self._registry.reserve(key, lambda: Job(params, key, self._books))
             if is_mine:
-                return self._launch(job, tenant, refresh)
+                return self._launch(job, tenant, is_refresh=is_refresh, replaces=replaces)
             if job.join():
                 return job
             # Somebody cancels it, at this moment, and has not come to this line himself.
@@ -294,12 +308,28 @@ class WorkQueue:
         """
         check_params(params, self._allowed_servers)
 
-    def _launch(self, job: Job, tenant: str, refresh: bool) -> Job | None:
+    def _refresh_if_due(self, params: Params, key: str) -> None:
+        """Build in the background what is served although it is old. Whatever goes wrong, the result is served."""
+        if self._refreshing.seconds is None or self._is_closed or self._failures.get(key) is not None:
+            return
+        try:
+            info = self._storage.info(key)
+            if info is None or not self._refreshing.is_due(key, info.published_at):
+                return
+            job = self._run(params, key, is_refresh=True, replaces=info.published_at)
+            if job is not None:
+                job.progress.subscribe()  # it is wanted, though nobody watches: see `abandon_after`
+        except (QueueFull, QueueClosed):
+            self._refreshing.forget(key)
+        except Exception:
+            logger.exception("cannot build an old result again", extra={"key": key})
+
+    def _launch(self, job: Job, tenant: str, *, is_refresh: bool, replaces: float | None = None) -> Job | None:
         """Run a job that was just reserved, unless its result came in between the look and the reservation."""
         try:
             # Without this second look, a caller who looked before a run ended and reserved after it was forgotten
             # would run it again: 44 times in 3,000 bursts of 8 callers, measured.
-            if not refresh and self._storage.has(job.key):
+            if not is_refresh and self._storage.has(job.key):
                 job.report(succeeded())
                 return None
             # For the same reason; those who joined this job meanwhile are told how the other one failed.
@@ -307,7 +337,8 @@ class WorkQueue:
                 job.report(failure)
                 return job
             job.enqueue()
-            ticket = self._engine.submit(self._tasks.task(job, tenant=tenant, is_refresh=refresh), job.report)
+            task = self._tasks.task(job, tenant=tenant, is_refresh=is_refresh, replaces=replaces)
+            ticket = self._engine.submit(task, job.report)
         except BaseException:
             # An interrupt, or an engine's bug. Others may have got this job meanwhile, and wait; unless it has ended.
             with contextlib.suppress(IllegalMove):

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.descendants import Descendants
+from workqueue import WorkQueue
 from workqueue.cli import main
 from workqueue.progress import Progress, failed, succeeded
 from workqueue.terminal.bar import describe, draw
@@ -35,9 +37,32 @@ def test_what_is_built_is_not_built_again(tmp_path: Path, capsys: pytest.Capture
     program = ScriptedProgram(tmp_path / "program", output(b"built"))
     arguments = ["run", str(program.path), "a", "--storage", str(tmp_path / "storage")]
     assert [main(arguments), main(arguments)] == [0, 0]
-    first, second = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    first, second = printed.out.splitlines()
     assert first == second
     assert len(program.runs) == 1
+    assert re.fullmatch(r"already built, \d+ s ago; --refresh builds it again", printed.err.splitlines()[-1])
+
+
+def test_a_refresh_builds_it_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = ScriptedProgram(tmp_path / "program", output(b"built"))
+    arguments = ["run", str(program.path), "a", "--storage", str(tmp_path / "storage")]
+    assert [main(arguments), main([*arguments, "--refresh"])] == [0, 0]
+    assert "already built" not in capsys.readouterr().err
+    assert len(program.runs) == 2
+
+
+def test_a_name_and_a_version_say_whose_result_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the server was told; see `WorkQueue`."""
+    program = ScriptedProgram(tmp_path / "program", output(b"built"))
+    arguments = ["run", str(program.path), "a", "--storage", str(tmp_path / "storage")]
+    with WorkQueue("/bin/sh", storage_dir=tmp_path / "storage", name="docsets", version="2") as queue:
+        assert main([*arguments, "--name", "docsets", "--version", "2"]) == 0
+        assert capsys.readouterr().out.strip() == str(queue.destination_path_for_params(("a",)))
+        assert queue.ensure_run(("a",)) is None
+    with pytest.raises(SystemExit, match="2"):
+        main([*arguments, "--name", "docsets", "--version", "\0"])
+    assert "must not contain a NUL character" in capsys.readouterr().err
 
 
 def test_a_failure_is_told_with_its_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,6 +85,15 @@ def a_queue_is_made_in_each_documented_way() -> None:
         queue.close(pending="finish")
         queue.handle_signals()
         queue.handle_signals(drain=5.0)
+    WorkQueue(
+        "./program",
+        storage_dir="databases",
+        name="docsets",
+        version="3",
+        key=lambda params: params[:2],
+        refresh_after=60,
+    )
+    WorkQueue("./program", storage_dir="databases", key=lambda params: params[0])  # type: ignore[arg-type,return-value]
     WorkQueue("./program", storage=DiskStorage("databases", ttl=3600, max_bytes=1 << 30))
     WorkQueue(
         "./program", storage=ObjectStorage("s3://bucket/prefix", Path("cache"), config={"region": "eu"}, ttl=60.0)

@@ -6,12 +6,15 @@ Arguments that begin with a dash go behind a double dash: workqueue run --storag
 
 import argparse
 import sys
+import time
 
 from workqueue.cli.naming import add_naming
 from workqueue.cli.place import CannotUseStorage, add_for_bucket, complain, told_to_the_user
 from workqueue.cli.program import add_program
+from workqueue.cli.quantities import shown_age
 from workqueue.cli.suffix import add_suffix
-from workqueue.errors import InvalidParams, ProgramError
+from workqueue.errors import InvalidParams, ProgramError, StorageError
+from workqueue.params import Params
 from workqueue.program.command import path_of
 from workqueue.storage.address import storage_at
 from workqueue.streams import to_generator
@@ -29,6 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_for_bucket(parser)
     add_suffix(parser)
     add_naming(parser)
+    parser.add_argument("--refresh", action="store_true", help="build though there is a result, which it replaces")
+
+
+def _already_built(queue: WorkQueue, params: Params) -> str:
+    try:
+        info = queue.result_info(params)
+    except StorageError:
+        info = None
+    if info is None:  # removed by another since
+        return "already built"
+    return f"already built, {shown_age(time.time() - info.published_at)} ago; --refresh builds it again"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,11 +68,13 @@ def run(options: argparse.Namespace) -> int:
         return 1
     with queue:
         try:
-            job = queue.ensure_run(params)
+            job = queue.ensure_run(params, refresh=options.refresh)
         except InvalidParams as err:
             print(f"workqueue: {err}", file=sys.stderr)
             return 2
-        if job is not None:
+        if job is None:
+            print(_already_built(queue, params), file=sys.stderr)
+        else:
             last = draw(to_generator(job.progress), path_of(options.program).name, sys.stderr)
             if last is not None and last.error is not None:
                 print(last.error, file=sys.stderr)

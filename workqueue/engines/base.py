@@ -43,6 +43,9 @@ class Task(NamedTuple):
     is_refresh: bool = False
     """Whether to run though there is a result."""
 
+    replaces: float | None = None
+    """When the result was published that a refresh is to replace: another, which came since, is new. None: any."""
+
     limits: Limits = Limits()
     """What the program may use."""
 

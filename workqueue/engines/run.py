@@ -80,9 +80,16 @@ def _outcome(task: Task, log: Log, run: Callable[[], Progress]) -> Progress:
         return failed(f"Internal error in workqueue: {type(err).__name__}; its log has the details")
 
 
+def _is_built(task: Task) -> bool:
+    if not task.is_refresh:
+        return task.storage.has(task.key)
+    info = None if task.replaces is None else task.storage.info(task.key)
+    return info is not None and info.published_at != task.replaces
+
+
 def _run(task: Task, report: Tell, on_start: Callable[[Process], None], make_guard: MakeGuard, log: Log) -> Progress:
     # It may have come since the task was taken: from a run of the same key that was cancelled too late.
-    if not task.is_refresh and task.storage.has(task.key):
+    if _is_built(task):
         return succeeded()
     said = _LastMessage(report)
     with task.storage.workspace(task.key, task.suffix) as workspace:

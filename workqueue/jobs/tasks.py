@@ -42,7 +42,7 @@ class TaskMaker(NamedTuple):
     suffix: str = ""
     """How the name of the output file ends."""
 
-    def task(self, job: Job, *, tenant: str, is_refresh: bool) -> Task:
+    def task(self, job: Job, *, tenant: str, is_refresh: bool, replaces: float | None = None) -> Task:
         """The task of this job."""
         arguments: tuple[str, ...] = tuple(job.params)
         environment = self.environment
@@ -56,6 +56,7 @@ class TaskMaker(NamedTuple):
             self.storage,
             tenant=tenant,
             is_refresh=is_refresh,
+            replaces=replaces,
             limits=self.limits,
             environment=environment,
             inherit_env=self.inherit_env,
