@@ -25,7 +25,7 @@ from workqueue.engines.host.slots import Slots
 from workqueue.engines.local.engine import Ticket
 from workqueue.engines.local.run import Around, LocalRun
 from workqueue.errors import StorageError
-from workqueue.progress import Progress, WaitsAgain, cancelled, failed, succeeded
+from workqueue.progress import Cancelling, Progress, WaitsAgain, cancelled, failed, succeeded
 from workqueue.redaction import without_directories
 
 logger = logging.getLogger("workqueue")
@@ -80,7 +80,7 @@ class SharedTask:
         self.task = task
         self._report = report
         self._shared = shared
-        self._following = Following(shared.journals, task.key)  # of the following thread
+        self._following = Following(shared.journals, task.key, is_refresh=task.is_refresh)  # of the following thread
         self._has_begun = False  # of whoever reports
         self._lock = threading.Lock()  # guards all below
         self.stage = Stage.WAITING
@@ -130,6 +130,7 @@ class SharedTask:
         """Another process has cancelled this key; called by the following thread."""
         # Who came when that run was being cancelled already is not meant.
         if not self._following.is_late:
+            self._report(Cancelling())  # first: who asks when this is stopped must not be given it
             self.cancel(is_only_here=False)
 
     def leave(self, outcome: Progress) -> None:
