@@ -7,6 +7,7 @@ gone), and what a process may have to read yet is read when it answers `look`.
 import contextlib
 import os
 import select
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -35,7 +36,7 @@ class Walkers:
         self.directory = directory
         self.program = GatedProgram(directory)
         self.counts: Counter[str] = Counter()
-        self.workers: list[Worker] = []
+        self.workers: list[WalkWorker] = []
         self._stack = ExitStack()
         self._n_names = 0
 
@@ -47,18 +48,14 @@ class Walkers:
         self.program.close()
         self._stack.close()
 
-    def make(self, process: int) -> Worker:
+    def make(self, process: int) -> "WalkWorker":
         """Start a process that has no queue yet."""
-        options = {"script": _SCRIPT, "process": str(process)}
-        worker = self._stack.enter_context(Worker(self.program.path, self.directory, **options))  # type: ignore[arg-type]
-        worker.hear("", lambda what: what == "ready")
-        return worker
+        return self._stack.enter_context(WalkWorker(self.program.path, self.directory, process))
 
     def renew(self) -> None:
         """After a walk that went wrong: whatever they were about, have new ones."""
-        for process, worker in enumerate(self.workers):
-            worker.kill()
-            self.workers[process] = self.make(process)
+        for worker in self.workers:
+            worker.replace()
         while not self.program.is_idle:
             self.program.next_run().close()
 
@@ -66,6 +63,25 @@ class Walkers:
         """A name that nothing had before."""
         self._n_names += 1
         return f"{what}-{self._n_names}"
+
+
+class WalkWorker(Worker):
+    """A process of the walk, which has another in its place as soon as it is killed."""
+
+    def __init__(self, program: Path, directory: Path, process: int) -> None:
+        super().__init__(program, directory, script=_SCRIPT, process=str(process))
+        self._pid: int = self.hear("", lambda what: True)
+
+    @property
+    def pid(self) -> int:
+        """See `Worker`."""
+        return self._pid
+
+    def replace(self) -> None:
+        """Kill it, as SIGKILL does, and have another."""
+        n_said = len(self.said(""))
+        os.kill(self._pid, signal.SIGKILL)
+        self._pid = self.hear("", lambda what: True, after=n_said)
 
 
 class Walk:
@@ -322,11 +338,10 @@ class Walk:
         self._clients = {client: of for client, of in self._clients.items() if of != process}
         warden = worker.warden
         gone = None if warden is None else os.pidfd_open(warden)
-        worker.kill()
+        worker.replace()
         if gone is not None:
             assert select.select([gone], [], [], TIMEOUT)[0]
             os.close(gone)
-        self._workers[process] = self._walkers.make(process)
         self._call(process, "start", str(self._storage))
 
     def _shut(self, name: str) -> None:

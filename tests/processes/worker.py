@@ -110,10 +110,15 @@ class Worker:
         end = self.hear(key, lambda what: what == "built" or (isinstance(what, list) and what[3] is not None), after)
         return 0 if end == "built" else end[3]
 
+    @property
+    def pid(self) -> int:
+        """The number of the process that has the queue."""
+        return self.process.pid
+
     def children(self) -> dict[int, str]:
         """Its children and their command lines."""
         found = {}
-        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
             with contextlib.suppress(OSError):  # a thread that has ended meanwhile, whose children are another's
                 for pid in (task / "children").read_text().split():
                     with contextlib.suppress(OSError):  # the same of a child
