@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.processes.gated_program import PROCESS, TIMEOUT, Gate, GatedProgram, run_of
+from tests.processes.gated_program import TIMEOUT, Gate, GatedProgram, run_of
 from tests.processes.model import CANCELLED, Job, Model, Run
 from tests.processes.worker import Worker
 from workqueue.params import key_for_params

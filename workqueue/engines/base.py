@@ -23,6 +23,10 @@ during another call, and after the end, when it says nothing.
 """
 
 
+RunReport = Callable[[Progress | WaitsAgain], None]
+"""A `Report` of one that nobody cancels but by its ticket."""
+
+
 class Task(NamedTuple):
     """One run to be made."""
 

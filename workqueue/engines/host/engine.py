@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
-from workqueue.engines.base import Report, Task
+from workqueue.engines.base import Report, RunReport, Task
 from workqueue.engines.host import follower as following
 from workqueue.engines.host import notices
 from workqueue.engines.host.journal import Journals
@@ -150,7 +150,7 @@ class HostEngine:
         """Wait until no task of this process's line runs or waits; return whether it is so."""
         return self._local.wait_idle(timeout)
 
-    def line_up(self, task: Task, report: Report, around: Around) -> LocalTicket:
+    def line_up(self, task: Task, report: RunReport, around: Around) -> LocalTicket:
         """See `Shared.line_up`."""
         return self._local.submit(task, report, around)
 

@@ -16,7 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from workqueue.engines.base import Report, Task
+from workqueue.engines.base import Report, RunReport, Task
 from workqueue.engines.host.follower import Follower
 from workqueue.engines.host.following import Following
 from workqueue.engines.host.journal import Journals
@@ -60,7 +60,7 @@ class Shared(Protocol):
         """How many are in this process's line, and run."""
         ...
 
-    def line_up(self, task: Task, report: Report, around: Around) -> Ticket:
+    def line_up(self, task: Task, report: RunReport, around: Around) -> Ticket:
         """Put a task into this process's line."""
         ...
 
