@@ -191,7 +191,7 @@ class Walk:
         if process in self._model.closed:
             return
         with self._step("drain"):
-            reply = self._tell(process, "close", TIMEOUT)
+            reply = self._tell(process, "close", 60 * TIMEOUT)
             self._model.closed.add(process)
             self._model.refuse(process)
             self._hear_ends()

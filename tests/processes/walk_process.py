@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import IO
 
 from tests.processes.gated_program import PROCESS, TIMEOUT, run_of
-from workqueue import Job, Progress, QueueClosed, ResultNotFound, WorkQueue
+from workqueue import Job, Progress, QueueClosed, ResultNotFound, WorkQueue, parts
 from workqueue.engines.host.engine import HostEngine
 from workqueue.engines.local import engine as local_engine
 
@@ -138,6 +138,7 @@ class Process:
 
 
 def main() -> None:
+    assert parts  # imported for those that are forked
     while (pid := os.fork()) != 0:
         _, status = os.waitpid(pid, 0)
         if not os.WIFSIGNALED(status):

@@ -22,7 +22,7 @@ from workqueue.engines.host.following import Following
 from workqueue.engines.host.journal import Journals
 from workqueue.engines.host.lead import Lead
 from workqueue.engines.host.slots import Slots
-from workqueue.engines.local.engine import Ticket
+from workqueue.engines.local.engine import CLOSED_PENDING, Ticket
 from workqueue.engines.local.run import Around, LocalRun
 from workqueue.errors import StorageError
 from workqueue.progress import Cancelling, Progress, WaitsAgain, cancelled, failed, succeeded
@@ -53,6 +53,11 @@ class Shared(Protocol):
     @property
     def is_closed(self) -> bool:
         """Whether it takes no more tasks."""
+        ...
+
+    @property
+    def refuses_waiting(self) -> bool:
+        """Whether it was closed, and what waits is to end."""
         ...
 
     @property
@@ -125,11 +130,21 @@ class SharedTask:
             ticket.cancel()
         if is_only_here:
             self.leave(cancelled())
+        else:
+            self._shared.follower.look_again()  # it may wait for the end of a run that it does not share
 
-    def cancel_from_elsewhere(self) -> None:
-        """Another process has cancelled this key; called by the following thread."""
-        # Who came when that run was being cancelled already is not meant.
-        if not self._following.is_late:
+    @property
+    def waits(self) -> bool:
+        """Whether it waits: for its turn, or for the end of a run that was being cancelled when it came."""
+        return self.stage is Stage.WAITING or (self.stage is Stage.FOLLOWING and self._following.is_late)
+
+    def cancel_from_elsewhere(self, *, is_for_all: bool) -> None:
+        """Another process has cancelled this key; called by the following thread.
+
+        Args:
+            is_for_all: whether those are meant, too, that came when the run was being cancelled already.
+        """
+        if is_for_all or not self._following.is_late:
             self._report(Cancelling())  # first: who asks when this is stopped must not be given it
             self.cancel(is_only_here=False)
 
@@ -245,12 +260,21 @@ class SharedTask:
             self._end(outcome)
             return
         latest, end, is_lost = self._following.look()
+        if end is None and self._following.is_late:
+            end = self._why_not_wait()
         if latest is not None:
             self._tell(latest)
         if end is not None:
             self._end(end)
         elif is_lost:
             self._lost()
+
+    def _why_not_wait(self) -> Progress | None:
+        """What ends it, if it waits for the end of a run that it does not share: it is like one in the line then."""
+        with self._lock:
+            if self._is_cancelled:
+                return cancelled()
+        return failed(CLOSED_PENDING) if self._shared.refuses_waiting else None
 
     def _lost(self) -> None:
         """Nobody makes the run any more, and it had no end; unless it is not wanted, it begins anew."""
