@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 #: How long anything may take that a test waits for: long, for a machine that others load.
-TIMEOUT = float(os.environ.get("WALK_TIMEOUT", "15"))
+TIMEOUT = 15.0
 
 #: Which process of the walk started the program; the queue adds it to the program's environment.
 PROCESS = "WALK_PROCESS"

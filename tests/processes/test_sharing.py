@@ -8,6 +8,10 @@ from tests.processes.conftest import MakeWorker
 from workqueue.testing import ScriptedProgram, exit_with, print_error, wait
 
 
+#: For a process that gives its programs more time between SIGTERM and SIGKILL than a slow machine takes for a test.
+PATIENT = "from workqueue.engines.local import engine; engine.TERMINATE_SECONDS = 600.0"
+
+
 def left_in(storage: Path) -> list[str]:
     """What is in a storage besides results."""
     found = [path.name for name in (".jobs", ".tmp") for path in (storage / name).glob("*")]
@@ -167,7 +171,7 @@ def test_a_client_that_asks_where_a_run_is_made_while_another_process_cancels_it
     make_worker: MakeWorker, stubborn: Path, tmp_path: Path, refresh: bool
 ) -> None:
     """And if it succeeds all the same, that is the answer, but to a refresh."""
-    owner, other = make_worker(stubborn), make_worker(stubborn)
+    owner, other = (make_worker(stubborn, before=PATIENT) for _ in range(2))
     owner.tell("ask", "a")
     owner.hear_fraction("a", 0.5)
     other.tell("ask", "a")
@@ -184,6 +188,29 @@ def test_a_client_that_asks_where_a_run_is_made_while_another_process_cancels_it
         n_said = next(i for i, what in enumerate(worker.said("a"), 1) if what[3] is not None)
         assert worker.hear_end("a", after=n_said) == 0
     assert (tmp_path / "log").read_text() == "begin\n" * (2 if refresh else 1)
+
+
+@pytest.mark.parametrize("how", ["cancel", "close", "drain"])
+def test_what_waits_for_the_end_of_a_cancelled_run_ends_at_once(
+    make_worker: MakeWorker, stubborn: Path, tmp_path: Path, how: str
+) -> None:
+    """It is another process's run, and takes its time; a cancel ends those that wait in all processes."""
+    owner, other, third = (make_worker(stubborn, before=PATIENT) for _ in range(3))
+    owner.tell("ask", "a")
+    owner.hear_fraction("a", 0.5)
+    owner.tell("cancel", "a")
+    owner.hear_fraction("a", 0.7)
+    for worker in (other, third):
+        worker.tell("ask", "a")
+        worker.tell("state", "a")
+        assert worker.hear("a state", bool) == "pending"
+    other.tell(how, "a")
+    assert other.hear_end("a") == (-998 if how == "cancel" else -999)
+    if how == "cancel":
+        assert third.hear_end("a") == -998
+    (tmp_path / "gate").touch()
+    assert owner.hear_end("a") == 0
+    assert third.hear_end("a") == (-998 if how == "cancel" else 0)
 
 
 def test_a_server_that_stops_leaves_its_run_to_those_who_watch(

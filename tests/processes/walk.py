@@ -197,7 +197,8 @@ class Walk:
             self._hear_ends()
             for key in [job.key for job in self._model.jobs if job.process == process]:
                 self._order(self._model.runs[key], "build")
-            assert self._hear(process, reply) == []
+            left = self._hear(process, reply)
+        assert left == [], left
 
     def reopen(self, process: int) -> None:
         """A queue that was closed is made anew."""
@@ -329,7 +330,8 @@ class Walk:
                 self._dying[run.key] = self._gates.pop(run.key)
                 self._model.stopped(run)
         self._hear_ends()
-        assert self._hear(process, reply) == []
+        left = self._hear(process, reply)
+        assert left == [], left
 
     def _kill(self, process: int) -> None:
         """Kill it, and wait until its warden has done what it has to do."""

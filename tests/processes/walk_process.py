@@ -103,10 +103,16 @@ class Process:
         }
 
     def close(self, drain: float) -> list[str]:
-        """Close the queue; return the threads that are left."""
+        """Close the queue; return the threads that do not end.
+
+        A close waits a second for those that may be an observer's, which on a loaded machine they may need to get on.
+        """
         self.queue.close(drain)
         self._jobs.clear()
-        return sorted(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
+        threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+        for thread in threads:
+            thread.join(TIMEOUT / 4)
+        return sorted(thread.name for thread in threads if thread.is_alive())
 
     def _built(self, key: str) -> int | str | None:
         try:
