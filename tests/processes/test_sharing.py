@@ -7,7 +7,6 @@ import pytest
 from tests.processes.conftest import MakeWorker
 from workqueue.testing import ScriptedProgram, exit_with, print_error, wait
 
-
 #: For a process that gives its programs more time between SIGTERM and SIGKILL than a slow machine takes for a test.
 PATIENT = "from workqueue.engines.local import engine; engine.TERMINATE_SECONDS = 600.0"
 
