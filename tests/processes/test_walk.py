@@ -1,6 +1,7 @@
 """A random walk of three processes, against a model of what `docs/guarantees.rst` promises.
 
-WORKQUEUE_TEST_WALK=MINUTES walks for so long, at random, and says how far it came.
+WORKQUEUE_TEST_WALK=MINUTES walks for so long, at random, and says how far it came; with ``-s``, to see it, and ``-o
+faulthandler_timeout=0``, which else takes so long a test for one that hangs.
 """
 
 import os
