@@ -61,6 +61,10 @@ class WaitsAgain(NamedTuple):
     """Why, for those who watch."""
 
 
+class Cancelling:
+    """Another process is cancelling a job: clients that ask from now on get a new one."""
+
+
 NO_EXIT_STATUS = -999
 """The ``returncode`` where no exit status explains the failure; clearly none that POSIX knows."""
 

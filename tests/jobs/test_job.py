@@ -12,7 +12,7 @@ from workqueue.errors import IllegalMove
 from workqueue.jobs.job import Job
 from workqueue.jobs.lifecycle import State
 from workqueue.params import OverviewViewParams
-from workqueue.progress import Progress, WaitsAgain, cancelled, failed, succeeded
+from workqueue.progress import Cancelling, Progress, WaitsAgain, cancelled, failed, succeeded
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 
@@ -443,6 +443,28 @@ def test_cancelling_again_asks_nobody_again() -> None:
     job.attach(receipt)
     assert [job.cancel() for _ in range(3)] == [True] * 3
     assert (len(retired), receipt.n_cancels) == (1, 1)
+
+
+def test_a_job_that_another_process_cancels_takes_no_joiners_and_is_stopped_by_its_engine_alone() -> None:
+    retired: list[Job] = []
+    job, receipt = make_job(on_cancel=retired.append), Receipt()
+    job.report(Cancelling())
+    job.attach(receipt)
+    job.report(Cancelling())
+    assert (job.state, job.join(), job.cancel()) == (State.CANCELLING, False, True)
+    assert (retired, receipt.n_cancels) == ([job], 0)
+    job.report(cancelled())
+    assert job.state is State.CANCELLED
+
+
+@pytest.mark.parametrize("end", [*ENDS.values(), cancelled()])
+def test_that_it_is_cancelled_is_no_news_to_a_job_that_has_ended(end: Progress) -> None:
+    retired: list[Job] = []
+    job = make_job(on_cancel=retired.append)
+    job.report(end)
+    state = job.state
+    job.report(Cancelling())
+    assert (job.state, retired) == (state, [])
 
 
 @pytest.mark.parametrize("end", [*ENDS.values(), cancelled()])

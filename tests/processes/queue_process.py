@@ -78,6 +78,9 @@ for line in sys.stdin:
         fork(key)
     elif action == "linger":
         linger(key)
+    elif action == "drain":
+        queue.close(drain=600.0)
+        say(key, "closed")
     elif action == "close":
         queue.close(drain=0.0)
         say(key, "closed")

@@ -7,6 +7,9 @@ import pytest
 from tests.processes.conftest import MakeWorker
 from workqueue.testing import ScriptedProgram, exit_with, print_error, wait
 
+#: For a process that gives its programs more time between SIGTERM and SIGKILL than a slow machine takes for a test.
+PATIENT = "from workqueue.engines.local import engine; engine.TERMINATE_SECONDS = 600.0"
+
 
 def left_in(storage: Path) -> list[str]:
     """What is in a storage besides results."""
@@ -148,6 +151,65 @@ def test_who_asks_while_a_run_is_cancelled_gets_a_new_one_after_it(make_worker: 
     assert owner.hear_end("a") == -998
     assert other.hear_end("a") == 0
     assert log.read_text() == "begin\n" * 2
+
+
+@pytest.fixture
+def stubborn(tmp_path: Path) -> Path:
+    """A program that says when it is told to stop, and builds nevertheless when there is a gate."""
+    path = tmp_path / "stubborn"
+    path.write_text(
+        f"#!/bin/sh\nfor output; do :; done\ntrap 'echo 0.7' TERM\necho begin >> '{tmp_path}/log'\necho 0.5\n"
+        f"while [ ! -e '{tmp_path}/gate' ]; do sleep 0.01; done\necho built > \"$output\"\n"
+    )
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("refresh", [False, True])
+def test_a_client_that_asks_where_a_run_is_made_while_another_process_cancels_it_does_not_join_it(
+    make_worker: MakeWorker, stubborn: Path, tmp_path: Path, refresh: bool
+) -> None:
+    """And if it succeeds all the same, that is the answer, but to a refresh."""
+    owner, other = (make_worker(stubborn, before=PATIENT) for _ in range(2))
+    owner.tell("ask", "a")
+    owner.hear_fraction("a", 0.5)
+    other.tell("ask", "a")
+    other.hear_fraction("a", 0.5)
+    other.tell("cancel", "a")
+    owner.hear_fraction("a", 0.7)
+    for worker in (owner, other):
+        worker.tell("refresh" if refresh else "ask", "a")
+        worker.tell("state", "a")
+        assert worker.hear("a state", bool) == "pending"
+    (tmp_path / "gate").touch()
+    assert owner.hear_end("a") == other.hear_end("a") == 0
+    for worker in (owner, other):
+        n_said = next(i for i, what in enumerate(worker.said("a"), 1) if what[3] is not None)
+        assert worker.hear_end("a", after=n_said) == 0
+    assert (tmp_path / "log").read_text() == "begin\n" * (2 if refresh else 1)
+
+
+@pytest.mark.parametrize("how", ["cancel", "close", "drain"])
+def test_what_waits_for_the_end_of_a_cancelled_run_ends_at_once(
+    make_worker: MakeWorker, stubborn: Path, tmp_path: Path, how: str
+) -> None:
+    """It is another process's run, and takes its time; a cancel ends those that wait in all processes."""
+    owner, other, third = (make_worker(stubborn, before=PATIENT) for _ in range(3))
+    owner.tell("ask", "a")
+    owner.hear_fraction("a", 0.5)
+    owner.tell("cancel", "a")
+    owner.hear_fraction("a", 0.7)
+    for worker in (other, third):
+        worker.tell("ask", "a")
+        worker.tell("state", "a")
+        assert worker.hear("a state", bool) == "pending"
+    other.tell(how, "a")
+    assert other.hear_end("a") == (-998 if how == "cancel" else -999)
+    if how == "cancel":
+        assert third.hear_end("a") == -998
+    (tmp_path / "gate").touch()
+    assert owner.hear_end("a") == 0
+    assert third.hear_end("a") == (-998 if how == "cancel" else 0)
 
 
 def test_a_server_that_stops_leaves_its_run_to_those_who_watch(

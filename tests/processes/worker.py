@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -28,6 +29,7 @@ class Worker:
         package: the directory or the zip file where it has the library from.
         before: Python that makes it the process that it is to be, before it imports anything else.
         env: what to add to its environment.
+        script: what it runs.
     """
 
     def __init__(
@@ -39,20 +41,21 @@ class Worker:
         package: Path = ROOT,
         before: str = "",
         env: Mapping[str, str] = MappingProxyType({}),
+        script: Path = SCRIPT,
         **options: object,
     ) -> None:
         told = {"program_path": str(program), "storage_dir": str(storage), **options}
         path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH"))))
-        script = [str(SCRIPT)] if not before else ["-c", f"{before}\n{_GO_ON}", str(SCRIPT)]
+        run = [str(script)] if not before else ["-c", f"{before}\n{_GO_ON}", str(script)]
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", *script, json.dumps(told)],
+            [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", *run, json.dumps(told)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             pass_fds=pass_fds,
             env={**os.environ, "PYTHONPATH": path, **env},
         )
-        self._said: list[tuple[str, Any]] = []
+        self._said: defaultdict[str, list[Any]] = defaultdict(list)
         self._heard = threading.Condition()
         self._thread = threading.Thread(target=self._listen, name="worker")
         self._thread.start()
@@ -76,7 +79,7 @@ class Worker:
         self.process.kill()
         self.process.wait()
 
-    def tell(self, action: str, key: str = "") -> None:
+    def tell(self, action: str, key: object = "") -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps([action, key]) + "\n")
         self.process.stdin.flush()
@@ -93,11 +96,11 @@ class Worker:
             return [what for what in self._said_of(key)[after:] if is_it(what)]
 
         with self._heard:
-            assert self._heard.wait_for(found, TIMEOUT), self._said
+            assert self._heard.wait_for(found, TIMEOUT), (key, dict(self._said))
             return found()[0]
 
     def _said_of(self, key: str) -> list[Any]:
-        return [what for name, what in self._said if name == key]
+        return list(self._said.get(key, ()))
 
     def hear_fraction(self, key: str, fraction: float, after: int = 0) -> None:
         self.hear(key, lambda what: isinstance(what, list) and what[1] == fraction and what[3] is None, after)
@@ -107,10 +110,15 @@ class Worker:
         end = self.hear(key, lambda what: what == "built" or (isinstance(what, list) and what[3] is not None), after)
         return 0 if end == "built" else end[3]
 
+    @property
+    def pid(self) -> int:
+        """The number of the process that has the queue."""
+        return self.process.pid
+
     def children(self) -> dict[int, str]:
         """Its children and their command lines."""
         found = {}
-        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
             with contextlib.suppress(OSError):  # a thread that has ended meanwhile, whose children are another's
                 for pid in (task / "children").read_text().split():
                     with contextlib.suppress(OSError):  # the same of a child
@@ -127,5 +135,5 @@ class Worker:
         for line in self.process.stdout:
             key, what = json.loads(line)
             with self._heard:
-                self._said.append((key, what))
+                self._said[key].append(what)
                 self._heard.notify_all()

@@ -7,6 +7,6 @@ processes of this host that share a storage act as one.
 from workqueue.engines.base import Engine, Report, Task, Ticket
 from workqueue.engines.local.engine import LocalEngine
 from workqueue.program.retry import Retry
-from workqueue.progress import WaitsAgain
+from workqueue.progress import Cancelling, WaitsAgain
 
-__all__ = ("Engine", "LocalEngine", "Report", "Retry", "Task", "Ticket", "WaitsAgain")
+__all__ = ("Cancelling", "Engine", "LocalEngine", "Report", "Retry", "Task", "Ticket", "WaitsAgain")

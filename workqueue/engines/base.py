@@ -10,16 +10,21 @@ from typing import NamedTuple, Protocol
 from workqueue.program.command import Command
 from workqueue.program.limits import Limits
 from workqueue.program.retry import Retry
-from workqueue.progress import Progress, WaitsAgain
+from workqueue.progress import Cancelling, Progress, WaitsAgain
 from workqueue.storage.base import Storage
 
-Report = Callable[[Progress | WaitsAgain], None]
+Report = Callable[[Progress | WaitsAgain | Cancelling], None]
 """Takes what an engine has to say about one task, in order, one call at a time, from any thread.
 
 The first report says that the task has begun. Exactly one, the last, has a returncode; it comes after the result is
 published, or when there will be none. `WaitsAgain` says that the task had begun and does not run any more, until the
-next report.
+next report. `Cancelling` says that the task will be stopped without a `Ticket.cancel`; it may come at any moment, also
+during another call, and after the end, when it says nothing.
 """
+
+
+RunReport = Callable[[Progress | WaitsAgain], None]
+"""A `Report` of one that nobody cancels but by its ticket."""
 
 
 class Task(NamedTuple):

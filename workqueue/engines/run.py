@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from workqueue.engines.base import Report, Task
+from workqueue.engines.base import RunReport, Task
 from workqueue.errors import OutputError, ProgramError, StorageError
 from workqueue.program.advice import hint
 from workqueue.program.command import path_of
@@ -37,7 +37,7 @@ def _unguarded(_: Path) -> AbstractContextManager[None]:
 
 
 def run_task(
-    task: Task, report: Report, on_start: Callable[[Process], None], make_guard: MakeGuard = _unguarded
+    task: Task, report: RunReport, on_start: Callable[[Process], None], make_guard: MakeGuard = _unguarded
 ) -> Progress:
     """Make one run on this thread; it never raises.
 

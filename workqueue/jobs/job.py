@@ -15,7 +15,7 @@ from workqueue.jobs.outbox import Outbox
 from workqueue.jobs.statistics import JobSnapshot
 from workqueue.jobs.times import Times
 from workqueue.params import Params, masked
-from workqueue.progress import Progress, WaitsAgain
+from workqueue.progress import Cancelling, Progress, WaitsAgain
 from workqueue.streams.subject import ProgressSubject
 from workqueue.system import forks
 
@@ -75,6 +75,7 @@ class Job:
         self._times = Times()
         self._was_queued = False
         self._cancels_for_all = True
+        self._is_to_stop = False
         self._n_waiting = 0
         self._n_visits = 0
 
@@ -192,17 +193,23 @@ class Job:
         """Tell the job whom to ask for its place and its end. Called once, when an engine has taken it."""
         with self._lock:
             self._ticket = ticket
+            is_to_stop = self._is_to_stop
         # Either who cancels sees the ticket, or this sees that it was cancelled; or both, and a ticket bears that.
-        if self.state is State.CANCELLING:
+        if is_to_stop:
             self._stop()
         self.refresh_place()
 
-    def report(self, report: Progress | WaitsAgain) -> None:
+    def report(self, report: Progress | WaitsAgain | Cancelling) -> None:
         """Take an engine's report: the first one says that the job runs, one with a returncode that it has ended.
+
+        That it is being cancelled may come from any thread, and when it has ended.
 
         Raises:
             IllegalMove: the job has ended already.
         """
+        if isinstance(report, Cancelling):
+            self._begin_cancelling(lambda: True)
+            return
         with self._lock:
             self._state = next_state(self._state, event_of(report))
             if isinstance(report, WaitsAgain):
@@ -244,17 +251,29 @@ class Job:
             self._outbox.emit()
 
     def _cancel_if(self, may: Callable[[], bool], *, for_all: bool) -> bool:
+        is_first = self._begin_cancelling(may, for_all=for_all)
+        if is_first:
+            self._stop()
+        return is_first is not None
+
+    def _begin_cancelling(self, may: Callable[[], bool], *, for_all: bool | None = None) -> bool | None:
+        """Let nobody join it any more; return whether it is this that does so, None when it must not or has ended.
+
+        Args:
+            may: asked with the lock held.
+            for_all: whether its engine is to stop it for all processes; None: it does so by itself.
+        """
         with self._lock:
             if self._state.is_final or not may():
-                return False
+                return None
             is_first = self._state is not State.CANCELLING
             self._state = next_state(self._state, Event.CANCEL)
-            self._cancels_for_all = for_all
+            if is_first and for_all is not None:
+                self._cancels_for_all, self._is_to_stop = for_all, True
         # Taken out of the registry first: who is told of the end, and asks again, must not be given this job.
         if is_first:
             self._keeper.cancelled(self)
-            self._stop()
-        return True
+        return is_first
 
     def _stop(self) -> None:
         with self._lock:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
-from workqueue.engines.base import Report, Task
+from workqueue.engines.base import Report, RunReport, Task
 from workqueue.engines.host import follower as following
 from workqueue.engines.host import notices
 from workqueue.engines.host.journal import Journals
@@ -27,6 +27,9 @@ from workqueue.progress import failed
 from workqueue.redaction import without_directories
 
 logger = logging.getLogger("workqueue")
+
+#: Behind the key in a notice: those are meant, too, that wait for the end of a run that is being cancelled already.
+_ALL = "+"
 
 
 class HostEngine:
@@ -59,6 +62,7 @@ class HostEngine:
         self._tasks: defaultdict[str, list[SharedTask]] = defaultdict(list)
         self._is_open = False
         self._is_closed = False
+        self._refuses_waiting = False
 
     @property
     def executor(self) -> Executor:
@@ -85,6 +89,11 @@ class HostEngine:
         """Whether it takes no more tasks."""
         return self._is_closed
 
+    @property
+    def refuses_waiting(self) -> bool:
+        """Whether it was closed, and what waits has ended or is about to."""
+        return self._refuses_waiting
+
     def call_when_moved(self, moved: Callable[[], None]) -> None:
         """See `Engine.call_when_moved`."""
         self._local.call_when_moved(moved)
@@ -108,13 +117,14 @@ class HostEngine:
 
     def cancel(self, shared: SharedTask, *, for_all: bool) -> None:
         """See `Ticket.cancel`."""
+        name = shared.task.key + (_ALL if shared.waits else "")
         if for_all:
             # Marked first: who asks for the key from now on, in whichever process, is not told of this run's end.
             self.journals.mark_cancelled(shared.task.key)
         shared.cancel(is_only_here=not for_all)
         if for_all:
             try:
-                self._notices.post(shared.task.key)
+                self._notices.post(name)
             except OSError as err:
                 logger.warning("cannot tell other processes of a cancel: %s", err, extra={"key": shared.task.key})
 
@@ -126,6 +136,8 @@ class HostEngine:
         began = time.monotonic()
         with self._changed:
             self._is_closed = True
+            self._refuses_waiting = not finish_pending
+        self.follower.look_again()
         self._local.close(drain, finish_pending=finish_pending)
         is_waiting = not self.follower.is_following_thread()
         left = None if drain is None else drain - (time.monotonic() - began)
@@ -150,7 +162,7 @@ class HostEngine:
         """Wait until no task of this process's line runs or waits; return whether it is so."""
         return self._local.wait_idle(timeout)
 
-    def line_up(self, task: Task, report: Report, around: Around) -> LocalTicket:
+    def line_up(self, task: Task, report: RunReport, around: Around) -> LocalTicket:
         """See `Shared.line_up`."""
         return self._local.submit(task, report, around)
 
@@ -194,15 +206,15 @@ class HostEngine:
 
     def _read_notices(self) -> None:
         try:
-            keys = set(self._notices.read())
+            names = set(self._notices.read())
         except OSError as err:
             logger.warning("cannot read what other processes cancel: %s", err)
             return
         with self._changed:
-            tasks = [task for key in keys for task in self._tasks.get(key, ())]
-        for task in tasks:
+            found = [(task, name) for name in names for task in self._tasks.get(name.removesuffix(_ALL), ())]
+        for task, name in found:
             try:
-                task.cancel_from_elsewhere()
+                task.cancel_from_elsewhere(is_for_all=name.endswith(_ALL))
             except BaseException:  # the next task's cancel was read too, and is not read again
                 logger.exception("exception in workqueue", extra={"key": task.task.key})
 

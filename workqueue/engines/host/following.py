@@ -28,11 +28,13 @@ class Following:
     Args:
         journals: where it is.
         key: its name.
+        is_refresh: whether a result is wanted that a new run builds.
     """
 
-    def __init__(self, journals: Journals, key: str) -> None:
+    def __init__(self, journals: Journals, key: str, *, is_refresh: bool = False) -> None:
         self._journals = journals
         self._key = key
+        self._is_refresh = is_refresh
         self._reader: Reader | None = None
 
     @property
@@ -54,8 +56,9 @@ class Following:
         latest, end = _last(records)
         if self.is_late:
             latest = None
-            # Neither is its being stopped; but what it has built, or how it failed by itself, is.
-            if end is not None and end.returncode == CANCELLED:
+            # Neither is its being stopped; but what it has built, or how it failed by itself, is. What it has built is
+            # no answer to a refresh: nobody can join a run that is being cancelled.
+            if end is not None and (end.returncode == CANCELLED or (end.returncode == 0 and self._is_refresh)):
                 end = None
         return Standing(latest, end, is_lost=end is None and not is_led)
 

@@ -16,16 +16,16 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from workqueue.engines.base import Report, Task
+from workqueue.engines.base import Report, RunReport, Task
 from workqueue.engines.host.follower import Follower
 from workqueue.engines.host.following import Following
 from workqueue.engines.host.journal import Journals
 from workqueue.engines.host.lead import Lead
 from workqueue.engines.host.slots import Slots
-from workqueue.engines.local.engine import Ticket
+from workqueue.engines.local.engine import CLOSED_PENDING, Ticket
 from workqueue.engines.local.run import Around, LocalRun
 from workqueue.errors import StorageError
-from workqueue.progress import Progress, WaitsAgain, cancelled, failed, succeeded
+from workqueue.progress import Cancelling, Progress, WaitsAgain, cancelled, failed, succeeded
 from workqueue.redaction import without_directories
 
 logger = logging.getLogger("workqueue")
@@ -56,11 +56,16 @@ class Shared(Protocol):
         ...
 
     @property
+    def refuses_waiting(self) -> bool:
+        """Whether it was closed, and what waits is to end."""
+        ...
+
+    @property
     def n_tasks(self) -> int:
         """How many are in this process's line, and run."""
         ...
 
-    def line_up(self, task: Task, report: Report, around: Around) -> Ticket:
+    def line_up(self, task: Task, report: RunReport, around: Around) -> Ticket:
         """Put a task into this process's line."""
         ...
 
@@ -80,7 +85,7 @@ class SharedTask:
         self.task = task
         self._report = report
         self._shared = shared
-        self._following = Following(shared.journals, task.key)  # of the following thread
+        self._following = Following(shared.journals, task.key, is_refresh=task.is_refresh)  # of the following thread
         self._has_begun = False  # of whoever reports
         self._lock = threading.Lock()  # guards all below
         self.stage = Stage.WAITING
@@ -125,11 +130,22 @@ class SharedTask:
             ticket.cancel()
         if is_only_here:
             self.leave(cancelled())
+        else:
+            self._shared.follower.look_again()  # it may wait for the end of a run that it does not share
 
-    def cancel_from_elsewhere(self) -> None:
-        """Another process has cancelled this key; called by the following thread."""
-        # Who came when that run was being cancelled already is not meant.
-        if not self._following.is_late:
+    @property
+    def waits(self) -> bool:
+        """Whether it waits: for its turn, or for the end of a run that was being cancelled when it came."""
+        return self.stage is Stage.WAITING or (self.stage is Stage.FOLLOWING and self._following.is_late)
+
+    def cancel_from_elsewhere(self, *, is_for_all: bool) -> None:
+        """Another process has cancelled this key; called by the following thread.
+
+        Args:
+            is_for_all: whether those are meant, too, that came when the run was being cancelled already.
+        """
+        if is_for_all or not self._following.is_late:
+            self._report(Cancelling())  # first: who asks when this is stopped must not be given it
             self.cancel(is_only_here=False)
 
     def leave(self, outcome: Progress) -> None:
@@ -244,12 +260,21 @@ class SharedTask:
             self._end(outcome)
             return
         latest, end, is_lost = self._following.look()
+        if end is None and self._following.is_late:
+            end = self._why_not_wait()
         if latest is not None:
             self._tell(latest)
         if end is not None:
             self._end(end)
         elif is_lost:
             self._lost()
+
+    def _why_not_wait(self) -> Progress | None:
+        """What ends it, if it waits for the end of a run that it does not share: it is like one in the line then."""
+        with self._lock:
+            if self._is_cancelled:
+                return cancelled()
+        return failed(CLOSED_PENDING) if self._shared.refuses_waiting else None
 
     def _lost(self) -> None:
         """Nobody makes the run any more, and it had no end; unless it is not wanted, it begins anew."""

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Final, NoReturn
 
-from workqueue.engines.base import Report, Task
+from workqueue.engines.base import RunReport, Task
 from workqueue.engines.local.at_exit import end_at_exit
 from workqueue.engines.local.later import Later
 from workqueue.engines.local.lineup import LineUp, Place
@@ -90,7 +90,7 @@ class LocalEngine:
         """How many tasks run or wait."""
         return len(self._runs)
 
-    def submit(self, task: Task, report: Report, around: Around | None = None) -> "Ticket":
+    def submit(self, task: Task, report: RunReport, around: Around | None = None) -> "Ticket":
         """See `Engine.submit`; and `LocalRun` for `around`."""
         if self._is_ended_at_exit:
             end_at_exit(self)  # here, since the process may be a child of the one that made the engine

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from workqueue.engines.base import Report, Task
+from workqueue.engines.base import RunReport, Task
 from workqueue.engines.local.lineup import Place
 from workqueue.engines.run import run_task
 from workqueue.program.command import name_of
@@ -26,7 +26,7 @@ class LocalRun:
     """
 
     def __init__(
-        self, task: Task, report: Report, place: Place, warden: Warden, around: "Around | None" = None
+        self, task: Task, report: RunReport, place: Place, warden: Warden, around: "Around | None" = None
     ) -> None:
         self._task = task
         self.key = task.key
@@ -81,7 +81,7 @@ class LocalRun:
         """Its turn has come, on this thread, which has claimed it; return what to report, if anything."""
         return self.run() if self._around is None else self._around(self)
 
-    def run(self, report: Report | None = None, lock: int | None = None) -> Progress:
+    def run(self, report: RunReport | None = None, lock: int | None = None) -> Progress:
         """Run the program; return how that ended.
 
         Args:
