@@ -29,6 +29,7 @@ EQUIVALENT = "equivalent"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("only", nargs="*", metavar="MODULE", help="all changes of workqueue/jobs/job.py, instead")
     parser.add_argument("-n", type=int, default=500, help="how many changes (500)")
     parser.add_argument("--seed", type=int, default=17, help="which ones (17)")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where copy and results are; a run goes on there")
@@ -49,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, directory: Path, listed: list[equivalents.Equivalent]) -> int:
     tree = directory / "tree"
     copy_tree(ROOT, tree)
-    mutants = sample(ROOT, options.n, options.seed)
+    n = sys.maxsize if options.only else options.n
+    mutants = sample(ROOT, n, options.seed, options.only)
     results = Results(directory / "results.jsonl")
     with Nursery(tree) as nursery:
         reach = Reach.read(directory) or Reach.measure(nursery, tree, directory)

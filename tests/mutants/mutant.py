@@ -3,7 +3,7 @@
 import ast
 import difflib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,16 +60,29 @@ def sources(root: Path) -> Iterator[Path]:
         yield from (path for path in sorted((root / "workqueue" / room).rglob("*.py")) if path.name != "__init__.py")
 
 
-def sample(root: Path, n: int, seed: int) -> list[Mutant]:
+def sample(root: Path, n: int, seed: int, only: Collection[str] = ()) -> list[Mutant]:
     """`n` changes, at most one of a kind at one place; or all, where there are fewer.
 
     Each place has a rank that its own code, its function and the seed decide: a change of the code elsewhere brings few
     others into the sample, and takes few out.
+
+    Args:
+        root: of the tree.
+        n: how many.
+        seed: which ones.
+        only: of these modules, ``workqueue/jobs/job.py``; empty: of all.
+
+    Raises:
+        ValueError: there is no such module.
     """
     found: dict[tuple[str, str, str, str], Mutant] = {}
     kinds = operators()
     texts = {str(path.relative_to(root)): path.read_text() for path in sources(root)}
-    for candidate in sorted(c for module, text in texts.items() for c in _candidates(module, text, seed)):
+    if unknown := set(only) - set(texts):
+        raise ValueError(f"no modules that are changed: {', '.join(sorted(unknown))}")
+    for candidate in sorted(
+        c for module, text in texts.items() if not only or module in only for c in _candidates(module, text, seed)
+    ):
         if len(found) == n:
             break
         text = texts[candidate.module]

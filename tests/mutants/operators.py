@@ -40,7 +40,7 @@ class DropCall(Operator):  # type: ignore[misc] # cosmic-ray has no types
         if node.type != "atom_expr":
             return False
         last = node.children[-1]
-        return last.type == "trailer" and last.children[0].value == "("
+        return bool(last.type == "trailer" and last.children[0].value == "(")
 
 
 class TurnMembership(Operator):  # type: ignore[misc]
