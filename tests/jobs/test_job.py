@@ -511,6 +511,19 @@ def test_abandoning_stops_it_for_this_process_alone() -> None:
     assert asked == [False]
 
 
+def test_each_who_asks_subscribes_or_waits_is_a_visit() -> None:
+    job = make_job()
+    assert job.n_visits == 0
+    assert job.join()
+    watch(job)
+    with pytest.raises(TimeoutError):
+        job.wait(0)
+    assert job.n_visits == 3
+    job.cancel()
+    assert not job.join()
+    assert job.n_visits == 3
+
+
 # Snapshots
 
 

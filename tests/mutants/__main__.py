@@ -111,7 +111,7 @@ def _conclude(mutants: list[Mutant], results: Results, listed: list[equivalents.
     survived = [mutant for mutant in tried if results.outcome(mutant) == SURVIVED]
     unknown = [mutant for mutant in survived if mutant.name not in names]
     wrong = [mutant for mutant in tried if mutant.name in names and mutant not in survived]
-    file.write_text("\n".join(equivalents.entry(mutant) for mutant in unknown))
+    file.write_text("\n".join(equivalents.entry(mutant.name) for mutant in unknown))
     counts = Counter(results.outcome(mutant) for mutant in tried)
     counts[SURVIVED] -= len(survived) - len(unknown)
     counts[EQUIVALENT] = len(survived) - len(unknown)

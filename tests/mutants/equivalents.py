@@ -4,8 +4,6 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.mutants.mutant import Mutant
-
 FILE = Path(__file__).with_name("equivalents.toml")
 
 
@@ -43,9 +41,9 @@ def _is_there(item: Equivalent, root: Path) -> bool:
     return path.exists() and item.before in " ".join(path.read_text().split())
 
 
-def entry(mutant: Mutant, reason: str = "") -> str:
-    """A change as it stands in the file."""
-    fields = {**dict(zip(("module", "function", "before", "after"), mutant.name, strict=True)), "reason": reason}
+def entry(name: tuple[str, str, str, str], reason: str = "") -> str:
+    """A change as it stands in the file, by `Mutant.name`."""
+    fields = dict(zip(Equivalent._fields, (*name, reason), strict=True))
     return "\n".join(["[[equivalent]]", *(f"{name} = {_quoted(value)}" for name, value in fields.items()), ""])
 
 
