@@ -5,7 +5,9 @@ when at least 95 of 100 die, equivalents aside; else 1. An equivalent that is li
 """
 
 import argparse
+import contextlib
 import json
+import pickle
 import sys
 import tempfile
 import time
@@ -14,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.mutants import equivalents
-from tests.mutants.mutant import Mutant, sample
+from tests.mutants.mutant import Mutant, sample, sources
 from tests.mutants.nursery import Nursery
 from tests.mutants.reach import Reach
 from tests.mutants.trial import SURVIVED, Verdict, attempt, copy_tree
@@ -50,8 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, directory: Path, listed: list[equivalents.Equivalent]) -> int:
     tree = directory / "tree"
     copy_tree(ROOT, tree)
-    n = sys.maxsize if options.only else options.n
-    mutants = sample(ROOT, n, options.seed, options.only)
+    mutants = _sample(options, directory / "sample.pickle")
     results = Results(directory / "results.jsonl")
     with Nursery(tree) as nursery:
         reach = Reach.read(directory) or Reach.measure(nursery, tree, directory)
@@ -62,6 +63,19 @@ def _run(options: argparse.Namespace, directory: Path, listed: list[equivalents.
             results.add(mutant, verdict, time.monotonic() - began)
             print(_line(mutant, verdict, time.monotonic() - began), flush=True)
     return _conclude(mutants, results, listed, directory / "survivors.toml")
+
+
+def _sample(options: argparse.Namespace, kept: Path) -> list[Mutant]:
+    """What is to be tried; made once for the code as it is, since it takes a minute."""
+    wanted = (sys.maxsize if options.only else options.n, options.seed, tuple(options.only))
+    made_of = (wanted, [(str(path), path.read_text()) for path in sources(ROOT)])
+    with contextlib.suppress(FileNotFoundError):
+        was_made_of, mutants = pickle.loads(kept.read_bytes())
+        if was_made_of == made_of:
+            return list(mutants)
+    mutants = sample(ROOT, *wanted)
+    kept.write_bytes(pickle.dumps((made_of, mutants)))
+    return mutants
 
 
 def _line(mutant: Mutant, verdict: Verdict, seconds: float) -> str:
