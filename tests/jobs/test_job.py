@@ -90,6 +90,14 @@ def test_a_life_from_the_queue_to_success() -> None:
     assert job.n_watchers == 0
 
 
+def test_what_a_program_says_twice_is_told_twice() -> None:
+    job = make_job()
+    live = watch(job)
+    for _ in range(2):
+        job.report(runs(0.5))
+    assert live.values == [runs(0.5), runs(0.5)]
+
+
 def test_a_failure_is_the_last_event_and_then_completion() -> None:
     job = make_job()
     live = watch(job)
