@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from tests.conftest import ensure, write_program
 from workqueue import Progress, WorkQueue
-from workqueue.jobs.failures import MAX_REMEMBERED, Failures
+from workqueue.jobs.failures import _OURS, MAX_REMEMBERED, Failures
 from workqueue.progress import failed_exit
 from workqueue.testing import ManualEngine, ScriptedProgram, collect, exit_with, print_error
 
@@ -82,7 +83,24 @@ def test_a_disk_that_takes_no_failure_costs_no_more_than_that(tmp_path: Path, ca
 def test_only_an_exit_of_the_programs_own_is_remembered(returncode: int, tmp_path: Path) -> None:
     failures = Failures(10.0, tmp_path)
     failures.remember("a", FAILURE._replace(returncode=returncode))
+    assert list(tmp_path.iterdir()) == []
     assert failures.get("a") is None
+
+
+@pytest.mark.parametrize("returncode", [1, 255])
+def test_every_exit_status_of_a_failure_is_remembered(returncode: int, tmp_path: Path) -> None:
+    failures = Failures(10.0, tmp_path)
+    failures.remember("a", FAILURE._replace(returncode=returncode))
+    assert failures.get("a") == FAILURE._replace(returncode=returncode)
+
+
+def test_what_is_half_written_has_a_name_by_which_it_is_found_when_its_writer_dies(
+    tmp_path: Path, mocker: MockerFixture
+) -> None:
+    replace = mocker.spy(Path, "replace")
+    Failures(10.0, tmp_path).remember(40 * "a", FAILURE)
+    [path, _] = replace.call_args.args
+    assert _OURS.fullmatch(path.name)
 
 
 def test_no_more_are_remembered_than_there_is_room_for(tmp_path: Path) -> None:

@@ -90,6 +90,14 @@ def test_a_life_from_the_queue_to_success() -> None:
     assert job.n_watchers == 0
 
 
+def test_what_a_program_says_twice_is_told_twice() -> None:
+    job = make_job()
+    live = watch(job)
+    for _ in range(2):
+        job.report(runs(0.5))
+    assert live.values == [runs(0.5), runs(0.5)]
+
+
 def test_a_failure_is_the_last_event_and_then_completion() -> None:
     job = make_job()
     live = watch(job)
@@ -516,6 +524,7 @@ def test_what_ran_elsewhere_and_was_lost_waits_again_and_is_told_its_place() -> 
 
     job = Job((), KEY, Keeper())
     job.report(Progress())
+    assert watched == []
     job.report(WaitsAgain(2))
     assert job.state is State.PENDING
     assert watched == [job]
@@ -531,6 +540,60 @@ def test_abandoning_stops_it_for_this_process_alone() -> None:
     job.attach(receipt)
     assert job.abandon(job.n_visits)
     assert asked == [False]
+
+
+def test_each_who_asks_subscribes_or_waits_is_a_visit() -> None:
+    job = make_job()
+    assert job.n_visits == 0
+    assert job.join()
+    watch(job)
+    with pytest.raises(TimeoutError):
+        job.wait(0)
+    assert job.n_visits == 3
+    job.cancel()
+    assert not job.join()
+    assert job.n_visits == 3
+
+
+def test_who_waits_is_a_watcher_until_the_wait_has_ended() -> None:
+    job = make_job()
+    watchers: list[int] = []
+
+    class Counting(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            watchers.append(job.n_watchers)
+            return super().wait(timeout)
+
+    job._outbox.is_done = Counting()
+    with pytest.raises(TimeoutError):
+        job.wait(0)
+    assert watchers == [1]
+    assert job.n_watchers == 0
+
+
+def test_the_keeper_is_told_of_each_step_once_and_in_order() -> None:
+    told: list[str] = []
+
+    class Keeper(IdleKeeper):
+        def queued(self, job: Job) -> None:
+            told.append("queued")
+
+        def started(self, job: Job) -> None:
+            told.append("started")
+
+        def progressed(self, job: Job) -> None:
+            told.append("progressed")
+
+        def ended(self, job: Job) -> None:
+            told.append("ended")
+
+    job = Job((), KEY, Keeper())
+    assert not job.was_queued
+    job.enqueue()
+    assert job.was_queued
+    for report in (Progress(), runs(0.5), runs(0.6), succeeded()):
+        job.report(report)
+    assert told == ["queued", "started", "progressed", "progressed", "ended"]
 
 
 # Snapshots

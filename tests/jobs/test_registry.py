@@ -99,6 +99,39 @@ def test_forgetting_is_idempotent_and_ignores_unknown_keys() -> None:
     assert len(registry) == 0
 
 
+def test_a_retired_job_is_given_to_nobody_and_counts_until_it_is_forgotten() -> None:
+    registry = Registry[Thing](max_live=1)
+    retired, _ = registry.reserve("key", Thing)
+    registry.retire("key", retired)
+    assert registry.get("key") is None
+    assert (len(registry), registry.live()) == (1, [retired])
+    with pytest.raises(QueueFull):
+        registry.reserve("key", never)
+    registry.forget("key", retired)
+    assert (len(registry), registry.live()) == (0, [])
+    assert registry.reserve("key", Thing)[1]
+
+
+def test_live_jobs_are_told_in_the_order_in_which_they_came_the_retired_first() -> None:
+    registry = Registry[Thing]()
+    one, two, three = (registry.reserve(key, Thing)[0] for key in ("one", "two", "three"))
+    registry.retire("two", two)
+    assert registry.live() == [two, one, three]
+
+
+def test_retiring_and_forgetting_take_this_very_job_and_not_one_that_is_equal() -> None:
+    registry = Registry[Thing]()
+    first, _ = registry.reserve("key", Equal)
+    registry.retire("key", first)
+    second, _ = registry.reserve("key", Equal)
+    registry.retire("key", first)  # late: another has its key by now
+    assert registry.get("key") is second
+    registry.retire("key", second)
+    registry.forget("key", first)
+    [left] = registry.live()
+    assert left is second
+
+
 def test_a_make_that_raises_reserves_nothing_and_leaves_the_registry_usable() -> None:
     registry = Registry[Thing]()
     with pytest.raises(AssertionError):

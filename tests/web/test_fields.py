@@ -118,6 +118,11 @@ def test_a_body_that_cannot_be_read_is_refused(content_type: str, body: bytes, s
     refused(status, detail, content_type=content_type, body=body)
 
 
+def test_a_body_as_large_as_it_may_be_is_read() -> None:
+    value = "x" * (MAX_BODY_BYTES - len("a="))
+    assert parse_fields(content_type=FORM, body=f"a={value}".encode()) == {"a": value}
+
+
 def test_a_query_that_says_one_thing_twice_is_refused() -> None:
     refused(400, "server is twice in the query", query="server=http://good&server=http://evil")
 

@@ -229,7 +229,7 @@ class Job:
             self._keeper.ended(self)
         with self._lock:
             # That it begins is no news to those who were told that nobody is ahead.
-            if not is_start or is_end or progress != self._latest:
+            if not is_start or progress != self._latest:
                 self._post(progress)
         self._outbox.emit()
         if self.state is State.PENDING:

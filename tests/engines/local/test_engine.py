@@ -14,6 +14,7 @@ from workqueue import Job, Progress, QueueClosed, State, WorkQueue
 from workqueue.engines import LocalEngine, Task
 from workqueue.engines.local import engine as local
 from workqueue.program.command import command_of
+from workqueue.progress import WaitsAgain
 from workqueue.storage import DiskStorage
 from workqueue.testing import ScriptedProgram, collect, output, say, wait
 
@@ -304,6 +305,21 @@ def test_a_report_that_raises_still_leaves_a_clean_engine(tmp_path: Path, progra
     ticket = engine.submit(task, report)
     engine.close()
     assert ticket.n_ahead() == 0
+
+
+def test_a_task_that_is_taken_back_is_told_nothing_and_is_in_nobodys_way(
+    tmp_path: Path, program: ScriptedProgram
+) -> None:
+    engine, storage = LocalEngine(HandExecutor()), DiskStorage(tmp_path / "storage")
+    told: list[Progress | WaitsAgain] = []
+    first, second = (engine.submit(Task(key, command_of(program.path), (), storage), told.append) for key in "ab")
+    assert second.n_ahead() == 1
+    assert first.withdraw()
+    assert (second.n_ahead(), engine.n_tasks) == (0, 1)
+    assert not first.withdraw()
+    assert second.withdraw()
+    engine.close()
+    assert told == []
 
 
 def test_a_cancellation_is_told_even_when_there_is_no_thread_to_spare(

@@ -129,6 +129,17 @@ def test_a_successor_of_a_key_that_runs_waits_and_is_overtaken() -> None:
     assert line.take() == first
     second, other = line.enter("key"), line.enter("other")
     assert line.take() == other
+    assert line.moved_others(other)
+    assert line.take() is None
+    line.leave(first)
+    assert line.take() == second
+
+
+def test_a_tenant_that_runs_as_many_as_it_may_is_overtaken() -> None:
+    line = LineUp(max_running_per_tenant=1)
+    first, second, other = line.enter(tenant="a"), line.enter(tenant="a"), line.enter(tenant="b")
+    assert line.take() == first
+    assert line.take() == other
     assert line.take() is None
     line.leave(first)
     assert line.take() == second

@@ -1,0 +1,98 @@
+"""trial: one change, made in a copy of the tree and tried there: the tests fail, or it survives."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.mutants.mutant import Mutant
+from tests.mutants.nursery import Nursery
+from tests.mutants.reach import Reach
+
+#: What the tests read; `docs` and the README, since some run what stands there.
+_COPIED = ("workqueue", "tests", "docs", "benchmarks", "README.rst", "pyproject.toml", "tox.ini")
+
+KILLED = "killed"
+TIMEOUT = "timeout"
+SURVIVED = "survived"
+
+#: How long tests may take beyond five times what they took without a change.
+_PATIENCE_SECONDS = 30.0
+
+#: pytest's exit statuses: all passed; there was nothing to run.
+_PASSED, _NOTHING = 0, 5
+
+
+class Verdict(NamedTuple):
+    """What became of one change."""
+
+    outcome: str
+    #: The test that failed, if it is known.
+    by: str
+    n_tests: int
+
+
+def copy_tree(root: Path, tree: Path) -> None:
+    """Make `tree` a copy of what is tested. What is the same already keeps its time of change, and so its bytecode."""
+    tree.mkdir(parents=True, exist_ok=True)
+    wanted = {path.relative_to(root) for name in _COPIED for path in _files(root / name)}
+    for path in [path for path in tree.rglob("*") if path.is_file() and "__pycache__" not in path.parts]:
+        if path.relative_to(tree) not in wanted:
+            path.unlink()
+    for path in wanted:
+        copy = tree / path
+        if not copy.exists() or copy.read_bytes() != (root / path).read_bytes():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / path, copy)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    for file in path.rglob("*"):
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(path).parts)
+        if file.is_file() and not hidden:
+            yield file
+
+
+def attempt(mutant: Mutant, tree: Path, nursery: Nursery, reach: Reach, directory: Path) -> Verdict:
+    """Make the change, run the tests that can see it until one fails, and take it back."""
+    choice = reach.choose(mutant, tree)
+    n_tests = 0
+    with _changed(tree / mutant.module, mutant.code):
+        for tests in (choice.first, choice.rest):
+            if not tests:
+                continue
+            expected = sum(reach.seconds_of(name) for name in tests)
+            run = nursery.run(
+                ["-x", "-q", "-p", "no:cacheprovider", f"--basetemp={directory / 'tmp'}", *tests],
+                seconds=_PATIENCE_SECONDS + 5.0 * expected,
+                log=directory / "trial.log",
+            )
+            n_tests += len(run.tests)
+            if run.status is None:
+                return Verdict(TIMEOUT, "", n_tests)
+            if run.status not in (_PASSED, _NOTHING):
+                return Verdict(KILLED, next(iter(run.failed), f"pytest ended with {run.status}"), n_tests)
+    return Verdict(SURVIVED, "", n_tests)
+
+
+@contextlib.contextmanager
+def _changed(path: Path, code: str) -> Iterator[None]:
+    """Have this code there, and no bytecode of the other's: Python goes by a file's size and its second of change."""
+    text, times = path.read_text(), path.stat()
+    bytecode = list((path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"))
+    for file in bytecode:
+        file.rename(f"{file}.kept")
+    path.write_text(code)
+    try:
+        yield
+    finally:
+        for file in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
+            file.unlink()
+        path.write_text(text)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        for file in bytecode:
+            Path(f"{file}.kept").rename(file)
