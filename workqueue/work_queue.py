@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from workqueue.engines.base import Engine
     from workqueue.parts import Parts
     from workqueue.program.command import Program
-    from workqueue.storage.base import Storage
+    from workqueue.storage.base import OpenResult, ResultInfo, Storage
 
 _NO_LIMITS: Final = Limits()
 
@@ -386,6 +386,36 @@ class WorkQueue:
         forks.check()
         self.check_params(params)
         return self._storage.open(self._naming.key(params))
+
+    def open_with_info(self, params: Params) -> "AbstractContextManager[OpenResult]":
+        """As `open_result`, with what is known of the result that is open, such as its ETag.
+
+        ::
+
+            with queue.open_with_info(params) as (path, info):
+                ...
+
+        Raises:
+            InvalidParams: these can never run.
+            ResultNotFound: on entering: there is no result; `ensure_run` builds it.
+            StorageError: on entering: it cannot be had; the text says why.
+        """
+        forks.check()
+        self.check_params(params)
+        return self._storage.open_with_info(self._naming.key(params))
+
+    def result_info(self, params: Params) -> "ResultInfo | None":
+        """What is known of the result for these parameters: its size, when it was published, and more; None without.
+
+        It counts as no use of it. One that is not fresh any more is told of, too, for as long as it is there.
+
+        Raises:
+            InvalidParams: these can never run.
+            StorageError: nobody can tell; the text says why.
+        """
+        forks.check()
+        self.check_params(params)
+        return self._storage.info(self._naming.key(params))
 
     def delete(self, params: Params) -> bool:
         """Remove the result for these parameters, and what is remembered of a failure; return whether there was one.

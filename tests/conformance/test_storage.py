@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pickle
+import re
 import sqlite3
 import stat
 import subprocess
@@ -19,7 +20,7 @@ from tests.conftest import write_program
 from tests.objects.server import ObjectServer
 from workqueue import WorkQueue
 from workqueue.errors import OutputError, ResultNotFound
-from workqueue.storage import DiskStorage, Storage, eviction
+from workqueue.storage import DiskStorage, Origin, ResultInfo, Storage, eviction
 from workqueue.storage.objects import ObjectStorage
 from workqueue.testing import ScriptedProgram, collect, output, say
 
@@ -154,6 +155,71 @@ def test_a_result_that_is_deleted_is_read_to_its_end_by_who_has_it_open(storage:
     assert storage.delete(KEY) is False
     assert not storage.has(KEY)
     assert keys(storage) == []
+
+
+ORIGIN = Origin("build.py", "2024-06", 12.5, "indexing \N{SNOWMAN}")
+
+
+def publish_with(storage: Storage, origin: Origin, data: bytes = b"built") -> ResultInfo:
+    with storage.workspace(KEY) as workspace:
+        workspace.output.write_bytes(data)
+        workspace.publish(origin)
+    info = storage.info(KEY)
+    assert info is not None
+    return info
+
+
+def test_what_is_known_of_a_result_is_told_to_all(make_storage: MakeStorage) -> None:
+    storage, elsewhere = make_storage(), make_storage("another host")
+    assert storage.info(KEY) is None
+    before = time.time()
+    info = publish_with(storage, ORIGIN)
+    assert info[:3] == (KEY, "file", 5)
+    assert re.fullmatch(r"[\w.-]+", info.etag)
+    assert before - 1 <= info.published_at <= time.time() + 1
+    assert Origin(info.name, info.version, info.seconds, info.message) == ORIGIN
+    # A server's clock is another.
+    for each in (elsewhere.info(KEY), make_storage("a third host").info(KEY)):
+        assert each is not None
+        assert each._replace(published_at=info.published_at) == info
+    assert storage.delete(KEY)
+    assert storage.info(KEY) is None
+
+
+def test_what_nobody_said_of_a_result_is_not_known(storage: Storage) -> None:
+    assert publish_with(storage, Origin())[5:] == (None, None, None, None)
+
+
+def test_each_publication_has_its_etag_though_it_has_the_same_content(storage: Storage) -> None:
+    infos = [publish_with(storage, ORIGIN._replace(seconds=float(i))) for i in range(5)]
+    assert len({info.etag for info in infos}) == 5
+    assert [info.seconds for info in infos] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    read(storage)
+    assert storage.has(KEY)
+    assert storage.info(KEY) == infos[-1]
+
+
+def test_what_is_known_of_an_open_result_is_about_that_one(storage: Storage) -> None:
+    old = publish_with(storage, ORIGIN, b"the old one")
+    with storage.open_with_info(KEY) as (path, info), path.open("rb") as file:
+        publish_with(storage, ORIGIN._replace(version="new"), b"the new, longer one")
+        assert info == old
+        assert file.read() == b"the old one"
+    with storage.open_with_info(KEY) as opened:
+        assert opened.info == storage.info(KEY)
+        assert opened.info.version == "new"
+        assert opened.path.read_bytes() == b"the new, longer one"
+    storage.delete(KEY)
+    with pytest.raises(ResultNotFound, match="there is no such result"), storage.open_with_info(KEY):
+        pass
+
+
+def test_to_ask_what_is_known_is_no_use(make_storage: MakeStorage, later: Callable[[float], None]) -> None:
+    storage = make_storage(max_bytes=10)
+    publish(storage, KEY, bytes(100))
+    later(1000)
+    assert storage.info(KEY) is not None
+    assert [result.key for result in storage.evict()] == [KEY]
 
 
 def test_each_key_has_its_own(storage: Storage) -> None:
@@ -479,6 +545,23 @@ def test_a_queue_builds_once_and_finds_what_it_built(queue: WorkQueue) -> None:
     again = queue.ensure_run(("a",))
     assert again is not None
     assert again.wait(30).returncode == 0
+
+
+def test_a_queue_tells_what_is_known_of_a_result(storage: Storage, tmp_path: Path) -> None:
+    program = ScriptedProgram(tmp_path / "program", say(0.5, "half"), say(0.9), output(b"built"))
+    with WorkQueue(program.path, storage=storage, name="mine", version="7") as queue:
+        assert queue.result_info(("a",)) is None
+        job = queue.ensure_run(("a",))
+        assert job is not None
+        assert job.wait(30).returncode == 0
+        info = queue.result_info(("a",))
+        assert info is not None
+        assert (info.key, info.form, info.size) == (job.key, "file", 5)
+        assert (info.name, info.version, info.message) == ("mine", "7", "half")
+        assert 0 < (info.seconds or 0) < 30
+        with queue.open_with_info(("a",)) as opened:
+            assert opened == (opened.path, info)
+            assert opened.path.read_bytes() == b"built"
 
 
 def test_a_refresh_replaces_what_is_there(queue: WorkQueue, storage: Storage) -> None:

@@ -811,8 +811,10 @@ def test_no_parameter_names_a_file(make_queue: MakeQueue, tmp_path: Path, field:
     job = queue.ensure_run((field,))
     assert job is not None
     engine.succeed(job)
-    files = [path.relative_to(tmp_path) for path in tmp_path.rglob("*")]
-    assert sorted(map(str, files)) == ["storage", "storage/.tmp", f"storage/{job.key}"]
+    info = queue.result_info((field,))
+    assert info is not None
+    files = sorted(str(path.relative_to(tmp_path / "storage")) for path in tmp_path.rglob("storage/**/*"))
+    assert files == [".info", f".info/{job.key}.{info.etag}", ".tmp", job.key]
     assert set(job.key) <= set("0123456789abcdef")
 
 

@@ -41,8 +41,14 @@ def run(options: argparse.Namespace) -> int:
     except CannotUseStorage as err:
         return complain(err)
     if options.json:
-        for result in results:
-            print(json.dumps(result._asdict()))
+        try:
+            with told_to_the_user():
+                for result in results:
+                    info = storage.info(result.key)
+                    # Its size and time are those of the listing, which `rm` goes by.
+                    print(json.dumps({**({} if info is None else info._asdict()), **result._asdict()}))
+        except CannotUseStorage as err:
+            return complain(err)
     else:
         _print_table(results)
     return 0

@@ -5,6 +5,7 @@ temporary file. Every way to fail is mapped here, once, to the last event's text
 """
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -19,6 +20,7 @@ from workqueue.program.run import Log, run_program
 from workqueue.program.warden import Guard
 from workqueue.progress import NO_EXIT_STATUS, Progress, failed, failed_exit, succeeded
 from workqueue.redaction import without_directories, without_secrets
+from workqueue.storage.base import Origin
 
 logger = logging.getLogger("workqueue")
 
@@ -78,18 +80,18 @@ def _outcome(task: Task, log: Log, run: Callable[[], Progress]) -> Progress:
         return failed(f"Internal error in workqueue: {type(err).__name__}; its log has the details")
 
 
-def _run(
-    task: Task, report: Callable[[Progress], None], on_start: Callable[[Process], None], make_guard: MakeGuard, log: Log
-) -> Progress:
+def _run(task: Task, report: Tell, on_start: Callable[[Process], None], make_guard: MakeGuard, log: Log) -> Progress:
     # It may have come since the task was taken: from a run of the same key that was cancelled too late.
     if not task.is_refresh and task.storage.has(task.key):
         return succeeded()
+    said = _LastMessage(report)
     with task.storage.workspace(task.key, task.suffix) as workspace:
+        begun_at = time.monotonic()
         with make_guard(workspace.directory) as guard:
             program_exit = run_program(
                 task.command,
                 (*task.arguments, str(workspace.output)),
-                report,
+                said.report,
                 on_start,
                 limits=task.limits,
                 environment=make_environment(dict(task.environment), task.inherit_env),
@@ -97,10 +99,24 @@ def _run(
                 secrets=task.secrets,
                 guard=guard,
             )
+        seconds = time.monotonic() - begun_at
         if program_exit.explanation is not None:
             return failed(f"{program_exit.explanation}\nstderr:\n{program_exit.stderr}", program_exit.returncode)
         if program_exit.returncode != 0:
             stderr = program_exit.stderr + hint(workspace.output, program_exit.stderr)
             return failed_exit(program_exit.returncode, stderr)
-        workspace.publish()
+        message = _redacted(Progress(message=said.message), task).message
+        workspace.publish(Origin(task.name or None, task.version, seconds, message))
     return succeeded()
+
+
+class _LastMessage:
+    """Keeps what a program said last, on its way to whoever is told."""
+
+    def __init__(self, report: Tell) -> None:
+        self._report = report
+        self.message: str | None = None
+
+    def report(self, progress: Progress) -> None:
+        self.message = progress.message or self.message
+        self._report(progress)

@@ -4,7 +4,7 @@
 imported from there, ``from workqueue.storage.objects import ObjectStorage``.
 """
 
-from workqueue.storage.base import Storage, StoredResult, Workspace
+from workqueue.storage.base import OpenResult, Origin, ResultInfo, Storage, StoredResult, Workspace
 from workqueue.storage.disk import DiskStorage
 
-__all__ = ("DiskStorage", "Storage", "StoredResult", "Workspace")
+__all__ = ("DiskStorage", "OpenResult", "Origin", "ResultInfo", "Storage", "StoredResult", "Workspace")

@@ -13,7 +13,10 @@ promise:
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
+
+Form = Literal["file", "directory"]
+"""What a result is."""
 
 
 class StoredResult(NamedTuple):
@@ -30,6 +33,61 @@ class StoredResult(NamedTuple):
     """When it was last asked for or opened, as far as this host knows; in seconds since the epoch."""
 
 
+class Origin(NamedTuple):
+    """How a result came to be, as far as whoever publishes it says so."""
+
+    name: str | None = None
+    """What the program is called."""
+
+    version: str | None = None
+    """Which results of that program."""
+
+    seconds: float | None = None
+    """How long the program ran."""
+
+    message: str | None = None
+    """The last that it said of its progress, without secrets."""
+
+
+class ResultInfo(NamedTuple):
+    """What is known of one result that is there."""
+
+    key: str
+
+    form: Form
+
+    size: int
+    """In bytes; of a directory, those of its files together."""
+
+    etag: str
+    """Names this publication of the result: opaque, ASCII without quotes. The next one has another."""
+
+    published_at: float
+    """In seconds since the epoch."""
+
+    seconds: float | None = None
+    """How long the program ran; None, as below, where that is not known."""
+
+    name: str | None = None
+    """What the program is called: the `name` of its `WorkQueue`."""
+
+    version: str | None = None
+    """Which results of that program: the `version` of its `WorkQueue`."""
+
+    message: str | None = None
+    """The last that the program said of its progress; a long one is cut."""
+
+
+class OpenResult(NamedTuple):
+    """A result that is open."""
+
+    path: Path
+    """Of this host, read-only."""
+
+    info: ResultInfo
+    """What is known of what lies there, whatever has taken its place since."""
+
+
 class Workspace(Protocol):
     """A private place for one run of one key. Used by one thread."""
 
@@ -43,8 +101,11 @@ class Workspace(Protocol):
         """Where it is, on this host: to be removed by whoever cleans up after this process, should it be killed."""
         ...
 
-    def publish(self) -> None:
+    def publish(self, origin: Origin = Origin()) -> None:  # noqa: B008 - a tuple never changes
         """Make the output the result of its key, in place of an earlier one.
+
+        Args:
+            origin: what to keep with it, as far as there is room: names of some hundred characters always fit.
 
         Raises:
             OutputError: the program left nothing that can be a result.
@@ -90,6 +151,23 @@ class Storage(Protocol):
         Raises:
             ResultNotFound: on entering: it is not there.
             StorageError: on entering: it is, perhaps, and cannot be had.
+        """
+        ...
+
+    def open_with_info(self, key: str) -> AbstractContextManager[OpenResult]:
+        """As `open`, with what is known of the result that is open: of that one, not of what has replaced it since.
+
+        Raises:
+            ResultNotFound: on entering: it is not there.
+            StorageError: on entering: it is, perhaps, and cannot be had.
+        """
+        ...
+
+    def info(self, key: str) -> ResultInfo | None:
+        """What is known of the result; None if it is not there. It counts as no use of it.
+
+        Raises:
+            StorageError: nobody can tell.
         """
         ...
 

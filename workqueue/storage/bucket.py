@@ -4,6 +4,7 @@ Callable from any thread. obstore has one runtime for a whole process, and a chi
 for that for ever, so there it is refused.
 """
 
+import base64
 import contextlib
 import hashlib
 import os
@@ -21,6 +22,7 @@ from obstore.exceptions import BaseError, PreconditionError
 from obstore.store import AzureStore, GCSStore, ObjectStore, S3Store, from_url
 
 from workqueue.errors import StorageError
+from workqueue.storage.details import Details, packed, unpacked
 from workqueue.storage.endpoint import ENDPOINT_OPTIONS, allow_http, named_endpoint, scheme_of
 from workqueue.storage.explain import explained, says_it_is_another
 
@@ -48,6 +50,9 @@ _MOVING: Final[dict[str, Any]] = {
 _CLIENT: Final[dict[str, Any]] = {"connect_timeout": "5s", "timeout": "120s"}
 _ASKING_CLIENT: Final[dict[str, Any]] = {**_CLIENT, "timeout": "10s"}
 
+#: What the details are called in an object's metadata; Azure takes letters, digits and underscores.
+_DETAILS: Final = "workqueue"
+
 #: The process that has used obstore first, of this one and those that it was forked off; 0: none.
 _user = 0
 
@@ -62,12 +67,16 @@ class Meta(NamedTuple):
     """In seconds since the epoch, by the server's clock."""
 
     e_tag: str | None
-    """What the server calls this version of it; in quotes."""
+    """What the server calls this version of it; in quotes. On S3 the same content has the same."""
+
+    details: Details = Details()
+    """What whoever published it says of it; a listing does not."""
 
     @property
     def version(self) -> str:
-        """16 hexadecimal digits, other ones for every version."""
-        text = self.e_tag or f"{self.published_at} {self.size}"
+        """16 hexadecimal digits, other ones for every publication."""
+        named = [text for text in (self.e_tag, self.details.publication) if text]
+        text = " ".join(named) or f"{self.published_at} {self.size}"
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -125,7 +134,9 @@ class Bucket:
         """
         with _mapped("look for the result"):
             try:
-                return _meta(obstore.head(self._asking(), name))
+                # Not obstore.head, which tells nothing of an object's metadata. The request is the same.
+                found = obstore.get(self._asking(), name, options={"head": True})
+                return _meta(found.meta, _details(found.attributes))
             except FileNotFoundError:
                 return None
 
@@ -140,13 +151,14 @@ class Bucket:
                 for found in page:
                     yield found["path"], _meta(found)
 
-    def upload(self, name: str, file: IO[bytes], size: int) -> Meta | None:
+    def upload(self, name: str, file: IO[bytes], size: int, details: Details) -> Meta | None:
         """Put a file there, in one step: until its last byte has arrived nobody sees anything of it.
 
         Args:
             name: the object's, which is replaced if there is one.
             file: open for reading, at its beginning.
             size: its length in bytes.
+            details: what to keep with it.
 
         Returns:
             What is known of it now; None when the server does not say which version it is.
@@ -156,8 +168,15 @@ class Bucket:
         """
         part = max(_PART_BYTES, -(-size // _MAX_PARTS))
         with _mapped("store the result"):
-            put = obstore.put(self._moving(), name, file, chunk_size=part, max_concurrency=_PARTS_AT_ONCE)
-        return None if put["e_tag"] is None else Meta(size, time.time(), put["e_tag"])
+            put = obstore.put(
+                self._moving(),
+                name,
+                file,
+                attributes={_DETAILS: base64.urlsafe_b64encode(packed(details)).decode()},
+                chunk_size=part,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+        return None if put["e_tag"] is None else Meta(size, time.time(), put["e_tag"], details)
 
     def download(self, name: str, meta: Meta, file: IO[bytes]) -> bool:
         """Write this version of an object to a file; return False when the object is gone, or another one.
@@ -233,8 +252,15 @@ class Bucket:
             return self._stores[name]
 
 
-def _meta(found: "obstore.ObjectMeta") -> Meta:
-    return Meta(found["size"], found["last_modified"].timestamp(), found["e_tag"])
+def _meta(found: "obstore.ObjectMeta", details: Details = Details()) -> Meta:  # noqa: B008 - a tuple never changes
+    return Meta(found["size"], found["last_modified"].timestamp(), found["e_tag"], details)
+
+
+def _details(attributes: "obstore.Attributes") -> Details:
+    try:
+        return unpacked(base64.urlsafe_b64decode(attributes.get(_DETAILS, "")))
+    except ValueError:
+        return Details()
 
 
 @contextlib.contextmanager

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from workqueue.errors import ResultNotFound, StorageError, reason_of
-from workqueue.storage.base import StoredResult
+from workqueue.storage.base import OpenResult, Origin, ResultInfo, StoredResult
+from workqueue.storage.beside import Beside
+from workqueue.storage.details import Details, known_of
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
-from workqueue.storage.files import Files
+from workqueue.storage.files import Files, etag_of
 from workqueue.storage.output import owned_output, place
 from workqueue.storage.runs import Runs
 from workqueue.storage.workspace import RunWorkspace, make_workspace
@@ -54,7 +56,8 @@ class DiskStorage:
         self._directory = Path(directory).absolute()
         self.mode = mode
         self._policy = Policy(ttl, max_bytes)
-        self._files = Files(self._directory, KEY)
+        self._details = Beside(self._directory / ".info")
+        self._files = Files(self._directory, KEY, self._details)
         self._runs = Runs(self._directory / ".tmp")
 
     def __repr__(self) -> str:
@@ -92,13 +95,20 @@ class DiskStorage:
     def open(self, key: str) -> Iterator[Path]:
         """See `Storage`."""
         with contextlib.ExitStack() as stack:
-            try:
-                path = stack.enter_context(self._files.hold(key))
-            except FileNotFoundError:
-                raise ResultNotFound("there is no such result; it was not built, or is not kept any more") from None
-            except OSError as err:
-                raise StorageError(f"Cannot open the result {self.path(key)}: {reason_of(err)}") from err
-            yield path
+            self._open(stack, key)
+            yield self.path(key)
+
+    @contextlib.contextmanager
+    def open_with_info(self, key: str) -> Iterator[OpenResult]:
+        """See `Storage`."""
+        with contextlib.ExitStack() as stack:
+            fd = self._open(stack, key)
+            yield OpenResult(self.path(key), self._info(key, os.fstat(fd)))
+
+    def info(self, key: str) -> ResultInfo | None:
+        """See `Storage`."""
+        status = self._files.status(key)
+        return None if status is None else self._info(key, status)
 
     def delete(self, key: str) -> bool:
         """See `Storage`."""
@@ -122,13 +132,14 @@ class DiskStorage:
         """See `Storage`."""
         return self._evict()
 
-    def publish(self, key: str, output: Path) -> None:
+    def publish(self, key: str, output: Path, origin: Origin = Origin()) -> None:  # noqa: B008 - see `Workspace`
         """Make what a program left the result of this key; see `Workspace.publish`."""
         destination = self.path(key)
         with owned_output(output) as owned:
             try:
                 with self._files.replacing(key):
-                    place(owned.fd, owned.path, destination, self.mode)
+                    etag = etag_of(place(owned.fd, owned.path, destination, self.mode))
+                    self._details.write(key, etag, Details(origin))
             except OSError as err:
                 raise StorageError(f"Cannot store the result in {destination}: {reason_of(err)}") from err
         try:
@@ -139,6 +150,19 @@ class DiskStorage:
     def sweep(self) -> None:
         """See `Storage`."""
         self._runs.sweep()
+
+    def _open(self, stack: contextlib.ExitStack, key: str) -> int:
+        try:
+            return stack.enter_context(self._files.held(key))
+        except FileNotFoundError:
+            raise ResultNotFound("there is no such result; it was not built, or is not kept any more") from None
+        except OSError as err:
+            raise StorageError(f"Cannot open the result {self.path(key)}: {reason_of(err)}") from err
+
+    def _info(self, key: str, status: os.stat_result) -> ResultInfo:
+        etag = etag_of(status)
+        details = Details(self._details.read(key, etag).origin)
+        return known_of(key, details, status.st_size, etag, status.st_mtime)
 
     def _evict(self, gap: float = 0.0) -> list[StoredResult]:
         if self._policy.keeps_all or not os.path.isdir(self.directory):  # noqa: PTH112 - it raises for a long name

@@ -10,6 +10,7 @@ That goes with the file, and before another gets its name: SQLite takes what lie
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import stat
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from workqueue.storage.base import StoredResult
+from workqueue.storage.beside import Beside
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import is_file_of, lock, try_lock
 
@@ -35,11 +37,13 @@ class Files:
     Args:
         directory: an absolute path; it need not exist.
         pattern: what the names of our files look like, their first group the key. All others are left alone.
+        details: of the files, by their names; they go with them. None: there are none.
     """
 
-    def __init__(self, directory: Path, pattern: "re.Pattern[str]") -> None:
+    def __init__(self, directory: Path, pattern: "re.Pattern[str]", details: Beside | None = None) -> None:
         self.directory = directory
         self._pattern = pattern
+        self._details = details
 
     def path(self, name: str) -> Path:
         """Where the file of this name lies, if it is there."""
@@ -71,6 +75,12 @@ class Files:
             FileNotFoundError: there is none.
             OSError: nobody can tell, or it cannot be opened.
         """
+        with self.held(name):
+            yield self.path(name)
+
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[int]:
+        """As `hold`, but a descriptor of the file."""
         path = self.path(name)
         while True:
             fd = self._open(name)
@@ -82,7 +92,7 @@ class Files:
                 if not is_file_of(fd, path):
                     continue
                 _touch(fd)
-                yield path
+                yield fd
                 return
             finally:
                 close_own(fd)
@@ -91,12 +101,14 @@ class Files:
     def replacing(self, name: str) -> Iterator[None]:
         """For who gives this name to another file, or takes it from this one; what lies beside it is removed.
 
+        If that is done, and the context does not raise, the details of this one go, too.
+
         Else an evictor, which has looked at the one and is about to remove what has its name, removes the other.
         """
-        is_there = True
+        is_there, old = True, None
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(self.hold(name))
+                old = os.fstat(stack.enter_context(self.held(name)))
             except FileNotFoundError:
                 is_there = False
             except OSError:  # one that nobody evicts
@@ -105,6 +117,8 @@ class Files:
             yield
             if is_there:
                 self._remove_beside(name)  # a reader of the old one may have come meanwhile
+            if old is not None:
+                self._remove_details(name, old)
 
     def take(self, name: str) -> None:
         """Remove the file, also one that somebody holds: a reader that has it open reads it to its end.
@@ -133,6 +147,7 @@ class Files:
                 return False
             # First: what is left, should this process die in between, goes with the file later.
             self._remove_beside(name)
+            self._remove_details(name, os.fstat(fd))
             path.unlink()
             return True
         finally:
@@ -147,6 +162,8 @@ class Files:
         for name, beside in self._names(_BESIDE):
             if self.status(name) is None:
                 self._unlink(name + beside)
+        if self._details is not None:
+            self._details.remove_strays(self._etag)
 
     def names(self) -> list[str]:
         """The names of ours that are in the directory, whatever has them.
@@ -167,6 +184,14 @@ class Files:
     def _remove_beside(self, name: str) -> None:
         for beside in _BESIDE:
             self._unlink(name + beside)
+
+    def _remove_details(self, name: str, status: os.stat_result) -> None:
+        if self._details is not None:
+            self._details.remove(name, etag_of(status))
+
+    def _etag(self, name: str) -> str | None:
+        status = self.status(name)
+        return None if status is None else etag_of(status)
 
     def _unlink(self, name: str) -> None:
         with contextlib.suppress(OSError):
@@ -189,6 +214,15 @@ class Files:
         if not stat.S_ISREG(path.lstat().st_mode):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         return open_own(lambda: os.open(path, _READ))
+
+
+def etag_of(status: os.stat_result) -> str:
+    """Names this file, with what is in it: 16 hexadecimal digits.
+
+    The time of its publication is in nanoseconds, so a file that gets the inode of one that was removed has another.
+    """
+    text = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _touch(fd: int) -> None:

@@ -11,15 +11,17 @@ import hashlib
 import logging
 import math
 import os
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from workqueue.errors import ResultNotFound, StorageError, reason_of
-from workqueue.storage.base import StoredResult
+from workqueue.storage.base import OpenResult, Origin, ResultInfo, StoredResult
 from workqueue.storage.bucket import Bucket, Meta
 from workqueue.storage.copies import Copies
+from workqueue.storage.details import Details, known_of
 from workqueue.storage.disk import KEY
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
 from workqueue.storage.known import Known
@@ -153,6 +155,12 @@ class ObjectStorage:
     @contextlib.contextmanager
     def open(self, key: str) -> Iterator[Path]:
         """See `Storage`."""
+        with self.open_with_info(key) as opened:
+            yield opened.path
+
+    @contextlib.contextmanager
+    def open_with_info(self, key: str) -> Iterator[OpenResult]:
+        """See `Storage`."""
         with contextlib.ExitStack() as stack:
             for _ in range(_MAX_TRIES):
                 meta = self._look(key)
@@ -161,18 +169,24 @@ class ObjectStorage:
                 fetch = functools.partial(self._bucket.download, key, meta)
                 path = stack.enter_context(self._copies.hold(key, meta.version, fetch))
                 if path is not None:
-                    yield path
+                    yield OpenResult(path, _info(key, meta))
                     return
                 # Replaced or removed since it was looked at.
                 self._known.forget(key)
             raise StorageError("Cannot fetch the result: it is replaced again and again")
 
-    def publish(self, key: str, output: Path) -> None:
+    def info(self, key: str) -> ResultInfo | None:
+        """See `Storage`. What the bucket said less than `revalidate` seconds ago is believed."""
+        meta = self._look(key)
+        return None if meta is None else _info(key, meta)
+
+    def publish(self, key: str, output: Path, origin: Origin = Origin()) -> None:  # noqa: B008 - see `Workspace`
         """Upload what a program left; see `Workspace.publish`."""
+        details = Details(origin, publication=secrets.token_hex(8))
         with owned_output(output) as owned:
             try:
                 with os.fdopen(os.dup(owned.fd), "rb") as file:
-                    meta = self._bucket.upload(key, file, os.fstat(owned.fd).st_size)
+                    meta = self._bucket.upload(key, file, os.fstat(owned.fd).st_size, details)
             finally:
                 self._known.forget(key)
             if meta is not None:
@@ -257,6 +271,10 @@ class ObjectStorage:
             self._evict(GRACE_SECONDS)
         except (OSError, StorageError) as err:
             logger.warning("cannot evict results: %s", err, extra={"key": key})
+
+
+def _info(key: str, meta: Meta) -> ResultInfo:
+    return known_of(key, meta.details, meta.size, meta.version, meta.published_at)
 
 
 def _name_of(url: str, endpoint: str | None) -> str:

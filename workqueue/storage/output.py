@@ -90,7 +90,7 @@ def owned_output(output: Path) -> Iterator[Output]:
         yield Output(*copy)
 
 
-def place(fd: int, path: Path, destination: Path, mode: int, *, is_to_last: bool = True) -> None:
+def place(fd: int, path: Path, destination: Path, mode: int, *, is_to_last: bool = True) -> os.stat_result:
     """Steps 3 to 5 of the recipe, in one file system; the file's times become those of its publication.
 
     Args:
@@ -100,18 +100,25 @@ def place(fd: int, path: Path, destination: Path, mode: int, *, is_to_last: bool
         mode: its permissions from now on.
         is_to_last: whether the name is to outlast a power cut, too; without, the file is whole, or has no name.
 
+    Returns:
+        What the file is now.
+
     Raises:
         OSError: it is not in its place; or it is, and may not outlast a power cut.
     """
     give_file(fd, destination.parent)  # first: it takes bits of the mode away
     os.fchmod(fd, mode)
-    os.utime(fd)
+    # Not the kernel's "now", which may be the same for some milliseconds: it tells one publication from the next.
+    now = time.time_ns()
+    os.utime(fd, ns=(now, now))
     os.fsync(fd)
-    if not os.path.samestat(os.fstat(fd), os.lstat(path)):
+    status = os.fstat(fd)
+    if not os.path.samestat(status, os.lstat(path)):
         raise OSError(errno.ESTALE, "another file has taken its name since the program exited")
     os.replace(path, destination)  # noqa: PTH105 - beside the fchmod and fsync it belongs with
     if is_to_last:
         _fsync_directory(destination.parent)
+    return status
 
 
 def _check(output: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workqueue.errors import StorageError, reason_of
+from workqueue.storage.base import Origin
 
 
 @dataclass(frozen=True)
@@ -12,19 +13,19 @@ class RunWorkspace:
     """The `Workspace` of the storages of this package. Used by one thread."""
 
     output: Path
-    _publish: Callable[[Path], None]
+    _publish: Callable[[Path, Origin], None]
 
     @property
     def directory(self) -> Path:
         """See `Workspace`."""
         return self.output.parent
 
-    def publish(self) -> None:
+    def publish(self, origin: Origin = Origin()) -> None:  # noqa: B008 - see there
         """See `Workspace`."""
-        self._publish(self.output)
+        self._publish(self.output, origin)
 
 
-def make_workspace(directory: Path, suffix: str, publish: Callable[[Path], None]) -> RunWorkspace:
+def make_workspace(directory: Path, suffix: str, publish: Callable[[Path, Origin], None]) -> RunWorkspace:
     """Make the empty file that a program is to overwrite.
 
     Args:

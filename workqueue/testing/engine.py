@@ -7,6 +7,7 @@ from workqueue.engines.base import Report, Task
 from workqueue.engines.local.lineup import LineUp
 from workqueue.jobs.job import Job
 from workqueue.progress import Progress, cancelled, failed, failed_exit, succeeded
+from workqueue.storage.base import Origin
 
 
 class ManualEngine:
@@ -61,7 +62,7 @@ class ManualEngine:
         task = entry.task
         with task.storage.workspace(task.key, task.suffix) as workspace:
             workspace.output.write_bytes(output)
-            workspace.publish()
+            workspace.publish(Origin(task.name or None, task.version))
         self._end(entry, succeeded())
 
     def fail(self, job: Job, returncode: int = 1, stderr: str = "") -> None:
