@@ -1,4 +1,4 @@
-"""1 signing: what a storage can do that sends clients to itself, with URLs that it signs."""
+"""1 and 5 signing: what a storage can do that sends clients to itself, with URLs that it signs."""
 
 from typing import Literal, Protocol, runtime_checkable
 

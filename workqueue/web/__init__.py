@@ -8,6 +8,9 @@
 `workqueue.web.django.progress_response`     for a view of your own in Django, under WSGI or ASGI
 `ProgressStream`                             what these are made of, for any other framework
 `parse_fields`, `overview_params`            what a request asks for, in a view of your own
+`workqueue.web.wsgi.ResultApp`               a ready ``/result``, which sends what was built; also in ``asgi``
+`workqueue.web.flask.result_response`        the same in a view of your own; also in ``starlette`` and ``django``
+`ResultOptions`                              how results are sent
 `Problem`                                    a refusal, and what a refusal of the queue is in HTTP
 `OverviewTokenCheck`                         an `authorize` that asks Overview
 ===========================================  ===========================================================================
@@ -20,6 +23,7 @@ from workqueue.web.browser import BROWSER_MODULE
 from workqueue.web.fields import Fields, overview_params, parse_fields
 from workqueue.web.overview import OverviewTokenCheck
 from workqueue.web.problem import Problem
+from workqueue.web.result_options import ResultOptions
 from workqueue.web.stream import ProgressStream
 
 __all__ = (
@@ -28,6 +32,7 @@ __all__ = (
     "OverviewTokenCheck",
     "Problem",
     "ProgressStream",
+    "ResultOptions",
     "overview_params",
     "parse_fields",
 )

@@ -70,7 +70,8 @@ def result_response(
     asked = request_of(request.method, request.headers.items(), path)
     answer = respond(queue, params, asked, options, generate)
     assert isinstance(answer.body, bytes | FileBody)
-    body = answer.body if isinstance(answer.body, bytes) else file_iterable(request.environ, answer.body)
+    # In a list: of a body by itself Werkzeug would take the length, which to HEAD is not that of GET's.
+    body = [answer.body] if isinstance(answer.body, bytes) else file_iterable(request.environ, answer.body)
     # Passed through as it is: Werkzeug would iterate over it, and the server would not see what it may send by itself.
     is_passed = isinstance(answer.body, FileBody)
     response = Response(body, answer.status, headers_of(answer), direct_passthrough=is_passed)
