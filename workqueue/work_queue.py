@@ -241,6 +241,11 @@ class WorkQueue:
         return self._naming.version
 
     @property
+    def suffix(self) -> str:
+        """How the name of the program's output file ends, as the queue was given it."""
+        return self._tasks.suffix
+
+    @property
     def key(self) -> Key | None:
         """Chooses the fields that make a result, as the queue was given it; None: all fields do."""
         return self._naming.fields
@@ -358,6 +363,15 @@ class WorkQueue:
         forks.check()
         return [job.snapshot() for job in self._registry.live()]
 
+    def live_job(self, params: Params) -> Job | None:
+        """The job for these parameters that waits or runs in this process; None without one. It starts nothing.
+
+        Raises:
+            InvalidParams: these can never run.
+        """
+        forks.check()
+        return self._registry.get(self.key_for_params(params))
+
     def statistics(self) -> Statistics:
         """How many jobs are in which state, and what those that ended took; computed when asked, by a look at each."""
         forks.check()
@@ -448,6 +462,35 @@ class WorkQueue:
         key = self._naming.key(params)
         self._failures.forget(key)
         return self._storage.delete(key)
+
+    @property
+    def signs_urls(self) -> bool:
+        """Whether the results are in a storage that can send clients to itself: see `signed_url`."""
+        from workqueue.storage.signing import SigningStorage  # noqa: PLC0415 - see the constructor
+
+        return isinstance(self._storage, SigningStorage)
+
+    def signed_url(self, params: Params, seconds: float, method: Literal["GET", "HEAD"] = "GET") -> str:
+        """A URL at which whoever has it may fetch the result from the bucket, without asking this server.
+
+        Whether there is a result is not looked at.
+
+        Args:
+            params: which.
+            seconds: for how long it may be asked.
+            method: with which method.
+
+        Raises:
+            InvalidParams: these can never run.
+            StorageError: the credentials do not sign; the text says why.
+            TypeError: the storage is no bucket.
+        """
+        forks.check()
+        from workqueue.storage.signing import SigningStorage  # noqa: PLC0415 - see the constructor
+
+        if not isinstance(self._storage, SigningStorage):
+            raise TypeError("results of this storage have no URLs; give the queue an ObjectStorage")
+        return self._storage.signed_url(self.key_for_params(params), seconds, method)
 
     def close(self, drain: float | None = None, *, pending: Literal["fail", "finish"] = "fail") -> None:
         """Take no new jobs, and return when all have ended; every stream then has its end.

@@ -12,14 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Any, Final, Literal, NamedTuple
 
 try:
     import obstore
 except ImportError as err:
     raise ImportError("results in a bucket need obstore: pip install 'overview-plugin-workqueue[s3]'") from err
 from obstore.exceptions import BaseError, PreconditionError
-from obstore.store import ObjectStore, from_url
+from obstore.store import AzureStore, GCSStore, ObjectStore, S3Store, from_url
 
 from workqueue.errors import StorageError
 from workqueue.storage.details import Details, packed, unpacked
@@ -198,6 +198,18 @@ class Bucket:
                     return False
                 raise
         return file.tell() == meta.size
+
+    def signed_url(self, name: str, seconds: float, method: Literal["GET", "HEAD"]) -> str:
+        """A URL at which an object may be had for so long, by whoever has it.
+
+        Raises:
+            StorageError: the credentials do not sign.
+        """
+        store = self._asking()
+        with _mapped("sign a URL of the result"):
+            if not isinstance(store, S3Store | GCSStore | AzureStore):
+                raise StorageError(f"Cannot sign a URL of {self.url}: only S3, GCS and Azure do")
+            return obstore.sign(store, method, name, timedelta(seconds=seconds))
 
     def delete(self, name: str) -> None:
         """Remove an object; nothing happens without one.

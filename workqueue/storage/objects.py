@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from workqueue.errors import ResultNotFound, StorageError, reason_of
 from workqueue.storage.base import OpenResult, Origin, ResultInfo, StoredResult
@@ -202,6 +202,10 @@ class ObjectStorage:
         self._known.forget(key)
         self._copies.delete(key)
         return was_there
+
+    def signed_url(self, key: str, seconds: float, method: Literal["GET", "HEAD"]) -> str:
+        """See `SigningStorage`."""
+        return self._bucket.signed_url(key, seconds, method)
 
     def results(self) -> Iterator[StoredResult]:
         """See `Storage`. What has a copy on this host was used when that was."""

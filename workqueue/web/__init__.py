@@ -8,6 +8,9 @@
 `workqueue.web.django.progress_response`     for a view of your own in Django, under WSGI or ASGI
 `ProgressStream`                             what these are made of, for any other framework
 `parse_fields`, `overview_params`            what a request asks for, in a view of your own
+`workqueue.web.wsgi.ResultApp`               a ready ``/result``, which sends what was built; also in ``asgi``
+`workqueue.web.flask.result_response`        the same in a view of your own; also in ``starlette`` and ``django``
+`ResultOptions`                              how results are sent
 `Problem`                                    a refusal, and what a refusal of the queue is in HTTP
 `OverviewTokenCheck`                         an `authorize` that asks Overview
 `progress_schema` and its siblings           what clients are sent, as JSON Schema
@@ -23,6 +26,7 @@ from workqueue.web.fields import Fields, overview_params, parse_fields
 from workqueue.web.openapi import progress_responses
 from workqueue.web.overview import OverviewTokenCheck
 from workqueue.web.problem import Problem
+from workqueue.web.result_options import ResultOptions
 from workqueue.web.schema import problem_schema, progress_array_schema, progress_schema
 from workqueue.web.stream import ProgressStream
 
@@ -32,6 +36,7 @@ __all__ = (
     "OverviewTokenCheck",
     "Problem",
     "ProgressStream",
+    "ResultOptions",
     "overview_params",
     "parse_fields",
     "problem_schema",

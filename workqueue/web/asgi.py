@@ -1,64 +1,36 @@
-"""7 asgi: an ASGI application for /generate; an open stream takes no thread, and a client that left is seen at once."""
+"""7 asgi: ASGI applications for /generate and /result; an open stream takes no thread, and who left is seen at once."""
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from workqueue import Params, WorkQueue
 from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.web.fields import MAX_BODY_BYTES, Fields, overview_params
-from workqueue.web.service import REFUSALS, Answer, Authorize, Request, Service, check_verdict, headers_of, is_async
+from workqueue.web.generate_service import GenerateService
+from workqueue.web.message import Answer, Request, headers_of
+from workqueue.web.result_options import ResultOptions
+from workqueue.web.result_service import MountedResultService
+from workqueue.web.sending import Receive, Send, checked, send_response, send_stream, until_left
+from workqueue.web.service import REFUSALS, Authorize, Service, check_verdict, is_async
 from workqueue.web.stream import DEFAULT_MAX_DURATION
 
 #: How many plain `authorize` run at once; they wait for other servers rather than compute.
 AUTHORIZE_THREADS: Final = 8
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+__all__ = ("AUTHORIZE_THREADS", "GenerateApp", "ResultApp", "send_stream")
 
 
-class GenerateApp:
-    """A queue as an ASGI 3 application for asyncio, for a route ``/generate``, a mount, or a server by itself.
+class _App:
+    """A service as an ASGI application."""
 
-    (Starlette redirects from a mount to the same path with a slash behind it, which browsers do not allow a preflight;
-    ``Route("/generate", app)`` does not.) It answers at every path that ends in ``generate`` or in a slash, and serves
-    the browser module at those that end in ``workqueue.js``.
-
-    Args:
-        queue: runs the jobs. Its `close` ends every stream; call it when the application shuts down.
-        params: turns the named strings of a request into parameters; by default an `OverviewViewParams` of `server`,
-            `documentSetId` and the token.
-        authorize: called with the parameters before a job is queued or watched. It raises `Problem`, or returns False,
-            to refuse; `OverviewTokenCheck` is one. An async function is awaited, a plain one called in a thread of
-            this application's. Who needs more of the request than that writes an endpoint of its own.
-        allow_origin: whose pages may read the answers (CORS); None: only the server's own. "*" is safe where the
-            request itself carries the secret, as Overview's token: no browser adds that by itself.
-        heartbeat: see `ProgressStream`.
-        max_duration: see `ProgressStream`.
-
-    Raises:
-        ValueError: for a heartbeat or max_duration that cannot work.
-    """
-
-    def __init__(
-        self,
-        queue: WorkQueue,
-        *,
-        params: Callable[[Fields], Params] = overview_params,
-        authorize: Authorize | None = None,
-        allow_origin: str | None = "*",
-        heartbeat: float | None = DEFAULT_HEARTBEAT,
-        max_duration: float | None = DEFAULT_MAX_DURATION,
-    ) -> None:
+    def __init__(self, service: Service, authorize: Authorize | None) -> None:
+        self._service = service
         self._authorize = authorize
         # Its own, so that whatever it waits for holds up no other use of the loop's executor.
         self._threads = ThreadPoolExecutor(AUTHORIZE_THREADS, "workqueue-authorize")
-        self._service = Service(
-            queue, params=params, allow_origin=allow_origin, heartbeat=heartbeat, max_duration=max_duration
-        )
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's start and stop."""
@@ -75,7 +47,7 @@ class GenerateApp:
     async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         body = await _body(receive) if scope["method"] == "POST" else b""
         if body is not None:
-            await _until_left(self._respond(_request(scope, body), _checked(send)), receive)
+            await until_left(self._respond(_request(scope, body), checked(send)), receive)
 
     async def _respond(self, request: Request, send: Send) -> None:
         try:
@@ -88,7 +60,7 @@ class GenerateApp:
             await send({"type": "http.response.start", "status": answer.status.value, "headers": headers})
             await send({"type": "http.response.body", "body": body})
         else:
-            await _send_response(answer.status.value, headers, answer.body.to_async_iter(), send)
+            await send_response(answer.status.value, headers, answer.body.to_async_iter(), send)
 
     async def _answer(self, request: Request) -> Answer:
         answer = self._service.answer_without_job(request)
@@ -108,75 +80,93 @@ class GenerateApp:
         return await verdict if inspect.isawaitable(verdict) else verdict
 
 
-async def send_stream(
-    status: int, headers: Sequence[tuple[bytes, bytes]], pieces: AsyncIterator[bytes], receive: Receive, send: Send
-) -> None:
-    """Send a response piece by piece, each at once, and stop as soon as the client leaves.
+class GenerateApp(_App):
+    """A queue as an ASGI 3 application for asyncio, for a route ``/generate``, a mount, or a server by itself.
+
+    (Starlette redirects from a mount to the same path with a slash behind it, which browsers do not allow a preflight;
+    ``Route("/generate", app)`` does not.) It answers at every path that ends in ``generate`` or in a slash, and serves
+    the browser module at those that end in ``workqueue.js``.
 
     Args:
-        status: of the response.
-        headers: of the response, their names in lower case.
-        pieces: the body. It is closed at the end, whatever that is.
-        receive: the application's; what it still says of the request is thrown away.
-        send: the application's.
-    """
-    await _until_left(_send_response(status, headers, pieces, _checked(send)), receive)
+        queue: runs the jobs. Its `close` ends every stream; call it when the application shuts down.
+        params: turns the named strings of a request into parameters; by default an `OverviewViewParams` of `server`,
+            `documentSetId` and the token.
+        authorize: called with the parameters before a job is queued or watched, or a result sent. It raises `Problem`,
+            or returns False, to refuse; `OverviewTokenCheck` is one. An async function is awaited, a plain one called
+            in a thread of this application's. Who needs more of the request than that writes an endpoint of its own.
+        allow_origin: whose pages may read the answers (CORS); None: only the server's own. "*" is safe where the
+            request itself carries the secret, as Overview's token: no browser adds that by itself.
+        heartbeat: see `ProgressStream`.
+        max_duration: see `ProgressStream`.
+        result: the path where results are served, such as ``/result``; None: they are not.
+        result_options: how they are: see `ResultOptions`.
 
-
-async def _send_response(
-    status: int, headers: Sequence[tuple[bytes, bytes]], pieces: AsyncIterator[bytes], send: Send
-) -> None:
-    try:
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        async for piece in pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    finally:
-        # Not left to the garbage collector: somebody may hold on to the response.
-        if (close := getattr(pieces, "aclose", None)) is not None:
-            await close()
-
-
-async def _until_left(responding: Coroutine[Any, Any, None], receive: Receive) -> None:
-    """Await a response, but no longer than its client is there.
-
-    Servers accept what is sent to a client that has left, and throw it away; only `receive` tells. Measured on uvicorn,
-    hypercorn, granian and daphne.
-    """
-    tasks = asyncio.ensure_future(responding), asyncio.ensure_future(_left(receive))
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)  # none of it goes on when this returns
-    for task in tasks:
-        if not task.cancelled() and not isinstance(task.exception(), _ClientLeftError):
-            task.result()
-
-
-class _ClientLeftError(Exception):
-    """`send` has said so."""
-
-
-def _checked(send: Send) -> Send:
-    """ASGI 2.4: `send` may raise OSError when the client has left.
-
-    Told apart from any other OSError, such as one of an `authorize` that cannot reach its server: that is to be seen.
+    Raises:
+        TypeError: without `authorize` for a queue that has a `key`, or for an option of results that does not go with
+            its storage.
+        ValueError: for a heartbeat or max_duration that cannot work, or a `result` that is no path.
     """
 
-    async def checked(message: Message) -> None:
-        try:
-            await send(message)
-        except OSError as error:
-            raise _ClientLeftError from error
+    def __init__(
+        self,
+        queue: WorkQueue,
+        *,
+        params: Callable[[Fields], Params] = overview_params,
+        authorize: Authorize | None = None,
+        allow_origin: str | None = "*",
+        heartbeat: float | None = DEFAULT_HEARTBEAT,
+        max_duration: float | None = DEFAULT_MAX_DURATION,
+        result: str | None = None,
+        result_options: ResultOptions | None = None,
+    ) -> None:
+        service = GenerateService(
+            queue,
+            params=params,
+            authorize=authorize,
+            allow_origin=allow_origin,
+            heartbeat=heartbeat,
+            max_duration=max_duration,
+            result=result,
+            result_options=result_options,
+        )
+        super().__init__(service, authorize)
 
-    return checked
 
+class ResultApp(_App):
+    """The results of a queue as an ASGI 3 application for asyncio, for a route or a mount ``/result``, or a server.
 
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    It answers GET, HEAD and POST wherever it is mounted, with the result, in parts if a client asks for parts; 404 if
+    there is none; and 409 while it is being built. What is behind its path is a file within a result that is a
+    directory.
+
+    Args:
+        queue: whose results.
+        params: see `GenerateApp`.
+        authorize: see `GenerateApp`; called for each request.
+        allow_origin: see `GenerateApp`.
+        generate: the URL where a client has a result built, such as ``/generate``; it is told with 404 and 409.
+        **options: see `ResultOptions`.
+
+    Raises:
+        TypeError: without `authorize` for a queue that has a `key`, or for an option that does not go with the queue's
+            storage.
+        ValueError: for an option that makes no header.
+    """
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        *,
+        params: Callable[[Fields], Params] = overview_params,
+        authorize: Authorize | None = None,
+        allow_origin: str | None = "*",
+        generate: str | None = None,
+        **options: Unpack[ResultOptions],
+    ) -> None:
+        service = MountedResultService(
+            queue, params=params, authorize=authorize, allow_origin=allow_origin, generate=generate, options=options
+        )
+        super().__init__(service, authorize)
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -200,7 +190,7 @@ def _request(scope: MutableMapping[str, Any], body: bytes) -> Request:
     path, root = scope["path"], scope.get("root_path", "")
     if f"{path}/".startswith(f"{root}/"):
         path = path[len(root) :]
-    return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
+    return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body, root)
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -1,11 +1,17 @@
-"""7 django: a job -> a response for a view in Django, under WSGI or ASGI."""
+"""7 django: a job, or a result -> a response for a view in Django, under WSGI or ASGI."""
+
+from typing import Unpack
 
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from workqueue import Job
+from workqueue import Job, Params, WorkQueue
 from workqueue.streams.options import DEFAULT_HEARTBEAT
+from workqueue.web.file_body import FileBody
+from workqueue.web.message import request_of
+from workqueue.web.result_options import ResultOptions
+from workqueue.web.results import respond
 from workqueue.web.stream import DEFAULT_MAX_DURATION, ProgressStream, has_seen_end
 
 
@@ -40,3 +46,49 @@ def progress_response(
         return StreamingHttpResponse((), headers=stream.headers)
     body = stream.to_async_iter() if isinstance(request, ASGIRequest) else stream.to_generator()
     return StreamingHttpResponse(body, headers=stream.headers)
+
+
+def result_response(
+    queue: WorkQueue,
+    params: Params,
+    request: HttpRequest,
+    *,
+    path: str = "",
+    generate: str | None = None,
+    **options: Unpack[ResultOptions],
+) -> HttpResponseBase:
+    """Send a result, or the part of it that the request asks for, or say why there is none.
+
+    404 says how to have it built, 409 that it is being built. The result is held until the response is closed. It looks
+    into the storage, so an async view calls it with `asyncio.to_thread`.
+
+    Args:
+        queue: whose result.
+        params: which. Whether the client may have it is yours to decide before.
+        request: whose view this is, plain or async.
+        path: of a file within it, if the result is a directory.
+        generate: the URL where a client has it built.
+        **options: see `ResultOptions`.
+
+    Raises:
+        TypeError: for an option that does not go with the queue's storage.
+        ValueError: for an option that makes no header.
+    """
+    # Django's `FileResponse` has the server send a whole file, and that is used. It knows neither conditions nor
+    # ranges, and reads the file into memory under ASGI.
+    asked = request_of(request.method or "GET", request.headers.items(), path)
+    answer = respond(queue, params, asked, options, generate)
+    assert isinstance(answer.body, bytes | FileBody)
+    if isinstance(answer.body, bytes):
+        response = HttpResponse(answer.body, status=answer.status, headers=answer.headers)
+        if "Content-Type" not in answer.headers:
+            del response.headers["Content-Type"]
+        return response
+    if isinstance(request, ASGIRequest):
+        return StreamingHttpResponse(answer.body.to_async_iter(), status=answer.status, headers=answer.headers)
+    if not answer.body.is_whole:
+        return StreamingHttpResponse(answer.body, status=answer.status, headers=answer.headers)
+    # By itself it would guess the type.
+    media_type = answer.headers.pop("Content-Type")
+    file = answer.body.as_file()
+    return FileResponse(file, status=answer.status, headers=answer.headers, content_type=media_type)

@@ -1,10 +1,17 @@
-"""7 flask: a job -> a response for a view in Flask, or in anything of Werkzeug's."""
+"""7 flask: a job, or a result -> a response for a view in Flask, or in anything of Werkzeug's."""
+
+from typing import Unpack
 
 from werkzeug.wrappers import Request, Response
 
-from workqueue import Job
+from workqueue import Job, Params, WorkQueue
 from workqueue.streams.options import DEFAULT_HEARTBEAT
+from workqueue.web.file_body import FileBody
+from workqueue.web.message import headers_of, request_of
+from workqueue.web.result_options import ResultOptions
+from workqueue.web.results import respond
 from workqueue.web.stream import DEFAULT_MAX_DURATION, ProgressStream, has_seen_end
+from workqueue.web.wsgi import file_iterable
 
 
 def progress_response(
@@ -32,3 +39,42 @@ def progress_response(
     accept = request.headers.get("Accept", "")
     stream = ProgressStream(job, accept, heartbeat=heartbeat, max_duration=max_duration)
     return Response(stream.to_generator(), headers=stream.headers)
+
+
+def result_response(
+    queue: WorkQueue,
+    params: Params,
+    request: Request,
+    *,
+    path: str = "",
+    generate: str | None = None,
+    **options: Unpack[ResultOptions],
+) -> Response:
+    """Send a result, or the part of it that the request asks for, or say why there is none.
+
+    404 says how to have it built, 409 that it is being built. The result is held until the response is closed.
+
+    Args:
+        queue: whose result.
+        params: which. Whether the client may have it is yours to decide before.
+        request: whose view this is; ``flask.request`` will do.
+        path: of a file within it, if the result is a directory.
+        generate: the URL where a client has it built.
+        **options: see `ResultOptions`.
+
+    Raises:
+        TypeError: for an option that does not go with the queue's storage.
+        ValueError: for an option that makes no header.
+    """
+    # Werkzeug's `send_file` answers several ranges with 416, and HEAD with 206; and knows no If-Unmodified-Since.
+    asked = request_of(request.method, request.headers.items(), path)
+    answer = respond(queue, params, asked, options, generate)
+    assert isinstance(answer.body, bytes | FileBody)
+    # In a list: of a body by itself Werkzeug would take the length, which to HEAD is not that of GET's.
+    body = [answer.body] if isinstance(answer.body, bytes) else file_iterable(request.environ, answer.body)
+    # Passed through as it is: Werkzeug would iterate over it, and the server would not see what it may send by itself.
+    is_passed = isinstance(answer.body, FileBody)
+    response = Response(body, answer.status, headers_of(answer), direct_passthrough=is_passed)
+    if "Content-Type" not in answer.headers:
+        response.headers.pop("Content-Type", None)
+    return response

@@ -24,17 +24,25 @@ class Problem(WorkQueueError):
         status: of the response, 400 to 599. 401 comes with a WWW-Authenticate that makes no browser ask the person.
         detail: for the person who reads it: what is wrong, and what to do. It goes to the client: no secrets, no paths.
         headers: more headers of the response.
+        members: more members of the body's object, for programs (RFC 9457, section 3.2).
 
     Raises:
         ValueError: for a status that is none, or none of an error, and for a header that cannot be sent.
     """
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
-        super().__init__(status, detail, dict(headers))  # all arguments, so that it survives pickling
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        members: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(status, detail, dict(headers), dict(members))  # all arguments, so that it survives pickling
         self.status = HTTPStatus(status)
         if self.status < HTTPStatus.BAD_REQUEST:
             raise ValueError(f"a problem has a status from 400 to 599; got {status}")
         self.detail = detail
+        self.members = dict(members)
         self.headers: dict[str, str] = {
             "Content-Type": "application/problem+json",
             "Cache-Control": "no-store",
@@ -72,9 +80,9 @@ class Problem(WorkQueueError):
 
     def body(self) -> bytes:
         """Problem details in JSON (RFC 9457)."""
-        return json.dumps(
-            {"type": "about:blank", "title": self.status.phrase, "status": self.status.value, "detail": self.detail}
-        ).encode()
+        status = self.status
+        standard = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": self.detail}
+        return json.dumps({**standard, **self.members}).encode()
 
 
 def _is_header(name: str, value: str) -> bool:

@@ -1,70 +1,34 @@
-"""7 wsgi: a WSGI application for /generate; each open stream takes a thread of its server."""
+"""7 wsgi: WSGI applications for /generate and /result; each open response takes a thread of its server."""
 
 import re
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from workqueue import Params, WorkQueue
 from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.web.fields import MAX_BODY_BYTES, Fields, overview_params
+from workqueue.web.file_body import BLOCK_BYTES, FileBody
+from workqueue.web.generate_service import GenerateService
+from workqueue.web.message import Answer, Request, headers_of
 from workqueue.web.problem import Problem
-from workqueue.web.service import (
-    ASYNC_AUTHORIZE,
-    REFUSALS,
-    Answer,
-    Authorize,
-    Request,
-    Service,
-    check_verdict,
-    headers_of,
-    is_async,
-)
+from workqueue.web.result_options import ResultOptions
+from workqueue.web.result_service import MountedResultService
+from workqueue.web.service import ASYNC_AUTHORIZE, REFUSALS, Authorize, Service, check_verdict, is_async
 from workqueue.web.stream import DEFAULT_MAX_DURATION
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
-class GenerateApp:
-    """A queue as a WSGI application (PEP 3333), to be mounted at ``/generate``, or served by itself.
+class _App:
+    """A service as a WSGI application."""
 
-    It answers where it is mounted and at every path that ends in ``generate``, and serves the browser module at those
-    that end in ``workqueue.js``. Use a server with threads or greenlets: gunicorn's gthread or gevent, waitress; never
-    a sync worker, nor an adapter from WSGI to ASGI, which does not notice that a client has left.
-
-    Args:
-        queue: runs the jobs.
-        params: turns the named strings of a request into parameters; by default an `OverviewViewParams` of `server`,
-            `documentSetId` and the token.
-        authorize: called with the parameters before a job is queued or watched. It raises `Problem`, or returns False,
-            to refuse; `OverviewTokenCheck` is one. Who needs more of the request than that writes a view of its own.
-        allow_origin: whose pages may read the answers (CORS); None: only the server's own. "*" is safe where the
-            request itself carries the secret, as Overview's token: no browser adds that by itself.
-        heartbeat: see `ProgressStream`.
-        max_duration: see `ProgressStream`.
-
-    Raises:
-        TypeError: for an `authorize` that is async.
-        ValueError: for a heartbeat or max_duration that cannot work.
-    """
-
-    def __init__(
-        self,
-        queue: WorkQueue,
-        *,
-        params: Callable[[Fields], Params] = overview_params,
-        authorize: Authorize | None = None,
-        allow_origin: str | None = "*",
-        heartbeat: float | None = DEFAULT_HEARTBEAT,
-        max_duration: float | None = DEFAULT_MAX_DURATION,
-    ) -> None:
+    def __init__(self, service: Service, authorize: Authorize | None) -> None:
         if is_async(authorize):
             raise TypeError(ASYNC_AUTHORIZE)
+        self._service = service
         self._authorize = authorize
-        self._service = Service(
-            queue, params=params, allow_origin=allow_origin, heartbeat=heartbeat, max_duration=max_duration
-        )
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
@@ -75,6 +39,8 @@ class GenerateApp:
         start_response(f"{answer.status.value} {answer.status.phrase}", headers_of(answer))
         if isinstance(answer.body, bytes):
             return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
+        if isinstance(answer.body, FileBody):
+            return file_iterable(environ, answer.body)
         return answer.body.to_generator()
 
     def _answer(self, request: Request) -> Answer:
@@ -87,12 +53,116 @@ class GenerateApp:
         return self._service.answer(request, params)
 
 
+class GenerateApp(_App):
+    """A queue as a WSGI application (PEP 3333), to be mounted at ``/generate``, or served by itself.
+
+    It answers where it is mounted and at every path that ends in ``generate``, and serves the browser module at those
+    that end in ``workqueue.js``. Use a server with threads or greenlets: gunicorn's gthread or gevent, waitress; never
+    a sync worker, nor an adapter from WSGI to ASGI, which does not notice that a client has left.
+
+    Args:
+        queue: runs the jobs.
+        params: turns the named strings of a request into parameters; by default an `OverviewViewParams` of `server`,
+            `documentSetId` and the token.
+        authorize: called with the parameters before a job is queued or watched, or a result sent. It raises `Problem`,
+            or returns False, to refuse; `OverviewTokenCheck` is one. Who needs more of the request than that writes a
+            view of its own.
+        allow_origin: whose pages may read the answers (CORS); None: only the server's own. "*" is safe where the
+            request itself carries the secret, as Overview's token: no browser adds that by itself.
+        heartbeat: see `ProgressStream`.
+        max_duration: see `ProgressStream`.
+        result: the path where results are served, such as ``/result``; None: they are not.
+        result_options: how they are: see `ResultOptions`.
+
+    Raises:
+        TypeError: for an `authorize` that is async; without one for a queue that has a `key`, or for an option of
+            results that does not go with its storage.
+        ValueError: for a heartbeat or max_duration that cannot work, or a `result` that is no path.
+    """
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        *,
+        params: Callable[[Fields], Params] = overview_params,
+        authorize: Authorize | None = None,
+        allow_origin: str | None = "*",
+        heartbeat: float | None = DEFAULT_HEARTBEAT,
+        max_duration: float | None = DEFAULT_MAX_DURATION,
+        result: str | None = None,
+        result_options: ResultOptions | None = None,
+    ) -> None:
+        service = GenerateService(
+            queue,
+            params=params,
+            authorize=authorize,
+            allow_origin=allow_origin,
+            heartbeat=heartbeat,
+            max_duration=max_duration,
+            result=result,
+            result_options=result_options,
+        )
+        super().__init__(service, authorize)
+
+
+class ResultApp(_App):
+    """The results of a queue as a WSGI application, to be mounted at ``/result``, or served by itself.
+
+    It answers GET, HEAD and POST wherever it is mounted, with the result, in parts if a client asks for parts; 404 if
+    there is none; and 409 while it is being built. What is behind its path is a file within a result that is a
+    directory.
+
+    Args:
+        queue: whose results.
+        params: see `GenerateApp`.
+        authorize: see `GenerateApp`; called for each request.
+        allow_origin: see `GenerateApp`.
+        generate: the URL where a client has a result built, such as ``/generate``; it is told with 404 and 409.
+        **options: see `ResultOptions`.
+
+    Raises:
+        TypeError: for an `authorize` that is async; without one for a queue that has a `key`; or for an option that
+            does not go with the queue's storage.
+        ValueError: for an option that makes no header.
+    """
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        *,
+        params: Callable[[Fields], Params] = overview_params,
+        authorize: Authorize | None = None,
+        allow_origin: str | None = "*",
+        generate: str | None = None,
+        **options: Unpack[ResultOptions],
+    ) -> None:
+        service = MountedResultService(
+            queue, params=params, authorize=authorize, allow_origin=allow_origin, generate=generate, options=options
+        )
+        super().__init__(service, authorize)
+
+
+def file_iterable(environ: "WSGIEnvironment", body: FileBody) -> Iterable[bytes]:
+    """A body as the server likes it: it may send a whole file by itself, without reading it."""
+    # Not a part of one: servers are to send to the end of the file (PEP 3333), and uWSGI begins at its beginning.
+    if body.is_whole and "wsgi.file_wrapper" in environ:
+        wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](body.as_file(), BLOCK_BYTES)
+        return wrapped
+    return body
+
+
 def _request(environ: "WSGIEnvironment") -> Request:
     headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name[:5] == "HTTP_"}
     headers["content-type"] = environ.get("CONTENT_TYPE", "")
     method = environ["REQUEST_METHOD"]
     body = _body(environ) if method == "POST" else b""
-    return Request(method, environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), headers, body)
+    path, root = (_text(environ.get(name, "")) for name in ("PATH_INFO", "SCRIPT_NAME"))
+    return Request(method, path, environ.get("QUERY_STRING", ""), headers, body, root)
+
+
+def _text(path: str) -> str:
+    """What stands in a path, which WSGI has with a character for each byte; no file has one that is not UTF-8."""
+    return path.encode("latin-1").decode("utf-8", "replace")
 
 
 def _body(environ: "WSGIEnvironment") -> bytes:
