@@ -28,6 +28,7 @@ class Worker:
         package: the directory or the zip file where it has the library from.
         before: Python that makes it the process that it is to be, before it imports anything else.
         env: what to add to its environment.
+        script: what it runs.
     """
 
     def __init__(
@@ -39,13 +40,14 @@ class Worker:
         package: Path = ROOT,
         before: str = "",
         env: Mapping[str, str] = MappingProxyType({}),
+        script: Path = SCRIPT,
         **options: object,
     ) -> None:
         told = {"program_path": str(program), "storage_dir": str(storage), **options}
         path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH"))))
-        script = [str(SCRIPT)] if not before else ["-c", f"{before}\n{_GO_ON}", str(SCRIPT)]
+        line = [str(script)] if not before else ["-c", f"{before}\n{_GO_ON}", str(script)]
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", *script, json.dumps(told)],
+            [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", *line, json.dumps(told)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -76,9 +78,9 @@ class Worker:
         self.process.kill()
         self.process.wait()
 
-    def tell(self, action: str, key: str = "") -> None:
+    def tell(self, action: str, key: str = "", *details: object) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps([action, key]) + "\n")
+        self.process.stdin.write(json.dumps([action, key, *details]) + "\n")
         self.process.stdin.flush()
 
     def said(self, key: str) -> list[Any]:
@@ -86,14 +88,19 @@ class Worker:
         with self._heard:
             return self._said_of(key)
 
-    def hear(self, key: str, is_it: Callable[[Any], object], after: int = 0) -> Any:
+    def forget(self) -> None:
+        """Begin anew to note what it says."""
+        with self._heard:
+            self._said.clear()
+
+    def hear(self, key: str, is_it: Callable[[Any], object], after: int = 0, *, seconds: float | None = None) -> Any:
         """Return the first that it says of this key which is it, when it does; `after` so many others."""
 
         def found() -> list[Any]:
             return [what for what in self._said_of(key)[after:] if is_it(what)]
 
         with self._heard:
-            assert self._heard.wait_for(found, TIMEOUT), self._said
+            assert self._heard.wait_for(found, TIMEOUT if seconds is None else seconds), (key, self._said)
             return found()[0]
 
     def _said_of(self, key: str) -> list[Any]:
