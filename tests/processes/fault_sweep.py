@@ -47,8 +47,8 @@ i=0
 while [ $i -lt 100 ]; do echo "content of $key"; i=$((i+1)); done > "$output"
 """
 
-#: For a cancel to come to another process. When a fault keeps it from that, the program is let go on.
-_CANCEL_SECONDS: Final = 0.5
+#: For news to come to another process. When a fault keeps them from that, it is gone on without.
+_NEWS_SECONDS: Final = 0.5
 
 #: For what has ended to be closed.
 _SETTLE_SECONDS: Final = 3.0
@@ -104,6 +104,7 @@ class Sweep:
         self._counts: dict[tuple[str, str], dict[str, int]] = {}
 
     def __enter__(self) -> "Sweep":
+        self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -120,13 +121,9 @@ class Sweep:
     def attempt(self, fault: Fault) -> Outcome:
         """Make one trial."""
         self._n_trials += 1
-        for role in ROLES:
-            if role not in self._workers:
-                worker = Worker(self._program, self.directory, script=SCRIPT)
-                self._stack.callback(_end, worker)
-                self._workers[role] = worker
-                worker.hear("", lambda what: what == ["ready"])
-            self._workers[role].forget()
+        self._start()
+        for worker in self._workers.values():
+            worker.forget()
         trial = Trial(self.directory, f"{self._n_trials}", self._workers, fault)
         outcome = trial.run()
         if outcome.breaks:
@@ -134,6 +131,13 @@ class Sweep:
                 worker.kill()
             self._workers.clear()
         return outcome
+
+    def _start(self) -> None:
+        for role in ROLES:
+            if role not in self._workers:
+                worker = self._stack.enter_context(Worker(self._program, self.directory, script=SCRIPT))
+                worker.hear("", lambda what: what == ["ready"])
+                self._workers[role] = worker
 
 
 class Trial:
@@ -231,7 +235,7 @@ class Trial:
                 self._hear_start(role, key)
             self._command("follower", "cancel", key, is_it=None)
             for role in ROLES:
-                self._hear_end(role, key, _CANCEL_SECONDS, is_needed=False)
+                self._hear_end(role, key, _NEWS_SECONDS, is_needed=False)
         for role in ROLES:
             self._hear_end(role, key)
         self._command("follower", "delete", self._keys[0], is_it=None)
@@ -306,8 +310,11 @@ class Trial:
         return self._workers[role].hear(f"progress {key}", is_it, seconds=seconds)
 
     def _hear_start(self, role: str, key: str) -> None:
+        """Wait until its program waits, as far as this process can know: a full disk costs others the progress."""
         if self._was_given(role, key):
-            self._hear(role, key, lambda progress: progress[1] == 0.5 or progress[3] is not None)
+            with contextlib.nullcontext() if role == "leader" else contextlib.suppress(AssertionError):
+                seconds = None if role == "leader" else _NEWS_SECONDS
+                self._hear(role, key, lambda progress: progress[1] == 0.5 or progress[3] is not None, seconds)
 
     def _hear_end(self, role: str, key: str, seconds: float | None = None, *, is_needed: bool = True) -> Any:
         if not self._was_given(role, key):
@@ -369,7 +376,3 @@ def _content(key: str) -> str:
 def _kinds(descriptors: dict[str, str]) -> list[str]:
     """What the descriptors are of, without numbers that are others each time."""
     return [target.partition(":")[0] for target in descriptors.values()]
-
-
-def _end(worker: Worker) -> None:
-    worker.__exit__()
