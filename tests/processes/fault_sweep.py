@@ -158,6 +158,7 @@ class Trial:
         self._fault = fault
         self._victim = workers[fault.role]
         self._keys: list[str] = []
+        self._given: set[tuple[str, str]] = set()  # which process has a job of which key
         self._breaks: list[str] = []
         self._outcome: tuple[list[str], dict[str, int]] = ([], {})
 
@@ -165,8 +166,8 @@ class Trial:
         """Make the trial."""
         try:
             self._run()
-        except AssertionError as err:  # something was not heard in time
-            self._breaks.append(f"{err.args}"[:2000])
+        except (AssertionError, OSError) as err:  # something was not heard in time, or the process is dead
+            self._breaks.append(f"{type(err).__name__} {err.args}"[:2000])
         places, counts = self._outcome
         for role, worker in self._workers.items():
             unforeseen = [text for _, text in worker.said("log") if text.startswith("exception in workqueue")]
@@ -222,7 +223,8 @@ class Trial:
                 self._hear_start(role, key)
         for role in ROLES:
             self._hear_end(role, key)
-            self._command(role, "read", key, is_it=None)
+            if self._command(role, "read", key, is_it=None) not in (None, _content(key)):
+                self._breaks.append(f"{role} reads a torn result of {key}")
         for role in ROLES:
             self._command(role, "ask", key, is_it=None)
         failing = self._key("failing-b")
@@ -244,7 +246,7 @@ class Trial:
         """One leads a run, and the other follows it, as if nothing had been."""
         with self._gated(gates, f"gated-by-{first}") as key:
             for role in (first, second):
-                self._command(role, "ask", key, is_it=lambda told: told == "job")
+                self._ask(role, key)
                 if self._hear(role, key, lambda progress: progress[1] == 0.5 or progress[3] is not None)[3] is not None:
                     self._breaks.append(f"{key} ended in the {role} before its program could")
         for role in (first, second):
@@ -301,23 +303,21 @@ class Trial:
             self._outcome = self._command(self._fault.role, "disarm")
 
     def _ask(self, role: str, key: str) -> None:
-        self._command(role, "ask", key, is_it=None)
-
-    def _has_job(self, role: str, key: str) -> bool:
-        return bool(self._workers[role].said(f"progress {key}"))
+        if self._command(role, "ask", key, is_it=None) == "job":
+            self._given.add((role, key))
 
     def _hear(self, role: str, key: str, is_it: Callable[[Any], object], seconds: float | None = None) -> Any:
         return self._workers[role].hear(f"progress {key}", is_it, seconds=seconds)
 
     def _hear_start(self, role: str, key: str) -> None:
         """Wait until its program waits, as far as this process can know: a full disk costs others the progress."""
-        if self._was_given(role, key):
+        if (role, key) in self._given:
             with contextlib.nullcontext() if role == "leader" else contextlib.suppress(AssertionError):
                 seconds = None if role == "leader" else _NEWS_SECONDS
                 self._hear(role, key, lambda progress: progress[1] == 0.5 or progress[3] is not None, seconds)
 
     def _hear_end(self, role: str, key: str, seconds: float | None = None, *, is_needed: bool = True) -> Any:
-        if not self._was_given(role, key):
+        if (role, key) not in self._given:
             return None
         try:
             end = self._hear(role, key, lambda progress: progress[3] is not None, seconds)
@@ -327,13 +327,14 @@ class Trial:
             return None
         if end[4] is not None and "Internal error" in end[4]:
             self._breaks.append(f"{key} ended in the {role}: {end[4]}")
+        if end[3] == 0 and not self._result(key).exists():
+            self._breaks.append(f"{key} has no result, and ended well in the {role}")
         return end
 
-    def _was_given(self, role: str, key: str) -> bool:
-        """Whether this process has a job of the key."""
-        return ["returned", "job"] in self._workers[role].said("ask") and self._has_job(role, key)
-
     # What is left
+
+    def _result(self, key: str) -> Path:
+        return self._directory / self._name / key_for_params((key,))
 
     def _holdings(self, role: str) -> tuple[dict[str, str], list[str]]:
         descriptors, threads = self._command(role, "holdings")
@@ -354,7 +355,7 @@ class Trial:
     def _look_at_files(self) -> None:
         storage = self._directory / self._name
         for key in self._keys:
-            path = storage / key_for_params((key,))
+            path = self._result(key)
             if path.exists() and path.read_text() != _content(key):
                 self._breaks.append(f"the result of {key} is torn")
         if (self._directory / "overlaps").exists():
