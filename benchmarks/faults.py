@@ -1,16 +1,30 @@
-"""Is anything lost when processes are killed? Owners, wardens and programs, by SIGKILL, at random, for many rounds.
+"""Is anything lost when processes are killed, or when what they ask of the kernel fails?
 
-Four processes share a storage and are asked for the same three keys in each round. Run it from the project's root with
-``python -m benchmarks.faults [--rounds 160] [--seed 0]``; it exits with status 1 when a result is not whole, two
-programs for one key overlapped, or anything is left; and with an error when a client has no end within 20 s.
+Kills: owners, wardens and programs, by SIGKILL, at random, for many rounds. Four processes share a storage and are
+asked for the same three keys in each round.
+
+Calls: each open, read, write, fsync and so on of a process that leads, and of one that follows, fails, with each error
+it may have; once, or from then on. That takes some 10 minutes. See `tests/processes/fault_sweep.py` for what must hold.
+
+Run it from the project's root with ``python -m benchmarks.faults [--rounds 160] [--seed 0]``; ``--only kills`` or
+``--only calls`` does one of the two, ``--kinds open read`` has only such calls fail, and ``--jobs 4`` makes so many
+trials of them at once. It exits with status 1 when
+anything does not hold: a result is not whole, two programs for one key overlapped, something is left; and with an error
+when a client of the first part has no end within 20 s.
 """
 
 import argparse
+import itertools
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.processes.fault_sweep import PHASES, ROLES, Fault, Sweep
+from tests.processes.faults import KINDS
 from tests.processes.ordeal import Ordeal
 
 WRONG = ("broken results", "overlaps", "leftovers", "orphans")
@@ -20,16 +34,77 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=160)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=("kills", "calls"))
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
+    parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
+    is_wrong = False
+    if options.only != "calls":
+        is_wrong |= kill(options.rounds, options.seed)
+    if options.only != "kills":
+        is_wrong |= fail_calls(options.kinds, options.jobs)
+    return int(is_wrong)
+
+
+def kill(n_rounds: int, seed: int) -> bool:
+    """Kill at random; print what was seen, and return whether anything is wrong."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as directory, Ordeal(Path(directory), options.seed) as ordeal:
-        for number in range(options.rounds):
+    with tempfile.TemporaryDirectory() as directory, Ordeal(Path(directory), seed) as ordeal:
+        for number in range(n_rounds):
             ordeal.round(number)
         ordeal.finish()
-    print(f"{options.rounds} rounds in {time.monotonic() - began:.0f} s")
+    print(f"{n_rounds} rounds in {time.monotonic() - began:.0f} s")
     for name in sorted({*ordeal.counts, *WRONG}):
         print(f"{name:20} {ordeal.counts[name]:6}")
-    return int(any(ordeal.counts[name] for name in WRONG))
+    return any(ordeal.counts[name] for name in WRONG)
+
+
+def fail_calls(kinds: list[str], n_jobs: int) -> bool:
+    """Have each call fail; print a line for each kind, and return whether anything is wrong."""
+    began = time.monotonic()
+    print(f"{'calls of':30} {'calls':>6} {'faults':>7} {'breaks':>7}", flush=True)
+    with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(n_jobs) as pool:
+        total = sum(pool.map(lambda calls: fail_kind(*calls), calls_of(Path(directory), kinds)), Counter[str]())
+    show("all", total)
+    print(f"in {time.monotonic() - began:.0f} s")
+    return bool(total["breaks"])
+
+
+def calls_of(directory: Path, kinds: list[str]) -> list[tuple[Path, str, str, str, int]]:
+    """For each role, phase and kind: a directory of its own, and how many calls one trial makes."""
+    found = []
+    with Sweep(directory) as sweep:
+        for phase, role, kind in itertools.product(PHASES, ROLES, kinds):
+            if n_calls := sweep.count(role, phase).get(kind, 0):
+                found.append((directory / f"{phase}-{role}-{kind}", role, phase, kind, n_calls))
+    return found
+
+
+def fail_kind(directory: Path, role: str, phase: str, kind: str, n_calls: int) -> Counter[str]:
+    """Have each call of one kind fail."""
+    directory.mkdir()
+    counts = Counter(calls=n_calls)
+    with Sweep(directory) as sweep:
+        for fault in faults_of(role, phase, kind, n_calls):
+            outcome = sweep.attempt(fault)
+            counts["faults"] += bool(outcome.places)
+            counts["breaks"] += bool(outcome.breaks)
+            if outcome.breaks:
+                print("\n    ".join([f"{fault}", *outcome.places[:3], *outcome.breaks, *outcome.log[:5]]), flush=True)
+    show(f"{role}, {phase}: {kind}", counts)
+    return counts
+
+
+def faults_of(role: str, phase: str, kind: str, n_calls: int) -> Iterator[Fault]:
+    """Each call of a kind, with each of its errors, once and from then on."""
+    for nth in range(1, n_calls + 1):
+        for is_once in (True, False):
+            for error in KINDS[kind].errors:
+                yield Fault(role, phase, kind, nth, error, is_once)
+
+
+def show(name: str, counts: Counter[str]) -> None:
+    print(f"{name:30} {counts['calls']:6} {counts['faults']:7} {counts['breaks']:7}", flush=True)
 
 
 if __name__ == "__main__":

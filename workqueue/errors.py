@@ -39,7 +39,7 @@ class ResultNotFound(WorkQueueError, LookupError):
 
 
 class ProgramError(WorkQueueError):
-    """The program cannot be started; the text names it and the reason."""
+    """The program cannot be started, or not be read while it runs; the text names the reason."""
 
 
 class StorageError(WorkQueueError):

@@ -79,9 +79,9 @@ class Worker:
         self.process.kill()
         self.process.wait()
 
-    def tell(self, action: str, key: object = "") -> None:
+    def tell(self, action: str, key: object = "", *details: object) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps([action, key]) + "\n")
+        self.process.stdin.write(json.dumps([action, key, *details]) + "\n")
         self.process.stdin.flush()
 
     def said(self, key: str) -> list[Any]:
@@ -89,14 +89,19 @@ class Worker:
         with self._heard:
             return self._said_of(key)
 
-    def hear(self, key: str, is_it: Callable[[Any], object], after: int = 0) -> Any:
+    def forget(self) -> None:
+        """Begin anew to note what it says."""
+        with self._heard:
+            self._said.clear()
+
+    def hear(self, key: str, is_it: Callable[[Any], object], after: int = 0, *, seconds: float | None = None) -> Any:
         """Return the first that it says of this key which is it, when it does; `after` so many others."""
 
         def found() -> list[Any]:
             return [what for what in self._said_of(key)[after:] if is_it(what)]
 
         with self._heard:
-            assert self._heard.wait_for(found, TIMEOUT), (key, dict(self._said))
+            assert self._heard.wait_for(found, TIMEOUT if seconds is None else seconds), (key, self._said)
             return found()[0]
 
     def _said_of(self, key: str) -> list[Any]:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,7 @@ from workqueue.program import reading as module
 from workqueue.program.command import command_of
 from workqueue.program.process import Process
 from workqueue.program.start import start
+from workqueue.system import wake_pipe
 
 pidfd_open = os.pidfd_open  # before a test takes it away
 
@@ -156,6 +158,54 @@ def test_who_ignores_sigterm_is_killed_after_its_grace_and_sooner_for_who_asks_a
     process = Process(start(command_of(program), ["a"]))
     assert process.read_until_exit(Stopping()) == -signal.SIGKILL
     assert not process.timed_out
+
+
+class RefusingWrites:
+    """In place of `os`, in what wakes the reading thread: nothing can be written."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(os, name)
+
+    def write(self, fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+
+def test_who_ignores_sigterm_is_killed_though_the_reading_thread_cannot_be_woken_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = write_program(tmp_path / "program", "trap '' TERM; echo; while :; do sleep 1000; done")
+
+    class Stopping(Recorder):
+        def stdout(self, data: bytes) -> None:
+            process.stop(1000.0)
+            threading.Timer(0.3, process.stop, (0.1,)).start()  # while it waits, without the pipe
+
+    process = Process(start(command_of(program), ["a"]))
+    monkeypatch.setattr(wake_pipe, "os", RefusingWrites())
+    assert process.read_until_exit(Stopping()) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("call", ["read", "poll"])
+def test_a_program_that_cannot_be_read_any_more_is_killed_and_the_reason_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def refuse(*args: object) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    class Refusing(Recorder):
+        def stdout(self, data: bytes) -> None:
+            if call == "poll":
+                reading._poll.poll = refuse  # type: ignore[assignment, method-assign]
+            else:
+                monkeypatch.setattr(module, "os", SimpleNamespace(read=refuse))
+
+    child = start(command_of(write_program(tmp_path / "program", "echo a; sleep 0.1; echo b; exec sleep 1000")), ["a"])
+    process = Process(child)
+    reading = module.Reading(child, Refusing(), process._wake, lambda: None, None)
+    monkeypatch.setattr("workqueue.program.process.Reading", lambda *_: reading)
+    with pytest.raises(ProgramError, match=f"Cannot read what the program says: {os.strerror(errno.EIO)}"):
+        process.read_until_exit(Recorder())
+    assert child.reap() == -signal.SIGKILL
 
 
 def test_no_grace_is_no_sigterm(tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
 """A child starts clean, whatever this process has."""
 
+import contextlib
+import errno
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.conftest import write_program
 from workqueue.errors import ProgramError
+from workqueue.program import launcher
 from workqueue.program import spawn as module
 from workqueue.program.child import Child
 from workqueue.program.command import command_of
@@ -154,3 +158,34 @@ def test_the_environment_is_all_that_it_is_given(tmp_path: Path) -> None:
     # A shell adds PWD, and some of them more; what is not there is the environment of this process.
     n_names = int(end_of(start(command_of(program), [], environment=environment))[0])
     assert 2 <= n_names <= 6 < len(make_environment({})) + 3
+
+
+@pytest.mark.usefixtures("no_standard_descriptors")
+def test_a_pipe_whose_number_cannot_be_another_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(fd: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    n_open = len(list(Path("/dev/fd").iterdir()))
+    with monkeypatch.context() as patch, contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+        patch.setattr(os, "dup", refuse)
+        with pytest.raises(OSError, match=os.strerror(errno.EMFILE)):
+            module._pipe(ours, theirs)
+    assert len(list(Path("/dev/fd").iterdir())) == n_open
+
+
+@pytest.mark.parametrize("call", ["read", "poll"])
+def test_a_program_of_whose_start_nothing_can_be_read_is_not_left_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    program = write_program(tmp_path / "program", "exec sleep 1000")
+
+    def refuse(*_: object) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    if call == "poll":
+        poll = SimpleNamespace(register=lambda _: None, poll=refuse)
+        monkeypatch.setattr(launcher, "make_poll", lambda: poll)
+    else:
+        monkeypatch.setattr(launcher, "os", SimpleNamespace(read=refuse, pipe=os.pipe, close=os.close))
+    with pytest.raises(ProgramError, match="Cannot start the program"):
+        start(command_of(program), ["a"], limits=Limits(niceness=1))

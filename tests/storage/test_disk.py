@@ -506,6 +506,7 @@ def is_private(path: object) -> bool:
         ("os.fsync", errno.EIO, "Cannot store the result in {key}: "),
         ("os.replace", errno.EDQUOT, "Cannot store the result in {key}: "),
         ("os.fchmod", errno.EPERM, "Cannot store the result in {key}: "),
+        ("os.pread", errno.EIO, "Cannot read the output file: "),
     ],
 )
 def test_a_disk_that_refuses_ends_the_job_with_the_reason(
@@ -795,6 +796,20 @@ def test_what_cannot_be_removed_is_logged_and_the_result_stands(
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", refuse(errno.EBUSY)(shutil.rmtree))
         patch.setattr(os, "rmdir", refuse(errno.EBUSY)(os.rmdir))
+        mend_and_run(queue, "a")
+    assert [record.getMessage().partition("/")[0] for record in caplog.records] == ["cannot remove "]
+    DiskStorage(queue.storage_dir).sweep()
+
+
+def test_what_cannot_even_be_walked_is_logged_and_the_result_stands(
+    make_queue: MakeQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = ScriptedProgram(tmp_path / "program", output(b"built"))
+    queue = make_queue(program.path)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", refuse(errno.EMFILE)(shutil.rmtree))
+        patch.setattr(os, "rmdir", refuse(errno.EMFILE)(os.rmdir))
+        patch.setattr(os, "fwalk", refuse(errno.EMFILE)(os.fwalk))
         mend_and_run(queue, "a")
     assert [record.getMessage().partition("/")[0] for record in caplog.records] == ["cannot remove "]
     DiskStorage(queue.storage_dir).sweep()

@@ -1,5 +1,6 @@
 """A pipe that wakes, and whose numbers nobody uses once they may be another file's."""
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -25,7 +26,7 @@ def test_it_wakes_until_it_is_drained() -> None:
     pipe.wake()
     pipe.wake()
     assert is_ready(pipe)
-    pipe.drain()
+    assert pipe.drain()
     assert not is_ready(pipe)
     pipe.close()
 
@@ -36,6 +37,45 @@ def test_a_full_pipe_makes_nobody_wait() -> None:
         pipe.wake()
     assert is_ready(pipe)
     pipe.close()
+
+
+class Refusing:
+    """In place of `os`: nothing can be written, as when the kernel has no memory for it."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(os, name)
+
+    def write(self, fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+
+def test_a_wake_that_cannot_be_written_wakes_all_the_same_and_is_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = WakePipe()
+    with monkeypatch.context() as patch:
+        patch.setattr(wake_pipe, "os", Refusing())
+        pipe.wake()
+    assert is_ready(pipe)
+    assert not pipe.drain()
+    with (tmp_path / "file").open("w+b", buffering=0) as file:
+        assert file.fileno() == pipe._writer
+        pipe.wake()
+        pipe.close()
+        assert file.read() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="nothing tells which descriptors are open")
+def test_a_pipe_that_cannot_be_made_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(fd: int, is_blocking: bool) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "set_blocking", refuse)
+        n_open = len(list(Path("/dev/fd").iterdir()))
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            WakePipe()
+        assert len(list(Path("/dev/fd").iterdir())) == n_open
 
 
 def test_nothing_is_written_after_the_close_to_a_file_that_got_the_number(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol
 
+from workqueue.errors import ProgramError, reason_of
 from workqueue.program import warden_process
 from workqueue.program.helper import send, socket_pair
 from workqueue.program.tries import LONG_SECONDS, pause_seconds
@@ -51,11 +52,19 @@ class Guard:
 
         A copy, for the moment of the start. The lock itself is closed in forked children, and where a server has
         replaced `subprocess` (gevent) the program begins as one.
+
+        Raises:
+            ProgramError: on entering: there is no descriptor to spare.
         """
         if self._lock is None:
             yield ()
             return
-        copy = os.dup(self._lock)
+        try:
+            copy = os.dup(self._lock)
+        except OSError as err:
+            raise ProgramError(
+                f"Cannot start the program: there is no descriptor to spare for its lock ({reason_of(err)})"
+            ) from err
         try:
             yield (copy,)
         finally:

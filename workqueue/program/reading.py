@@ -8,13 +8,15 @@ import math
 import os
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, ParamSpec, Protocol, TypeVar
 
+from workqueue.errors import ProgramError, reason_of
 from workqueue.program.child import Child
 from workqueue.system.poll import make_poll
 from workqueue.system.wake_pipe import WakePipe
 
-#: Where the kernel has no descriptor for a process (pidfd_open, Linux 5.3), an exit is looked for this often.
+#: Where the kernel has no descriptor for a process (pidfd_open, Linux 5.3), an exit is looked for this often; and so is
+#: a wish to stop, where nothing can wake us.
 LOOK_SECONDS: Final = 0.05
 
 #: For output that comes through another process of the group, such as `tee`; felt only where a grandchild stays.
@@ -24,6 +26,9 @@ DRAIN_SECONDS: Final = 0.2
 MAX_WAIT_SECONDS: Final = 3600.0
 
 _READ_BYTES: Final = 64 * 1024
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Sink(Protocol):
@@ -93,11 +98,16 @@ class Reading:
         self._open = {child.stdout: sink.stdout, child.stderr: sink.stderr}
         self._poll = make_poll()
         self._watched_channel: int | None = None
+        self._can_wake = True
         # The moment at which to stop reading, once the program has exited.
         self._deadline: float | None = None
 
     def run(self) -> None:
-        """Read until the program has exited, and its pipes are drained."""
+        """Read until the program has exited, and its pipes are drained.
+
+        Raises:
+            ProgramError: the system does not let us read or wait.
+        """
         for fd in (self._wake.reader, *self._open, self._child.pidfd):
             if fd is not None:
                 self._poll.register(fd)
@@ -109,13 +119,15 @@ class Reading:
         waits = [self._sink.pace(time.monotonic()), self._pace_guard(), self._time_left()]
         if self._deadline is None:  # the program is there, as far as we know
             waits.append(self._keep_time())
-        if self._child.pidfd is None:
+        if self._child.pidfd is None or not self._can_wake:
             waits.append(LOOK_SECONDS)
-        for fd, _ in self._poll.poll(_milliseconds(waits)):
+        for fd, _ in _asked(self._poll.poll, _milliseconds(waits)):
             if fd in self._open:
                 self._read(fd)
             elif fd == self._wake.reader:
-                self._wake.drain()
+                self._can_wake = _asked(self._wake.drain)
+                if not self._can_wake:
+                    self._poll.unregister(fd)
             elif fd == self._watched_channel:
                 self._renew_guard()
             else:
@@ -127,7 +139,7 @@ class Reading:
         return time_left is None or bool(self._open and time_left > 0)
 
     def _read(self, fd: int) -> None:
-        data = os.read(fd, _READ_BYTES)
+        data = _asked(os.read, fd, _READ_BYTES)
         if data:
             self._open[fd](data)
         else:
@@ -156,6 +168,14 @@ class Reading:
 
     def _time_left(self) -> float | None:
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+
+def _asked(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Have the kernel do this; an error of its own is none of the sink's."""
+    try:
+        return call(*args, **kwargs)
+    except OSError as err:
+        raise ProgramError(f"Cannot read what the program says: {reason_of(err)}") from err
 
 
 def _milliseconds(waits: list[float | None]) -> int | None:

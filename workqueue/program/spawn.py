@@ -99,7 +99,12 @@ def encoded(part: str) -> bytes:
 
 def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[int, int]:
     reader, writer = os.pipe()
-    return _opened(ours, reader), _opened(theirs, writer)
+    try:
+        reader = _opened(ours, reader)
+    except BaseException:
+        os.close(writer)
+        raise
+    return reader, _opened(theirs, writer)
 
 
 def _opened(stack: contextlib.ExitStack, fd: int) -> int:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -59,6 +60,7 @@ def _start_limited(
         try:
             launcher.check()
         except BaseException:
+            child.signal(signal.SIGKILL)  # it may be that we cannot read how it went, and it runs
             child.reap()
             child.close()
             raise

@@ -64,7 +64,7 @@ def owned_output(output: Path) -> Iterator[Output]:
 
     Raises:
         OutputError: on entering, when it can be no result; the text is for the program's author.
-        StorageError: on entering: it must be copied, and cannot be.
+        StorageError: on entering: it cannot be read; or it must be copied, and cannot be.
     """
     _check(output)
     with contextlib.ExitStack() as stack:
@@ -75,19 +75,26 @@ def owned_output(output: Path) -> Iterator[Output]:
         except OSError as err:
             raise OutputError(f"Cannot open the output file: {reason_of(err)}") from err
         stack.callback(os.close, fd)
+        yield _owned(fd, output, stack)
+
+
+def _owned(fd: int, output: Path, stack: contextlib.ExitStack) -> Output:
+    """The open file, or a copy that is there until the stack is closed."""
+    try:
         _check_status(os.fstat(fd))
         _check_database(fd, output)
         if not (_is_shared(fd, output) or _is_being_written(fd, output)):
-            yield Output(fd, output)
-            return
-        try:
-            copy = stack.enter_context(copied(fd, output.parent))
-        except OSError as err:
-            raise StorageError(f"Cannot copy the output file: {reason_of(err)}") from err
+            return Output(fd, output)
+    except OSError as err:
+        raise StorageError(f"Cannot read the output file: {reason_of(err)}") from err
+    try:
+        copy = stack.enter_context(copied(fd, output.parent))
         # Whoever can write to the original may have done so since.
         _check_status(os.fstat(copy.fd))
         _check_database(copy.fd, output)
-        yield Output(*copy)
+    except OSError as err:
+        raise StorageError(f"Cannot copy the output file: {reason_of(err)}") from err
+    return Output(*copy)
 
 
 def place(fd: int, path: Path, destination: Path, mode: int, *, is_to_last: bool = True) -> os.stat_result:

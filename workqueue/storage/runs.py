@@ -180,8 +180,8 @@ def _remove_tree(directory: Path, parent: int) -> None:
     except OSError:
         if not os.path.lexists(directory):
             return  # its program did it
-        _allow_removal(directory.name, parent)
     try:
+        _allow_removal(directory.name, parent)
         shutil.rmtree(directory.name, dir_fd=parent)
     except OSError:
         logger.exception("cannot remove %s", directory)

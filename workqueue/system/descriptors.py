@@ -45,7 +45,12 @@ def open_own_pipe() -> tuple[int, int]:
     with _lock:
         reader, writer = os.pipe()
         _own.update((reader, writer))
-    os.set_blocking(writer, False)
+    try:
+        os.set_blocking(writer, False)
+    except BaseException:
+        close_own(reader)
+        close_own(writer)
+        raise
     return reader, writer
 
 

@@ -4,7 +4,6 @@ The pipe's two descriptors are numbers, and a number that was closed is soon ano
 whoever wakes asks it, at any time, also after it was closed.
 """
 
-import contextlib
 import os
 import threading
 from typing import Final
@@ -24,12 +23,14 @@ class WakePipe:
     """
 
     def __init__(self) -> None:
-        # Guards _is_open, and is held over a write that never waits, so that the number is the pipe's until it ends.
-        # Reentrant: a signal handler that closes a queue wakes too, and may interrupt a wake of its own thread.
+        # Guards _is_open and _can_wake, and is held over a write that never waits, so that the number is the pipe's
+        # until it ends. Reentrant: a signal handler that closes a queue wakes too, and may interrupt a wake of its own
+        # thread.
         self._lock = threading.RLock()
         self._reader, self._writer = open_own_pipe()
         self._pid = os.getpid()
         self._is_open = True
+        self._can_wake = True
 
     @property
     def reader(self) -> int:
@@ -39,13 +40,21 @@ class WakePipe:
     def wake(self) -> None:
         """Have the reader become readable. It does nothing after `close`, nor in a forked child of its process."""
         with self._lock:
-            if self._is_open and self._pid == os.getpid():
-                with contextlib.suppress(BlockingIOError):  # a full pipe wakes as well
-                    os.write(self._writer, b".")
+            if not (self._is_open and self._can_wake and self._pid == os.getpid()):
+                return
+            try:
+                os.write(self._writer, b".")
+            except BlockingIOError:  # a full pipe wakes as well
+                pass
+            except OSError:
+                # The kernel has no memory for it, say. An end that closes wakes as well, and is never refused; but it
+                # does so once, and the reader has to do without from then on.
+                self._can_wake = False
+                close_own(self._writer)
 
-    def drain(self) -> None:
-        """Read what has woken it, which there must be."""
-        os.read(self._reader, _READ_BYTES)
+    def drain(self) -> bool:
+        """Read what has woken it, which there must be; return whether it can be woken again."""
+        return bool(os.read(self._reader, _READ_BYTES))
 
     def close(self) -> None:
         """Close both ends. Idempotent."""
@@ -54,4 +63,5 @@ class WakePipe:
         # Nobody writes any more; only this call closes.
         if is_open:
             close_own(self._reader)
-            close_own(self._writer)
+            if self._can_wake:
+                close_own(self._writer)

@@ -201,6 +201,32 @@ def test_where_reads_fail_and_there_is_no_other_descriptor_the_files_are_looked_
     assert "workqueue-follower" not in [thread.name for thread in threading.enumerate()]
 
 
+def test_a_wake_that_cannot_be_written_is_heard_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By who waits without an end: nothing is followed yet, and another is to be told by afterwards."""
+
+    class FailingWrites:
+        def __getattr__(self, name: str) -> object:
+            return getattr(os, name)
+
+        def write(self, fd: int, data: bytes) -> int:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    follower, looked = Follower(), threading.Event()
+    follower.open(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(wake_pipe, "os", FailingWrites())
+        for name in ("a", "b"):
+            follower.follow(tmp_path, name, looked.set, always=True)
+            assert looked.wait(20)
+            looked.clear()
+    follower.follow(tmp_path, "c", looked.set, always=True)
+    assert looked.wait(20)
+    follower.close(tmp_path)
+    assert "cannot be told which files change" in caplog.text
+
+
 def test_an_interrupt_in_the_wait_loses_no_change(
     follower: Follower, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -145,6 +145,28 @@ def test_a_full_disk_costs_the_others_progress_and_no_more(journals: Journals, m
     lead.close()
 
 
+def test_a_beginning_that_could_not_be_written_is_told_with_what_comes_next(
+    journals: Journals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one refused write would cost the others the progress of a run of hours, and its end."""
+    lead = journals.lead("a")
+    assert lead is not None
+
+    def refuse(fd: int, data: bytes, offset: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", refuse)
+        lead.start()
+        lead.report(Progress(fraction=0.25))
+    lead.report(Progress(fraction=0.5))
+    reader = journals.reader("a")
+    assert reader is not None
+    with reader:
+        assert reader.look().records == [Mark.START, Progress(fraction=0.5)]
+    lead.close()
+
+
 def test_what_is_said_last_stands_there_and_nothing_grows(journals: Journals) -> None:
     """A program that prints long messages for a week costs what one costs that prints one."""
     lead = journals.lead("a")

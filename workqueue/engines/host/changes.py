@@ -123,7 +123,8 @@ class Changes:
             if fd == self._inotify:
                 changes += _parse(os.read(fd, _READ_BYTES))
             else:
-                self._pipe.drain()
+                if not self._pipe.drain():
+                    raise OSError(errno.EPIPE, "nothing can be written to the pipe that wakes it")
                 changes.append(Change(LOST, ""))
         return changes
 

@@ -4,6 +4,7 @@ Each process has its own line and its own threads. Who runs a key is settled by 
 come; see `shared_task` for a task's ways, and the package's docstring for the files.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -186,13 +187,13 @@ class HostEngine:
                 return
             # With the lock held: nobody waits for it who could be waited for here.
             self.journals.prepare()
-            self._notices.open()
-            try:
+            with contextlib.ExitStack() as undo:  # the next request opens them again
+                self._notices.open()
+                undo.callback(self._notices.close)
                 self.follower.open(self.journals.directory)
-            except BaseException:
-                self._notices.close()  # the next request opens them again
-                raise
-            self.follower.follow(self.journals.directory, notices.NAME, self._read_notices)
+                undo.callback(self.follower.close, self.journals.directory)
+                self.follower.follow(self.journals.directory, notices.NAME, self._read_notices)
+                undo.pop_all()
             self._is_open = True
 
     def _close_files(self) -> None:

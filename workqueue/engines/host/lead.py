@@ -29,6 +29,7 @@ class Lead:
     def __init__(self, path: Path, fd: int, *, has_own_lock: bool = True) -> None:
         self._path = path
         self._run = ""
+        self._is_said = True  # that the run begins
         #: The descriptor that is locked, for the program to inherit; nobody can write by it.
         self.fd = fd
         self._log = open_own(lambda: open_file(path, os.O_WRONLY))
@@ -47,11 +48,13 @@ class Lead:
     def start(self) -> None:
         """Tell the others that the run begins, after one that died perhaps."""
         self._run = secrets.token_hex(8)
-        write(self._log, START_AT, self._run, Mark.START)
+        self._is_said = write(self._log, START_AT, self._run, Mark.START)
 
     def report(self, report: Progress | WaitsAgain) -> None:
         """Tell the others where it stands, or how it ended."""
         is_end = isinstance(report, Progress) and report.returncode is not None
+        if not self._is_said:  # what else is said of a run that nobody knows, nobody reads
+            self._is_said = write(self._log, START_AT, self._run, Mark.START)
         write(self._log, END_AT if is_end else STATE_AT, self._run, report)
 
     def close(self) -> None:

@@ -51,7 +51,12 @@ class Notices:
     def open(self) -> None:
         """Read what is posted from now on. Raises OSError when it cannot."""
         fd = open_own(self._open_file)
-        self._use(fd, os.fstat(fd).st_size)
+        try:
+            size = os.fstat(fd).st_size
+        except BaseException:
+            close_own(fd)
+            raise
+        self._use(fd, size)
 
     def post(self, key: str) -> None:
         """Tell all others that this key was cancelled. Raises OSError when it cannot."""

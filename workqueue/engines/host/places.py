@@ -23,13 +23,14 @@ MAX_FRAME_BYTES: Final = LONG_END_AT - STATE_AT
 PAGE: Final = 4096
 
 
-def write(fd: int, place: int, run: str, record: Record) -> None:
-    """Say this of a run, at this place of an open journal; it never raises."""
+def write(fd: int, place: int, run: str, record: Record) -> bool:
+    """Say this of a run, at this place of an open journal; return whether it was said. It never raises."""
     frame = encode(run, record)
     if place == END_AT and len(frame) > STATE_AT - END_AT:
         place = LONG_END_AT
     if len(frame) > MAX_FRAME_BYTES:  # no program's message or error is so long; then the others do without
-        return
+        return False
     # A full disk costs the others the progress of this run, and no more than that.
     with contextlib.suppress(OSError):
-        os.pwrite(fd, frame, place)
+        return os.pwrite(fd, frame, place) == len(frame)
+    return False
