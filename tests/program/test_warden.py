@@ -241,7 +241,12 @@ def test_a_warden_that_is_killed_is_replaced_and_told_of_what_runs(
         run.wait_killed()
 
 
-def test_a_stopped_warden_holds_up_neither_starts_nor_the_end(make_run: MakeRun, warden_: Warden) -> None:
+@pytest.mark.parametrize("has_pidfds", [True, False])
+def test_a_stopped_warden_holds_up_neither_starts_nor_the_end(
+    make_run: MakeRun, warden_: Warden, monkeypatch: pytest.MonkeyPatch, has_pidfds: bool
+) -> None:
+    if not has_pidfds:  # as on macOS, or in a process that has no descriptor to spare
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
     make_run().end()
     pid = process_of(warden_)
     os.kill(pid, signal.SIGSTOP)

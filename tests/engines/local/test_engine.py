@@ -207,6 +207,18 @@ def test_a_future_that_is_cancelled_by_hand_ends_the_newest_job_and_no_other(
         assert job.wait(10).returncode == 0
 
 
+def test_a_thread_of_the_executor_runs_one_job_and_goes_back(make_queue: MakeQueue, program: ScriptedProgram) -> None:
+    """The executor may be shared: whatever else waits for a thread of it has its turn between two jobs."""
+    executor = HandExecutor()
+    queue = make_queue(program.path, executor=executor)
+    jobs = [ensure(queue, str(i)) for i in range(2)]
+    program.release("gate", times=2)
+    executor.calls[0]()
+    assert [job.state for job in jobs] == [State.SUCCEEDED, State.PENDING]
+    executor.calls[1]()
+    assert [job.state for job in jobs] == [State.SUCCEEDED, State.SUCCEEDED]
+
+
 def test_an_executor_whose_threads_cannot_start(make_queue: MakeQueue, program: ScriptedProgram) -> None:
     """Those that wait end with it, and whoever asks later too."""
 
