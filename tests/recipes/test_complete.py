@@ -1,10 +1,10 @@
 """No recipe without a test."""
 
 from tests.readme import blocks
-from tests.recipes import test_http, test_websocket
+from tests.recipes import test_http, test_results, test_websocket
 from tests.recipes.recipe import RECIPES, WEB
 
-SERVED = [recipe.name for recipe in test_http.RECIPES] + list(test_websocket.RECIPES)
+SERVED = [recipe.name for recipe in (*test_http.RECIPES, *test_results.SERVED)] + list(test_websocket.RECIPES)
 
 #: What tests/servers and tests/browser run, and what tests/recipes/test_web_page.py and test_openapi.py look at.
 SHOWN = {

@@ -51,6 +51,7 @@ from workqueue.web import (
     OverviewTokenCheck,
     Problem,
     ProgressStream,
+    ResultOptions,
     asgi,
     django,
     flask,
@@ -258,6 +259,12 @@ def an_app_is_made_in_each_documented_way(queue: WorkQueue) -> None:
     wsgi.GenerateApp(queue, params=params, authorize=lambda params: params[0] == "a", allow_origin=None)
     wsgi.GenerateApp(queue, params=overview_params, authorize=OverviewTokenCheck(ttl=60.0, timeout=5.0))
     asgi_app: ASGIApp = asgi.GenerateApp(queue, authorize=authorize, heartbeat=5.0, max_duration=None)
+    options: ResultOptions = {"media_type": "video/mp4", "download_name": lambda params: params[0]}
+    wsgi_app = wsgi.GenerateApp(queue, result="/result", result_options=options)
+    asgi_app = asgi.GenerateApp(queue, result="/result")
+    wsgi_app = wsgi.ResultApp(queue, params=params, authorize=OverviewTokenCheck(), generate="/generate", **options)
+    asgi_app = asgi.ResultApp(queue, authorize=authorize, cache_control="no-store", inline=True, redirect=True)
+    wsgi.ResultApp(queue, mediatype="video/mp4")  # type: ignore[call-arg]
     del wsgi_app, asgi_app
 
 
@@ -278,6 +285,21 @@ def a_view_reads_its_request_and_refuses_it(queue: WorkQueue, request: WerkzeugR
 
 def a_view_responds(job: Job | None, request: WerkzeugRequest) -> None:
     assert_type(flask.progress_response(job, request), WerkzeugResponse)
+
+
+def a_view_sends_a_result(
+    queue: WorkQueue, request: WerkzeugRequest, django_request: HttpRequest, starlette_request: StarletteRequest
+) -> None:
+    assert_type(flask.result_response(queue, ("a",), request, media_type="text/csv"), WerkzeugResponse)
+    assert_type(django.result_response(queue, ("a",), django_request, download_name="a.csv"), HttpResponseBase)
+    assert_type(
+        starlette.result_response(queue, ("a",), starlette_request, path="index.html", generate="/generate"),
+        StarletteResponse,
+    )
+    assert_type(queue.signs_urls, bool)
+    assert_type(queue.signed_url(("a",), 60, "HEAD"), str)
+    assert_type(queue.live_job(("a",)), Job | None)
+    assert_type(queue.suffix, str)
 
 
 def an_endpoint_responds(job: Job | None, request: StarletteRequest) -> StarletteResponse:

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-#: What `join` waits at most. A thread of ours takes milliseconds to end, a second or two on a machine that does too much,
-#: and for ever if a function of a user's blocks it.
+#: What `join` waits at most. A thread of ours takes milliseconds to end, a second or two on a machine that does too
+#: much, and for ever if a function of a user's blocks it.
 JOIN_SECONDS: Final = 5.0
 
 #: Before the next turn, after one, two, ... turns in a row that raised. What fails once costs no time; what always

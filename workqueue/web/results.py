@@ -159,25 +159,29 @@ def _open(queue: WorkQueue, params: Params, path: str, stack: contextlib.ExitSta
         with contextlib.ExitStack() as attempt:
             opened = attempt.enter_context(queue.open_with_info(params))
             fd = _file_of(opened, path)
-            attempt.callback(close_own, fd)
-            # What is held is not replaced, but its name may have been given to the next one before we opened that.
+            if fd is not None:
+                attempt.callback(close_own, fd)
+            # What is held stays, but before we opened it its name may have become the next one's, or nobody's.
             now = queue.result_info(params)
-            if now is not None and now.etag == opened.info.etag:
+            if now is None or now.etag != opened.info.etag:
+                continue
+            if fd is not None:
                 stack.push(attempt.pop_all())
                 return opened.info, fd
-    raise StorageError("Cannot open the result: it is replaced again and again")
+            if opened.info.form == "directory":
+                raise _no_such_file(is_directory=True)
+    raise StorageError("Cannot open the result: it is replaced again and again, or is no regular file")
 
 
-def _file_of(opened: "OpenResult", path: str) -> int:
+def _file_of(opened: "OpenResult", path: str) -> int | None:
+    """The descriptor of a file of the result; None: there is no such file."""
     is_directory = opened.info.form == "directory"
     if is_directory != bool(path):
         raise _no_such_file(is_directory=is_directory)
-    if not is_directory:
-        return open_regular(opened.path)
     try:
-        return open_inside(opened.path, path)
+        return open_inside(opened.path, path) if is_directory else open_regular(opened.path)
     except FileNotFoundError:
-        raise _no_such_file(is_directory=True) from None
+        return None
 
 
 def _no_such_file(*, is_directory: bool) -> Problem:
