@@ -15,9 +15,12 @@ from typing import Any, Final, NamedTuple
 
 from tests.processes.worker import Worker
 from workqueue import WorkQueue
-from workqueue.params import key_for_params
+from workqueue.naming import Naming
 
 SCRIPT: Final = Path(__file__).with_name("faulty_process.py")
+
+#: How the queues name results.
+_NAMING: Final = Naming("program")
 
 #: Who has the call that fails.
 ROLES: Final = ("leader", "follower")
@@ -206,7 +209,7 @@ class Trial:
     def _leave_something(self) -> None:
         """What dead runs have left, for a queue to remove when it is made."""
         storage = self._directory / self._name
-        for key in map(key_for_params, [("dead-1",), ("dead-2",)]):
+        for key in map(_NAMING.key, [("dead-1",), ("dead-2",)]):
             run = storage / ".tmp" / f"{key}.0123456789abcdef"
             (run / "inner").mkdir(parents=True)
             (run / "out").touch()
@@ -334,7 +337,7 @@ class Trial:
     # What is left
 
     def _result(self, key: str) -> Path:
-        return self._directory / self._name / key_for_params((key,))
+        return self._directory / self._name / _NAMING.key((key,))
 
     def _holdings(self, role: str) -> tuple[dict[str, str], list[str]]:
         descriptors, threads = self._command(role, "holdings")

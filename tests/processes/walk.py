@@ -17,10 +17,13 @@ from typing import Any
 from tests.processes.gated_program import TIMEOUT, Gate, GatedProgram, run_of
 from tests.processes.model import CANCELLED, Job, Model, Run
 from tests.processes.worker import Worker
-from workqueue.params import key_for_params
+from workqueue.naming import Naming
 
 N_PROCESSES = 3
 KEYS = ("a", "b", "c")
+
+#: How the queues name results.
+_NAMING = Naming("program")
 
 _SCRIPT = Path(__file__).with_name("walk_process.py")
 
@@ -228,7 +231,7 @@ class Walk:
         with self._step("kill at its end"):
             self._gates[run.key].order("build", run.number)
             self._kill(run.process)
-            path = self._storage / key_for_params((run.key,))
+            path = self._storage / _NAMING.key((run.key,))
             is_built = path.exists() and run_of(run.key, path.read_bytes()) == run.number
             self._counts["built when killed"] += is_built
             self._dying[run.key] = self._gates.pop(run.key)
@@ -258,7 +261,7 @@ class Walk:
         for worker in self._workers:
             assert worker.children() == {}
         left = sorted(path.name for path in self._storage.glob("*") if not path.name.startswith("."))
-        assert left == sorted(key_for_params((key,)) for key in self._model.built)
+        assert left == sorted(_NAMING.key((key,)) for key in self._model.built)
 
     # How they are made
 
@@ -399,7 +402,7 @@ class Walk:
         self._check_clients()
 
     def _check_files(self) -> None:
-        live = {key_for_params((key,)) for key in self._model.runs}
+        live = {_NAMING.key((key,)) for key in self._model.runs}
         jobs, runs = (
             [path.name for path in (self._storage / name).glob("*") if not path.name.startswith(".")]
             for name in (".jobs", ".tmp")
