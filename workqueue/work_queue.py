@@ -341,6 +341,17 @@ class WorkQueue:
         forks.check()
         return self._registry.get(self.key_for_params(params))
 
+    def is_being_built(self, params: Params) -> bool:
+        """Whether the result for these parameters is being built: in this process, or by another that shares it.
+
+        What waits in the line of another process is not being built yet. It starts nothing.
+
+        Raises:
+            InvalidParams: these can never run.
+        """
+        is_led: Callable[[str], bool] | None = getattr(self._engine, "is_led", None)
+        return self.live_job(params) is not None or (is_led is not None and is_led(self._naming.key(params)))
+
     def statistics(self) -> Statistics:
         """How many jobs are in which state, and what those that ended took; computed when asked, by a look at each."""
         forks.check()
