@@ -649,6 +649,32 @@ def test_a_refresh_replaces_what_is_there(queue: WorkQueue, storage: Storage) ->
     assert len(keys(storage)) == 1
 
 
+#: It fills the directory that it finds, or makes it anew; its name ends as was said.
+FILLS = 'rmdir "$output"; mkdir -p "$output/in"; case $output in */out.index) printf built > "$output/in/file";; esac'
+
+
+@of_files
+def test_a_queue_for_directories_and_one_for_files_do_not_find_each_others(storage: Storage, tmp_path: Path) -> None:
+    fills = write_program(tmp_path / "fills", FILLS)
+    for_directories = WorkQueue(fills, storage=storage, suffix=".index", name="mine", result="directory")
+    for_files = WorkQueue(write_program(tmp_path / "program", 'printf built > "$output"'), storage=storage, name="mine")
+    with for_directories, for_files:
+        for queue in (for_directories, for_files, for_directories):
+            job = queue.ensure_run(("a",), refresh=True)
+            assert job is not None
+            assert job.wait(30).error is None
+        for queue in (for_directories, for_files):
+            assert queue.ensure_run(("a",)) is None
+        with for_directories.open_with_info(("a",)) as (path, info):
+            assert (path / "in" / "file").read_bytes() == b"built"
+            assert (info.form, info.size, info.name) == ("directory", 5, "mine")
+        with for_files.open_result(("a",)) as path:
+            assert path.read_bytes() == b"built"
+        assert for_directories.delete(("a",))
+        assert for_directories.result_info(("a",)) is None
+        assert for_files.ensure_run(("a",)) is None
+
+
 #: A tool that chooses by the name what it writes, and wants no file there.
 CHOOSES = 'rm "$output"; case $output in */out.mp4) printf built;; *) exit 1;; esac > "$output"'
 

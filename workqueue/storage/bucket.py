@@ -172,7 +172,7 @@ class Bucket:
             StorageError: it may not be there. Parts of it may be, unseen, until the bucket has them expire.
         """
         part = max(_PART_BYTES, -(-size // _MAX_PARTS))
-        if isinstance(file, Iterator) and size <= part:
+        if size <= part and not hasattr(file, "read"):
             # In one request, as a file of that length: of two uploads in parts to one name Azure refuses one.
             file = io.BytesIO(b"".join(file))
         with _mapped("store the result"):
