@@ -91,6 +91,9 @@ class WorkQueue:
             result serves all. So whoever asks must be let in for each request: see `authorize` of the ready
             applications. Called by every request; the `server` of an OverviewViewParams has one spelling there. None:
             all fields.
+        result: what a result is. "file": the program overwrites an empty file. "directory": it fills an empty
+            directory, which is published as one, read-only; its symbolic links may lead to places within. Results of
+            the other form are not found.
 
     Raises:
         ProgramError: there is no such program, or it cannot be executed; not looked for if an `engine` is given.
@@ -128,6 +131,7 @@ class WorkQueue:
         name: str | None = None,
         version: str = "",
         key: Key | None = None,
+        result: Literal["file", "directory"] = "file",
     ) -> None:
         check_one_of(executor=executor, max_running=max_running, engine=engine)
         if engine is not None:
@@ -146,6 +150,7 @@ class WorkQueue:
         )
         check_at_least(0, max_pending=max_pending, exit_drain=exit_drain)
         check_word(token_in, "token_in", ("argv", "env"))
+        check_word(result, "result", ("file", "directory"))
         check_suffix(suffix)
         limits = limits if time_limit is None else limits._replace(time=time_limit)
         check_limits(limits)
@@ -160,7 +165,7 @@ class WorkQueue:
 
         command = command_of(program_path)
         self.program_path = path_of(command)
-        self._naming = Naming(name_of(command) if name is None else name, version, key)
+        self._naming = Naming(name_of(command) if name is None else name, version, key, result)
         check_naming(self._naming)
         self._storage = parts.make_storage(storage_dir, storage, is_shared=engine is None)
         self.storage_dir = self._storage.directory

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import write_program
 from tests.descendants import Descendants
 from workqueue.cli import main
 from workqueue.progress import Progress, failed, succeeded
@@ -38,6 +39,15 @@ def test_what_is_built_is_not_built_again(tmp_path: Path, capsys: pytest.Capture
     first, second = capsys.readouterr().out.splitlines()
     assert first == second
     assert len(program.runs) == 1
+
+
+def test_a_result_may_be_a_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = write_program(tmp_path / "program", 'test -d "$output" && printf built > "$output/file"')
+    arguments = ["run", "--result", "directory", str(program), "a", "--storage", str(tmp_path / "storage")]
+    assert [main(arguments), main(arguments)] == [0, 0]
+    first, second = map(Path, capsys.readouterr().out.splitlines())
+    assert first == second
+    assert (first / "file").read_text() == "built"
 
 
 def test_a_failure_is_told_with_its_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_for_bucket(parser)
     add_suffix(parser)
+    parser.add_argument(
+        "--result",
+        choices=("file", "directory"),
+        default="file",
+        help="what the program makes of its output; a directory is empty when it starts (default: %(default)s)",
+    )
     add_naming(parser)
 
 
@@ -48,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
             suffix=options.suffix,
             name=options.name,
             version=options.version,
+            result=options.result,
         )
     except ProgramError as err:
         print(err, file=sys.stderr)
