@@ -27,6 +27,7 @@ QUESTIONS: Final = (
     "sharing",
     "import_time",
     "objects",
+    "trees",
 )
 
 #: Several times what the longest of them takes on an idle machine, and a peer's installation.

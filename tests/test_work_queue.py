@@ -374,3 +374,42 @@ def test_a_job_that_still_runs_in_a_closed_queue_can_be_joined(make_queue: MakeQ
     program.release("gate")
     closing.join(10)
     assert job.wait(0).returncode == 0
+
+
+# Looking, without asking
+
+
+def test_a_job_is_looked_for_and_nothing_is_started(queue: WorkQueue, engine: ManualEngine) -> None:
+    assert queue.live_job(PARAMS) is None
+    assert not queue.is_being_built(PARAMS)
+    assert engine.tasks == []
+    job = ensure(queue, *PARAMS)
+    assert queue.live_job(PARAMS) is job
+    assert queue.is_being_built(PARAMS)
+    assert queue.live_job(("another",)) is None
+    engine.start(job)
+    engine.succeed(job)
+    assert queue.live_job(PARAMS) is None
+    assert not queue.is_being_built(PARAMS)
+    with pytest.raises(InvalidParams):
+        queue.live_job(("a\0",))
+    with pytest.raises(InvalidParams):
+        queue.is_being_built(("a\0",))
+
+
+def test_what_another_queue_builds_is_being_built(make_queue: MakeQueue, program: ScriptedProgram) -> None:
+    """Of one that shares the storage, in this process or another; once it has begun, not while it waits."""
+    first, second = make_queue(program.path), make_queue(program.path)
+    job = ensure(first, "a")
+    program.wait_reached("gate")
+    assert second.live_job(("a",)) is None
+    assert second.is_being_built(("a",))
+    assert not second.is_being_built(("b",))
+    program.release("gate")
+    assert job.wait(20).returncode == 0
+    assert not second.is_being_built(("a",))
+
+
+def test_a_queue_tells_its_suffix(make_queue: MakeQueue) -> None:
+    assert make_queue("/bin/sh", suffix=".mp4").suffix == ".mp4"
+    assert make_queue("/bin/sh").suffix == ""

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Final
+from typing import Final, Literal
 
 from workqueue.params import Params, canonical, check_field
 
@@ -23,7 +23,7 @@ Key = Callable[[Params], Params]
 
 #: Separates these hashes from every other use of BLAKE2 on the same bytes (RFC 7693, "personalization"). The number
 #: changes with what is hashed: results with names of an older form are not found.
-_PERSON: Final = b"workqueue-key-3"
+_PERSONS: Final = {"file": b"workqueue-key-3", "directory": b"workqueue-key-3d"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class Naming:
     fields: Key | None = None
     """Chooses the fields that make a result; None: all do."""
 
+    form: Literal["file", "directory"] = "file"
+    """What a result is: a queue that wants the one must not find the other."""
+
     def key(self, params: Params) -> str:
         """Name the result for these parameters: 40 hexadecimal digits, the same in every process.
 
@@ -51,7 +54,7 @@ class Naming:
         """
         asked = canonical(params)
         chosen = asked if self.fields is None else _chosen(self.fields(asked))
-        digest = hashlib.blake2b(digest_size=20, person=_PERSON)
+        digest = hashlib.blake2b(digest_size=20, person=_PERSONS[self.form])
         for part in (self.name, self.version, *chosen):
             data = part.encode("utf-8")
             digest.update(len(data).to_bytes(8, "big") + data)

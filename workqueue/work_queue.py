@@ -98,6 +98,9 @@ class WorkQueue:
             first that asks for it starts a build in the background, whose result takes its place. A build that fails
             changes nothing, and is tried again a minute later at the earliest. None: results are never old; see also
             the `ttl` of storages, after which they do not answer.
+        result: what a result is. "file": the program overwrites an empty file. "directory": it fills an empty
+            directory, which is published as one, read-only; its symbolic links may lead to places within. Results of
+            the other form are not found.
 
     Raises:
         ProgramError: there is no such program, or it cannot be executed; not looked for if an `engine` is given.
@@ -136,6 +139,7 @@ class WorkQueue:
         version: str = "",
         key: Key | None = None,
         refresh_after: float | None = None,
+        result: Literal["file", "directory"] = "file",
     ) -> None:
         check_one_of(executor=executor, max_running=max_running, engine=engine)
         if engine is not None:
@@ -154,6 +158,7 @@ class WorkQueue:
         )
         check_at_least(0, max_pending=max_pending, exit_drain=exit_drain)
         check_word(token_in, "token_in", ("argv", "env"))
+        check_word(result, "result", ("file", "directory"))
         check_suffix(suffix)
         limits = limits if time_limit is None else limits._replace(time=time_limit)
         check_limits(limits)
@@ -168,7 +173,7 @@ class WorkQueue:
 
         command = command_of(program_path)
         self.program_path = path_of(command)
-        self._naming = Naming(name_of(command) if name is None else name, version, key)
+        self._naming = Naming(name_of(command) if name is None else name, version, key, result)
         check_naming(self._naming)
         self._storage = parts.make_storage(storage_dir, storage, is_shared=engine is None)
         self.storage_dir = self._storage.directory
@@ -371,6 +376,17 @@ class WorkQueue:
         """
         forks.check()
         return self._registry.get(self.key_for_params(params))
+
+    def is_being_built(self, params: Params) -> bool:
+        """Whether the result for these parameters is being built: in this process, or by another that shares it.
+
+        What waits in the line of another process is not being built yet. It starts nothing.
+
+        Raises:
+            InvalidParams: these can never run.
+        """
+        is_led: Callable[[str], bool] | None = getattr(self._engine, "is_led", None)
+        return self.live_job(params) is not None or (is_led is not None and is_led(self._naming.key(params)))
 
     def statistics(self) -> Statistics:
         """How many jobs are in which state, and what those that ended took; computed when asked, by a look at each."""

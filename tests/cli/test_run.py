@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import write_program
 from tests.descendants import Descendants
 from workqueue import WorkQueue
 from workqueue.cli import main
@@ -63,6 +64,15 @@ def test_a_name_and_a_version_say_whose_result_it_is(tmp_path: Path, capsys: pyt
     with pytest.raises(SystemExit, match="2"):
         main([*arguments, "--name", "docsets", "--version", "\0"])
     assert "must not contain a NUL character" in capsys.readouterr().err
+
+
+def test_a_result_may_be_a_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = write_program(tmp_path / "program", 'test -d "$output" && printf built > "$output/file"')
+    arguments = ["run", "--result", "directory", str(program), "a", "--storage", str(tmp_path / "storage")]
+    assert [main(arguments), main(arguments)] == [0, 0]
+    first, second = map(Path, capsys.readouterr().out.splitlines())
+    assert first == second
+    assert (first / "file").read_text() == "built"
 
 
 def test_a_failure_is_told_with_its_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import ParamSpec
 
 import pytest
 
@@ -20,7 +22,8 @@ from tests.conftest import write_program
 from tests.objects.server import ObjectServer
 from workqueue import WorkQueue
 from workqueue.errors import OutputError, ResultNotFound
-from workqueue.storage import DiskStorage, Origin, ResultInfo, Storage, eviction
+from workqueue.storage import DiskStorage, Origin, ResultInfo, Storage, Workspace, eviction
+from workqueue.storage.base import Form
 from workqueue.storage.objects import ObjectStorage
 from workqueue.testing import ScriptedProgram, collect, output, say
 
@@ -28,6 +31,7 @@ KEYS = tuple(f"{i:040x}" for i in range(10))
 KEY, OTHER, THIRD, *_ = KEYS
 
 MakeStorage = Callable[..., Storage]
+P = ParamSpec("P")
 
 
 # Of a module: a server that is started for a test would be counted as what the test left behind.
@@ -66,15 +70,59 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return wait
 
 
+#: Tests of what only a file can be, or have beside it.
+OF_FILES: set[str] = set()
+
+
+def of_files(test: Callable[P, None]) -> Callable[P, None]:
+    OF_FILES.add(test.__name__)
+    return test
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    forms = ["file"] if metafunc.function.__name__ in OF_FILES else ["file", "directory"]
+    metafunc.parametrize("form", forms, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Form:
+    """What results are in this test; both, unless it is of files."""
+    monkeypatch.setattr(sys.modules[__name__], "FORM", request.param)
+    return request.param  # type: ignore[no-any-return]
+
+
+FORM: Form = "file"
+
+
+def workspace_of(storage: Storage, key: str = KEY, suffix: str = "") -> AbstractContextManager[Workspace]:
+    return storage.workspace(key, suffix, FORM)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Make this what a program leaves: a file, or a directory with two of them."""
+    if FORM == "file":
+        path.write_bytes(data)
+        return
+    middle = len(data) // 2
+    (path / "first").write_bytes(data[:middle])
+    (path / "in").mkdir(exist_ok=True)
+    (path / "in" / "second").write_bytes(data[middle:])
+
+
+def content(path: Path) -> bytes:
+    files = [path] if FORM == "file" else [path / "first", path / "in" / "second"]
+    return b"".join(file.read_bytes() for file in files)
+
+
 def publish(storage: Storage, key: str = KEY, data: bytes = b"built") -> None:
-    with storage.workspace(key) as workspace:
-        workspace.output.write_bytes(data)
+    with workspace_of(storage, key) as workspace:
+        write(workspace.output, data)
         workspace.publish()
 
 
 def read(storage: Storage, key: str = KEY) -> bytes:
     with storage.open(key) as path:
-        return path.read_bytes()
+        return content(path)
 
 
 def keys(storage: Storage) -> list[str]:
@@ -99,7 +147,9 @@ def test_what_was_published_is_there_and_whole_for_all(make_storage: MakeStorage
         assert each.has(KEY)
         assert read(each) == data
         [result] = each.results()
-        assert (result.key, result.size) == (KEY, len(data))
+        assert result.key == KEY
+        # What lies in a bucket is an archive of the directory.
+        assert len(data) <= result.size <= len(data) + (0 if FORM == "file" else 10_000)
         # A server's clock may count in whole seconds.
         assert before - 1 <= result.published_at <= time.time() + 1
         assert result.used_at >= result.published_at - 1
@@ -111,6 +161,7 @@ def test_a_result_larger_than_a_part_of_an_upload_is_whole(make_storage: MakeSto
     assert read(make_storage("another host")) == data
 
 
+@of_files
 def test_the_file_that_is_read_is_nobodys_to_write(storage: Storage) -> None:
     publish(storage)
     with storage.open(KEY) as path:
@@ -120,8 +171,8 @@ def test_the_file_that_is_read_is_nobodys_to_write(storage: Storage) -> None:
 
 def test_a_run_in_progress_is_seen_by_nobody_and_leaves_nothing(make_storage: MakeStorage) -> None:
     storage = make_storage()
-    with storage.workspace(KEY) as workspace:
-        workspace.output.write_bytes(b"half")
+    with workspace_of(storage) as workspace:
+        write(workspace.output, b"half")
         assert not storage.has(KEY)
         assert keys(make_storage("another host")) == []
         assert workspace.directory.is_dir()
@@ -132,11 +183,12 @@ def test_a_run_in_progress_is_seen_by_nobody_and_leaves_nothing(make_storage: Ma
 
 def test_what_is_not_published_leaves_an_earlier_result_alone(storage: Storage) -> None:
     publish(storage, KEY, b"old")
-    with storage.workspace(KEY) as workspace:
-        workspace.output.write_bytes(b"half of the n")
+    with workspace_of(storage) as workspace:
+        write(workspace.output, b"half of the n")
     assert read(storage) == b"old"
 
 
+@of_files
 def test_a_result_that_is_replaced_is_read_to_its_end_by_who_has_it_open(storage: Storage) -> None:
     publish(storage, KEY, b"the old one")
     with storage.open(KEY) as path, path.open("rb") as old:
@@ -147,6 +199,7 @@ def test_a_result_that_is_replaced_is_read_to_its_end_by_who_has_it_open(storage
     assert keys(storage) == [KEY]
 
 
+@of_files
 def test_a_result_that_is_deleted_is_read_to_its_end_by_who_has_it_open(storage: Storage) -> None:
     publish(storage, KEY, b"built")
     with storage.open(KEY) as path, path.open("rb") as file:
@@ -161,8 +214,8 @@ ORIGIN = Origin("build.py", "2024-06", 12.5, "indexing \N{SNOWMAN}")
 
 
 def publish_with(storage: Storage, origin: Origin, data: bytes = b"built") -> ResultInfo:
-    with storage.workspace(KEY) as workspace:
-        workspace.output.write_bytes(data)
+    with workspace_of(storage) as workspace:
+        write(workspace.output, data)
         workspace.publish(origin)
     info = storage.info(KEY)
     assert info is not None
@@ -174,7 +227,7 @@ def test_what_is_known_of_a_result_is_told_to_all(make_storage: MakeStorage) -> 
     assert storage.info(KEY) is None
     before = time.time()
     info = publish_with(storage, ORIGIN)
-    assert info[:3] == (KEY, "file", 5)
+    assert info[:3] == (KEY, FORM, 5)
     assert re.fullmatch(r"[\w.-]+", info.etag)
     assert before - 1 <= info.published_at <= time.time() + 1
     assert Origin(info.name, info.version, info.seconds, info.message) == ORIGIN
@@ -199,6 +252,7 @@ def test_each_publication_has_its_etag_though_it_has_the_same_content(storage: S
     assert storage.info(KEY) == infos[-1]
 
 
+@of_files
 def test_what_is_known_of_an_open_result_is_about_that_one(storage: Storage) -> None:
     old = publish_with(storage, ORIGIN, b"the old one")
     with storage.open_with_info(KEY) as (path, info), path.open("rb") as file:
@@ -245,8 +299,9 @@ def a_link(path: Path) -> None:
 
 
 @pytest.mark.parametrize("leave", [nothing, a_directory, a_link, Path.unlink])
+@of_files
 def test_what_is_no_result_is_refused(storage: Storage, leave: Callable[[Path], None]) -> None:
-    with storage.workspace(KEY) as workspace:
+    with workspace_of(storage) as workspace:
         leave(workspace.output)
         with pytest.raises(OutputError):
             workspace.publish()
@@ -254,9 +309,10 @@ def test_what_is_no_result_is_refused(storage: Storage, leave: Callable[[Path], 
     assert keys(storage) == []
 
 
+@of_files
 def test_a_database_in_wal_mode_is_refused_with_the_pragma_that_mends_it(storage: Storage) -> None:
     def leave(mode: str) -> None:
-        with storage.workspace(KEY) as workspace:
+        with workspace_of(storage) as workspace:
             with contextlib.closing(sqlite3.connect(workspace.output)) as database:
                 database.execute("PRAGMA journal_mode=WAL")
                 database.execute("CREATE TABLE t (x)")
@@ -273,12 +329,13 @@ def test_a_database_in_wal_mode_is_refused_with_the_pragma_that_mends_it(storage
         assert is_alone(path)
 
 
+@of_files
 def test_an_output_that_has_another_name_is_copied(storage: Storage, tmp_path: Path) -> None:
     cache = tmp_path / "a file of the program's own"
     cache.write_bytes(b"version 1")
     cache.chmod(0o640)
     os.utime(cache, (1000.0, 1000.0))
-    with storage.workspace(KEY) as workspace:
+    with workspace_of(storage) as workspace:
         workspace.output.unlink()
         os.link(cache, workspace.output)
         workspace.publish()
@@ -290,6 +347,7 @@ def test_an_output_that_has_another_name_is_copied(storage: Storage, tmp_path: P
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whether a file is open for writing")
+@of_files
 def test_who_still_has_an_output_open_for_writing_changes_no_result(storage: Storage) -> None:
     with storage.workspace(KEY) as workspace, workspace.output.open("wb", buffering=0) as writer:
         writer.write(b"built")
@@ -302,21 +360,22 @@ def test_who_still_has_an_output_open_for_writing_changes_no_result(storage: Sto
 
 @pytest.mark.parametrize("suffix", ["", ".mp4", ".tar.gz", ".c++"])
 def test_the_name_of_an_output_ends_as_it_was_said_and_that_of_a_result_does_not(storage: Storage, suffix: str) -> None:
-    with storage.workspace(KEY, suffix) as workspace:
+    with workspace_of(storage, KEY, suffix) as workspace:
         assert workspace.output.name == f"out{suffix}"
-        assert workspace.output.read_bytes() == b""
-        workspace.output.write_bytes(b"built")
+        assert list(workspace.output.iterdir()) == [] if FORM == "directory" else workspace.output.read_bytes() == b""
+        write(workspace.output, b"built")
         workspace.publish()
     assert read(storage) == b"built"
     assert keys(storage) == [KEY]
     assert storage.address(KEY).endswith(f"/{KEY}")
 
 
+@of_files
 def test_an_output_may_be_removed_and_made_anew(storage: Storage) -> None:
     """As by a program that wants no file there: DuckDB takes an empty one for a broken database."""
     with storage.workspace(KEY, ".duckdb") as workspace:
         workspace.output.unlink()
-        workspace.output.write_bytes(b"built")
+        write(workspace.output, b"built")
         workspace.publish()
     assert read(storage) == b"built"
 
@@ -337,6 +396,7 @@ def is_alone(path: Path) -> bool:
     return not any(path.with_name(path.name + end).exists() for end in BESIDE)
 
 
+@of_files
 def test_what_readers_left_beside_a_result_is_not_listed_and_goes_with_it(storage: Storage) -> None:
     publish(storage)
     with storage.open(KEY) as path:
@@ -348,6 +408,7 @@ def test_what_readers_left_beside_a_result_is_not_listed_and_goes_with_it(storag
     assert other.exists()
 
 
+@of_files
 def test_what_readers_left_beside_a_result_is_not_beside_the_one_that_replaces_it(storage: Storage) -> None:
     publish(storage)
     with storage.open(KEY) as path:
@@ -358,6 +419,7 @@ def test_what_readers_left_beside_a_result_is_not_beside_the_one_that_replaces_i
 
 
 @pytest.mark.parametrize("options", [{"ttl": 3600.0}, {"max_bytes": 10}])
+@of_files
 def test_what_readers_left_beside_a_result_is_evicted_with_it_and_not_counted(
     make_storage: MakeStorage, later: Callable[[float], None], options: dict[str, float]
 ) -> None:
@@ -381,6 +443,7 @@ def test_what_readers_left_beside_a_result_is_evicted_with_it_and_not_counted(
     assert all(is_alone(path) and not path.exists() for path in paths)
 
 
+@of_files
 def test_what_a_reader_left_after_its_result_had_gone_is_evicted_too(make_storage: MakeStorage) -> None:
     on_host = {} if make_storage().address(KEY).startswith("/") else {"cache_bytes": 10}
     storage = make_storage(max_bytes=10, **on_host)
@@ -394,6 +457,7 @@ def test_what_a_reader_left_after_its_result_had_gone_is_evicted_too(make_storag
     assert other.exists()
 
 
+@of_files
 def test_a_storage_travels(storage: Storage) -> None:
     publish(storage)
     there = pickle.loads(pickle.dumps(storage))
@@ -402,6 +466,7 @@ def test_a_storage_travels(storage: Storage) -> None:
     assert there.directory == storage.directory
 
 
+@of_files
 def test_an_address_is_for_a_person_to_read(storage: Storage) -> None:
     assert storage.address(KEY).endswith(f"/{KEY}")
 
@@ -454,11 +519,11 @@ def test_a_result_is_fresh_for_so_long_and_given_until_it_is_evicted(
 def test_what_is_too_much_goes_least_recently_used_first(
     make_storage: MakeStorage, later: Callable[[float], None]
 ) -> None:
-    storage = make_storage(max_bytes=250)
+    storage = make_storage(max_bytes=250_000)
     for key in (THIRD, KEY, OTHER):
-        publish(storage, key, bytes(100))
+        publish(storage, key, bytes(100_000))
     later(1000)
-    assert [(result.key, result.size) for result in storage.evict()] == [(THIRD, 100)]
+    assert [(result.key, result.size // 10_000) for result in storage.evict()] == [(THIRD, 10)]
     assert keys(storage) == sorted([KEY, OTHER])
     assert storage.evict() == []
 
@@ -472,17 +537,18 @@ def test_what_came_just_now_stays_though_it_is_too_much(make_storage: MakeStorag
 
 
 def test_publishing_evicts_once_a_minute_at_most(make_storage: MakeStorage, later: Callable[[float], None]) -> None:
-    storage = make_storage(max_bytes=150)
-    publish(storage, KEY, bytes(100))  # it has looked now
+    storage = make_storage(max_bytes=150_000)
+    publish(storage, KEY, bytes(100_000))  # it has looked now
     later(50)
-    publish(storage, OTHER, bytes(100))
+    publish(storage, OTHER, bytes(100_000))
     later(100)
     before = keys(storage)
-    publish(storage, THIRD, bytes(100))
+    publish(storage, THIRD, bytes(100_000))
     assert before == sorted([KEY, OTHER])
     assert KEY not in keys(storage)
 
 
+@of_files
 def test_only_one_evicts_at_a_time(make_storage: MakeStorage, later: Callable[[float], None]) -> None:
     storage = make_storage(max_bytes=10)
     publish(storage, KEY, bytes(100))
@@ -494,6 +560,7 @@ def test_only_one_evicts_at_a_time(make_storage: MakeStorage, later: Callable[[f
 
 
 @pytest.mark.parametrize("options", [{"ttl": 0}, {"ttl": float("nan")}, {"ttl": -1.0}, {"max_bytes": -1}])
+@of_files
 def test_a_number_that_cannot_be_is_refused(make_storage: MakeStorage, options: dict[str, float]) -> None:
     [name] = options
     with pytest.raises(ValueError, match=f"^{name} must be "):
@@ -504,19 +571,22 @@ def test_a_number_that_cannot_be_is_refused(make_storage: MakeStorage, options: 
 
 KILLED = """
 import os, pickle, signal, sys
-with pickle.loads(bytes.fromhex(sys.argv[1])).workspace(sys.argv[2]) as workspace:
-    workspace.output.write_bytes(b"half")
+with pickle.loads(bytes.fromhex(sys.argv[1])).workspace(sys.argv[2], "", sys.argv[3]) as workspace:
+    if sys.argv[3] == "file":
+        workspace.output.write_bytes(b"half")
+    else:
+        (workspace.output / "in").mkdir(mode=0o500)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 def test_a_sweep_removes_what_killed_runs_left_and_nothing_of_live_ones(storage: Storage) -> None:
-    command = [sys.executable, "-c", KILLED, pickle.dumps(storage).hex(), OTHER]
+    command = [sys.executable, "-c", KILLED, pickle.dumps(storage).hex(), OTHER, FORM]
     path = os.pathsep.join(filter(None, sys.path))
     assert subprocess.run(command, check=False, env={**os.environ, "PYTHONPATH": path}).returncode == -9
     left = list(storage.directory.glob(f".tmp/{OTHER}.*"))
     assert len(left) == 1
-    with storage.workspace(KEY) as workspace:
+    with workspace_of(storage) as workspace:
         storage.sweep()
         assert not left[0].exists()
         assert workspace.output.exists()
@@ -532,6 +602,7 @@ def queue(storage: Storage, tmp_path: Path) -> Iterator[WorkQueue]:
         yield queue
 
 
+@of_files
 def test_a_queue_builds_once_and_finds_what_it_built(queue: WorkQueue) -> None:
     job = queue.ensure_run(("a",))
     assert job is not None
@@ -547,8 +618,9 @@ def test_a_queue_builds_once_and_finds_what_it_built(queue: WorkQueue) -> None:
     assert again.wait(30).returncode == 0
 
 
+@of_files
 def test_a_queue_tells_what_is_known_of_a_result(storage: Storage, tmp_path: Path) -> None:
-    program = ScriptedProgram(tmp_path / "program", say(0.5, "half"), say(0.9), output(b"built"))
+    program = ScriptedProgram(tmp_path / "program", say(0.5, "half"), say(0.9, "nearly"), output(b"built"))
     with WorkQueue(program.path, storage=storage, name="mine", version="7") as queue:
         assert queue.result_info(("a",)) is None
         job = queue.ensure_run(("a",))
@@ -557,13 +629,14 @@ def test_a_queue_tells_what_is_known_of_a_result(storage: Storage, tmp_path: Pat
         info = queue.result_info(("a",))
         assert info is not None
         assert (info.key, info.form, info.size) == (job.key, "file", 5)
-        assert (info.name, info.version, info.message) == ("mine", "7", "half")
+        assert (info.name, info.version, info.message) == ("mine", "7", "nearly")
         assert 0 < (info.seconds or 0) < 30
         with queue.open_with_info(("a",)) as opened:
             assert opened == (opened.path, info)
             assert opened.path.read_bytes() == b"built"
 
 
+@of_files
 def test_a_refresh_replaces_what_is_there(queue: WorkQueue, storage: Storage) -> None:
     first = queue.ensure_run(("a",))
     assert first is not None
@@ -576,10 +649,37 @@ def test_a_refresh_replaces_what_is_there(queue: WorkQueue, storage: Storage) ->
     assert len(keys(storage)) == 1
 
 
+#: It fills the directory that it finds, or makes it anew; its name ends as was said.
+FILLS = 'rmdir "$output"; mkdir -p "$output/in"; case $output in */out.index) printf built > "$output/in/file";; esac'
+
+
+@of_files
+def test_a_queue_for_directories_and_one_for_files_do_not_find_each_others(storage: Storage, tmp_path: Path) -> None:
+    fills = write_program(tmp_path / "fills", FILLS)
+    for_directories = WorkQueue(fills, storage=storage, suffix=".index", name="mine", result="directory")
+    for_files = WorkQueue(write_program(tmp_path / "program", 'printf built > "$output"'), storage=storage, name="mine")
+    with for_directories, for_files:
+        for queue in (for_directories, for_files, for_directories):
+            job = queue.ensure_run(("a",), refresh=True)
+            assert job is not None
+            assert job.wait(30).error is None
+        for queue in (for_directories, for_files):
+            assert queue.ensure_run(("a",)) is None
+        with for_directories.open_with_info(("a",)) as (path, info):
+            assert (path / "in" / "file").read_bytes() == b"built"
+            assert (info.form, info.size, info.name) == ("directory", 5, "mine")
+        with for_files.open_result(("a",)) as path:
+            assert path.read_bytes() == b"built"
+        assert for_directories.delete(("a",))
+        assert for_directories.result_info(("a",)) is None
+        assert for_files.ensure_run(("a",)) is None
+
+
 #: A tool that chooses by the name what it writes, and wants no file there.
 CHOOSES = 'rm "$output"; case $output in */out.mp4) printf built;; *) exit 1;; esac > "$output"'
 
 
+@of_files
 def test_a_queue_gives_the_output_its_suffix_and_the_result_its_key(storage: Storage, tmp_path: Path) -> None:
     with WorkQueue(write_program(tmp_path / "program", CHOOSES), storage=storage, suffix=".mp4") as queue:
         job = queue.ensure_run(("a",))

@@ -13,13 +13,14 @@ from workqueue.engines import Task
 from workqueue.engines.run import run_task
 from workqueue.program.command import command_of
 from workqueue.storage import DiskStorage, Workspace
+from workqueue.storage.base import Form
 
 
 class BrokenStorage(DiskStorage):
     """A storage with a bug."""
 
     @contextlib.contextmanager
-    def workspace(self, key: str, suffix: str = "") -> Iterator[Workspace]:  # type: ignore[override]
+    def workspace(self, key: str, suffix: str = "", form: Form = "file") -> Iterator[Workspace]:  # type: ignore[override]
         raise LookupError("a secret detail")
         yield
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from tests.processes.worker import Worker
 from workqueue.naming import Naming
+from workqueue.storage import DiskStorage
+from workqueue.storage.base import Form
 
 #: Takes a lock of its own, which two that overlap cannot both have; its result is long and has a checksum.
 _PROGRAM = """#!/bin/sh
@@ -35,11 +37,11 @@ except BlockingIOError:
         file.write(key + "\\n")
 with open(os.path.join(here, "pids"), "a") as file:
     file.write(f"{os.getpid()}\\n")
-with open(output, "wb") as file:
-    for i in range(4):
-        print(i / 4, flush=True)
+for i in range(4):
+    print(i / 4, flush=True)
+    with open(os.path.join(output, str(i)) if os.path.isdir(output) else output, "ab") as file:
         file.write(hashlib.sha256(f"{key} {i}".encode()).digest() * 1024)
-        time.sleep(0.01)
+    time.sleep(0.01)
 """
 
 N_PROCESSES = 4
@@ -54,15 +56,22 @@ def expected(key: str) -> bytes:
     return b"".join(hashlib.sha256(f"{key} {i}".encode()).digest() * 1024 for i in range(4))
 
 
+def _content(path: Path) -> bytes:
+    files = [path / str(i) for i in range(4)] if path.is_dir() else [path]
+    return b"".join(file.read_bytes() for file in files)
+
+
 class Ordeal:
     """A storage, a program, and processes; as a context manager all are closed at the end.
 
     Args:
         directory: an empty one.
         seed: of the choice of whom to kill, and when.
+        form: what a result is; a directory has a file for each part.
     """
 
-    def __init__(self, directory: Path, seed: int) -> None:
+    def __init__(self, directory: Path, seed: int, form: Form = "file") -> None:
+        self._form: Form = form
         self._directory = directory
         self._random = random.Random(seed)
         self._stack = ExitStack()
@@ -96,7 +105,7 @@ class Ordeal:
                 self._await(worker, key)
         for path in self._results(keys):
             self.counts["results"] += 1
-            if path.read_bytes() not in map(expected, keys):
+            if _content(path) not in map(expected, keys):
                 self.counts["broken results"] += 1
 
     def finish(self) -> None:
@@ -104,6 +113,10 @@ class Ordeal:
         self._stack.close()
         storage = self._directory / "storage"
         left = [*(storage / ".tmp").iterdir(), *(path for path in (storage / ".jobs").iterdir() if path.suffix == "")]
+        if self._form == "directory":
+            # A process may have been killed while it made one, and no queue was made since.
+            DiskStorage(storage).sweep()
+            left += [path for path in (storage / ".trees").iterdir() if path.name not in self._linked(storage)]
         self.counts["leftovers"] += sum(1 for path in left if not path.name.startswith("."))
         pids = [int(pid) for pid in (self._directory / "pids").read_text().split()]
         self.counts["programs"] = len(pids)
@@ -112,7 +125,9 @@ class Ordeal:
             self.counts["overlaps"] += len((self._directory / "overlaps").read_text().splitlines())
 
     def _start(self) -> Worker:
-        worker = self._stack.enter_context(Worker(self._program, self._directory / "storage", max_running=2))
+        worker = self._stack.enter_context(
+            Worker(self._program, self._directory / "storage", max_running=2, result=self._form)
+        )
         worker.hear("", lambda what: what == "ready")
         return worker
 
@@ -147,7 +162,11 @@ class Ordeal:
         self.counts["ends"] += 1
 
     def _results(self, keys: list[str]) -> list[Path]:
-        return [self._directory / "storage" / Naming(self._program.name).key((key,)) for key in keys]
+        naming = Naming(self._program.name, form=self._form)
+        return [self._directory / "storage" / naming.key((key,)) for key in keys]
+
+    def _linked(self, storage: Path) -> set[str]:
+        return {path.readlink().name for path in storage.iterdir() if path.is_symlink()}
 
     def _is_ours(self, pid: int) -> bool:
         try:

@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.processes.ordeal import N_KEYS, N_PROCESSES, Ordeal
+from workqueue.storage.base import Form
 
 N_ROUNDS = 20
 
 
-def test_nothing_is_lost_and_nothing_is_left(tmp_path: Path) -> None:
-    with Ordeal(tmp_path, seed=1) as ordeal:
+@pytest.mark.parametrize("form", ["file", "directory"])
+def test_nothing_is_lost_and_nothing_is_left(tmp_path: Path, form: Form) -> None:
+    with Ordeal(tmp_path, 1, form) as ordeal:
         for number in range(N_ROUNDS):
             ordeal.round(number)
         ordeal.finish()

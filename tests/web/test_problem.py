@@ -26,8 +26,14 @@ def test_a_problem_says_what_it_is() -> None:
 
 
 def test_a_problem_survives_pickling() -> None:
-    problem = pickle.loads(pickle.dumps(Problem(401, "who are you?", {"X-Reason": "x"})))
+    problem = pickle.loads(pickle.dumps(Problem(401, "who are you?", {"X-Reason": "x"}, {"more": 1})))
     assert (problem.status, problem.detail, problem.headers["X-Reason"]) == (401, "who are you?", "x")
+    assert problem.members == {"more": 1}
+
+
+def test_a_problem_may_say_more_to_programs() -> None:
+    body = json.loads(Problem(404, "not there", members={"generate": "/generate"}).body())
+    assert (body["status"], body["generate"]) == (404, "/generate")
 
 
 @pytest.mark.parametrize("status", [0, 200, 304, 600, 499])

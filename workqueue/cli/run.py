@@ -31,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_for_bucket(parser)
     add_suffix(parser)
+    parser.add_argument(
+        "--result",
+        choices=("file", "directory"),
+        default="file",
+        help="what the program makes of its output; a directory is empty when it starts (default: %(default)s)",
+    )
     add_naming(parser)
     parser.add_argument("--refresh", action="store_true", help="build though there is a result, which it replaces")
 
@@ -62,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
             suffix=options.suffix,
             name=options.name,
             version=options.version,
+            result=options.result,
         )
     except ProgramError as err:
         print(err, file=sys.stderr)

@@ -11,7 +11,7 @@ from workqueue.program.command import Command
 from workqueue.program.limits import Limits
 from workqueue.program.retry import Retry
 from workqueue.progress import Cancelling, Progress, WaitsAgain
-from workqueue.storage.base import Storage
+from workqueue.storage.base import Form, Storage
 
 Report = Callable[[Progress | WaitsAgain | Cancelling], None]
 """Takes what an engine has to say about one task, in order, one call at a time, from any thread.
@@ -67,7 +67,10 @@ class Task(NamedTuple):
     """What must not be repeated in an error, a message or a log."""
 
     suffix: str = ""
-    """How the name of the output file ends."""
+    """How the name of the output ends."""
+
+    form: Form = "file"
+    """What the output is, and the result."""
 
     name: str = ""
     """What the program is called, by whoever made the queue; it is in the key."""

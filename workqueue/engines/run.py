@@ -92,7 +92,7 @@ def _run(task: Task, report: Tell, on_start: Callable[[Process], None], make_gua
     if _is_built(task):
         return succeeded()
     said = _LastMessage(report)
-    with task.storage.workspace(task.key, task.suffix) as workspace:
+    with task.storage.workspace(task.key, task.suffix, task.form) as workspace:
         begun_at = time.monotonic()
         with make_guard(workspace.directory) as guard:
             program_exit = run_program(
@@ -118,12 +118,15 @@ def _run(task: Task, report: Tell, on_start: Callable[[Process], None], make_gua
 
 
 class _LastMessage:
-    """Keeps what a program said last, on its way to whoever is told."""
+    """Keeps what a program said with its last progress, on the way to whoever is told.
+
+    Not what it said before that, if it said nothing then: what comes within a moment is told as one.
+    """
 
     def __init__(self, report: Tell) -> None:
         self._report = report
         self.message: str | None = None
 
     def report(self, progress: Progress) -> None:
-        self.message = progress.message or self.message
+        self.message = progress.message
         self._report(progress)

@@ -63,6 +63,7 @@ class TaskMaker(NamedTuple):
             retry=self.retry,
             secrets=secrets_of(job.params),
             suffix=self.suffix,
+            form=self.naming.form,
             name=self.naming.name,
             version=self.naming.version,
         )

@@ -46,7 +46,7 @@ class Origin(NamedTuple):
     """How long the program ran."""
 
     message: str | None = None
-    """The last that it said of its progress, without secrets."""
+    """What it said with its last progress, without secrets."""
 
 
 class ResultInfo(NamedTuple):
@@ -75,7 +75,7 @@ class ResultInfo(NamedTuple):
     """Which results of that program: the `version` of its `WorkQueue`."""
 
     message: str | None = None
-    """The last that the program said of its progress; a long one is cut."""
+    """What the program said with its last progress; a long one is cut."""
 
 
 class OpenResult(NamedTuple):
@@ -93,7 +93,7 @@ class Workspace(Protocol):
 
     @property
     def output(self) -> Path:
-        """An existing empty file on this host, for the program to overwrite, or to remove and make anew."""
+        """An existing empty file, or directory, on this host: for the program to fill, or to remove and make anew."""
         ...
 
     @property
@@ -130,12 +130,13 @@ class Storage(Protocol):
         """Whether the result of this key is there, and fresh. A storage that cannot tell says no: the run says why."""
         ...
 
-    def workspace(self, key: str, suffix: str = "") -> AbstractContextManager[Workspace]:
+    def workspace(self, key: str, suffix: str = "", form: Form = "file") -> AbstractContextManager[Workspace]:
         """A private place for one run; nothing of it is left when the context ends.
 
         Args:
             key: of what is to be published.
             suffix: how the name of the output ends, such as ``.mp4``; a published result's does not.
+            form: what the output is, and the result. One of the other form that has the same key is replaced.
 
         Raises:
             StorageError: on entering, when there can be no such place, or its result could not be published; the text
@@ -144,7 +145,7 @@ class Storage(Protocol):
         ...
 
     def open(self, key: str) -> AbstractContextManager[Path]:
-        """The result as a file of this host, read-only, that no eviction takes away while the context lasts.
+        """The result, a file or directory of this host, read-only; no eviction takes it away while the context lasts.
 
         One that is no longer fresh is given, too, for as long as it is there.
 

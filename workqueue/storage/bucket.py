@@ -7,6 +7,7 @@ for that for ever, so there it is refused.
 import base64
 import contextlib
 import hashlib
+import io
 import os
 import threading
 import time
@@ -80,6 +81,10 @@ class Meta(NamedTuple):
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+class Replaced(Exception):
+    """What was asked for is gone, or another one has its name."""
+
+
 class Bucket:
     """The objects directly below one URL.
 
@@ -151,13 +156,13 @@ class Bucket:
                 for found in page:
                     yield found["path"], _meta(found)
 
-    def upload(self, name: str, file: IO[bytes], size: int, details: Details) -> Meta | None:
-        """Put a file there, in one step: until its last byte has arrived nobody sees anything of it.
+    def upload(self, name: str, file: IO[bytes] | Iterator[bytes], size: int, details: Details) -> Meta | None:
+        """Put a file or a stream there, in one step: until its last byte has arrived nobody sees anything of it.
 
         Args:
             name: the object's, which is replaced if there is one.
-            file: open for reading, at its beginning.
-            size: its length in bytes.
+            file: open for reading, at its beginning; or its bytes in pieces, and what they raise is raised.
+            size: its length in bytes; of a stream, at least that.
             details: what to keep with it.
 
         Returns:
@@ -167,6 +172,9 @@ class Bucket:
             StorageError: it may not be there. Parts of it may be, unseen, until the bucket has them expire.
         """
         part = max(_PART_BYTES, -(-size // _MAX_PARTS))
+        if size <= part and not hasattr(file, "read"):
+            # In one request, as a file of that length: of two uploads in parts to one name Azure refuses one.
+            file = io.BytesIO(b"".join(file))
         with _mapped("store the result"):
             put = obstore.put(
                 self._moving(),
@@ -178,26 +186,29 @@ class Bucket:
             )
         return None if put["e_tag"] is None else Meta(size, time.time(), put["e_tag"], details)
 
-    def download(self, name: str, meta: Meta, file: IO[bytes]) -> bool:
-        """Write this version of an object to a file; return False when the object is gone, or another one.
+    def download(self, name: str, meta: Meta) -> Iterator[bytes]:
+        """This version of an object, in pieces, whole unless it raises.
 
         Raises:
-            OSError: the file takes no more.
-            StorageError: it cannot be had. The file then holds some of it.
+            Replaced: the object is gone, or another one.
+            StorageError: it cannot be had.
         """
+        size = 0
         with _mapped("fetch the result"):
             try:
                 got = obstore.get(self._moving(), name, options={"if_match": meta.e_tag} if meta.e_tag else {})
                 for chunk in got.stream(min_chunk_size=_CHUNK_BYTES):
-                    file.write(chunk)
+                    size += len(chunk)
+                    yield bytes(chunk)
             except (FileNotFoundError, PreconditionError):
-                return False
+                raise Replaced from None
             except BaseError as err:
                 # A connection that broke is taken up again by another request, whose refusal has no class of its own.
                 if says_it_is_another(str(err)):
-                    return False
+                    raise Replaced from None
                 raise
-        return file.tell() == meta.size
+        if size != meta.size:
+            raise Replaced
 
     def signed_url(self, name: str, seconds: float, method: Literal["GET", "HEAD"]) -> str:
         """A URL at which an object may be had for so long, by whoever has it.

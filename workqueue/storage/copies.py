@@ -11,14 +11,15 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from workqueue.errors import StorageError, reason_of
-from workqueue.storage.base import StoredResult
+from workqueue.storage.base import Form, StoredResult
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
 from workqueue.storage.files import Files
 from workqueue.storage.output import place
 from workqueue.storage.runs import Runs
+from workqueue.storage.tree_output import OutputTree, owned_tree
 from workqueue.system.locks import exclusive
 from workqueue.system.own_files import make_directory
 
@@ -50,13 +51,15 @@ class Copies:
         self._mode = mode
 
     @contextlib.contextmanager
-    def hold(self, key: str, version: str, fetch: Callable[[IO[bytes]], bool]) -> Iterator[Path | None]:
+    def hold(self, key: str, version: str, fetch: Callable[[Path], bool], form: Form = "file") -> Iterator[Path | None]:
         """The copy, which is not evicted for as long as the context lasts; None when there is no such version.
 
         Args:
             key: the result's.
             version: which.
-            fetch: writes it to a file, and returns whether there is such a version; called only if there is no copy.
+            fetch: makes the file or directory of this name, and returns whether there is such a version; called only
+                if there is no copy.
+            form: what it is.
 
         Raises:
             StorageError: on entering, when this host cannot take it; or what `fetch` raises.
@@ -65,7 +68,7 @@ class Copies:
         with contextlib.ExitStack() as stack:
             try:
                 path = self._hold(stack, key, name)
-                while path is None and self._fetch(key, name, fetch):
+                while path is None and self._fetch(key, name, fetch, form):
                     path = self._hold(stack, key, name)
             except OSError as err:
                 raise StorageError(f"Cannot keep a copy of the result in {self._cache}: {reason_of(err)}") from err
@@ -83,6 +86,16 @@ class Copies:
         try:
             files = self._made_files(key)
             place(fd, path, files.path(f"{key}.{version}"), self._mode, is_to_last=False)
+        except OSError as err:
+            logger.warning("cannot keep a copy of a result: %s", err, extra={"key": key})
+        else:
+            self._remove_others(key, f"{key}.{version}")
+            self._evict_if_due()
+
+    def keep_tree(self, key: str, version: str, output: OutputTree) -> None:
+        """As `keep`, for a directory."""
+        try:
+            self._made_files(key).publish_tree(f"{key}.{version}", output, is_to_last=False)
         except OSError as err:
             logger.warning("cannot keep a copy of a result: %s", err, extra={"key": key})
         else:
@@ -107,6 +120,12 @@ class Copies:
             OSError: the directory cannot be read.
         """
         return (copy for _, _, copy in self._entries())
+
+    def sweep(self) -> None:
+        """Remove what is left of directories that nobody wants any more; it never raises."""
+        with contextlib.suppress(OSError):
+            for files in self._shards():
+                files.remove_dead_trees()
 
     def evict(self, gap: float = 0.0) -> None:
         """Remove what is too much, unless it was done less than `gap` seconds ago.
@@ -158,18 +177,21 @@ class Copies:
         except FileNotFoundError:
             return None
 
-    def _fetch(self, key: str, name: str, fetch: Callable[[IO[bytes]], bool]) -> bool:
+    def _fetch(self, key: str, name: str, fetch: Callable[[Path], bool], form: Form) -> bool:
         files = self._made_files(key)
         with exclusive(self._cache / f".{key}.fetch"):
             if files.status(name) is not None:
                 return True  # somebody else has fetched it meanwhile
             with self._runs.private(key) as directory:
                 path = directory / "copy"
-                with path.open("xb") as file:
-                    if not fetch(file):
-                        return False
-                    file.flush()
-                    place(file.fileno(), path, files.path(name), self._mode, is_to_last=False)
+                if not fetch(path):
+                    return False
+                if form == "directory":
+                    with owned_tree(path, self._mode, is_to_last=False) as owned:
+                        files.publish_tree(name, owned, is_to_last=False)
+                else:
+                    with path.open("rb") as file:
+                        place(file.fileno(), path, files.path(name), self._mode, is_to_last=False)
         self._remove_others(key, name)
         self._evict_if_due()
         return True

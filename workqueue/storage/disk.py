@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from workqueue.errors import ResultNotFound, StorageError, reason_of
-from workqueue.storage.base import OpenResult, Origin, ResultInfo, StoredResult
+from workqueue.storage.base import Form, OpenResult, Origin, ResultInfo, StoredResult
 from workqueue.storage.beside import Beside
 from workqueue.storage.details import Details, known_of
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
-from workqueue.storage.files import Files, etag_of
+from workqueue.storage.files import Files, Found, Held
 from workqueue.storage.output import owned_output, place
 from workqueue.storage.runs import Runs
+from workqueue.storage.tree_output import owned_tree
 from workqueue.storage.workspace import RunWorkspace, make_workspace
 
 logger = logging.getLogger("workqueue")
@@ -86,29 +87,29 @@ class DiskStorage:
         return True
 
     @contextlib.contextmanager
-    def workspace(self, key: str, suffix: str = "") -> Iterator[RunWorkspace]:
+    def workspace(self, key: str, suffix: str = "", form: Form = "file") -> Iterator[RunWorkspace]:
         """See `Storage`."""
         with self._runs.private(key) as directory:
-            yield make_workspace(directory, suffix, functools.partial(self.publish, key))
+            publish = self.publish_tree if form == "directory" else self.publish
+            yield make_workspace(directory, suffix, form, functools.partial(publish, key))
 
     @contextlib.contextmanager
     def open(self, key: str) -> Iterator[Path]:
         """See `Storage`."""
         with contextlib.ExitStack() as stack:
-            self._open(stack, key)
-            yield self.path(key)
+            yield self._open(stack, key).path
 
     @contextlib.contextmanager
     def open_with_info(self, key: str) -> Iterator[OpenResult]:
         """See `Storage`."""
         with contextlib.ExitStack() as stack:
-            fd = self._open(stack, key)
-            yield OpenResult(self.path(key), self._info(key, os.fstat(fd)))
+            held = self._open(stack, key)
+            yield OpenResult(held.path, self._info(key, held.found()))
 
     def info(self, key: str) -> ResultInfo | None:
         """See `Storage`."""
-        status = self._files.status(key)
-        return None if status is None else self._info(key, status)
+        found = self._files.find(key)
+        return None if found is None else self._info(key, found)
 
     def delete(self, key: str) -> bool:
         """See `Storage`."""
@@ -138,20 +139,34 @@ class DiskStorage:
         with owned_output(output) as owned:
             try:
                 with self._files.replacing(key):
-                    etag = etag_of(place(owned.fd, owned.path, destination, self.mode))
-                    self._details.write(key, etag, Details(origin))
+                    found = Found(place(owned.fd, owned.path, destination, self.mode), None)
+                    self._details.write(key, found.etag, Details(origin))
             except OSError as err:
                 raise StorageError(f"Cannot store the result in {destination}: {reason_of(err)}") from err
+        self._evict_if_due()
+
+    def publish_tree(self, key: str, output: Path, origin: Origin = Origin()) -> None:  # noqa: B008 - see `Workspace`
+        """Make the directory that a program left the result of this key; see `Workspace.publish`."""
+        with owned_tree(output, self.mode, is_to_last=True) as owned:
+            try:
+                found = self._files.publish_tree(key, owned)
+                self._details.write(key, found.etag, Details(origin))
+            except OSError as err:
+                raise StorageError(f"Cannot store the result in {self.path(key)}: {reason_of(err)}") from err
+        self._evict_if_due()
+
+    def sweep(self) -> None:
+        """See `Storage`."""
+        self._runs.sweep()
+        self._files.remove_dead_trees()
+
+    def _evict_if_due(self) -> None:
         try:
             self._evict(GRACE_SECONDS)
         except StorageError as err:
             logger.warning("%s", err)
 
-    def sweep(self) -> None:
-        """See `Storage`."""
-        self._runs.sweep()
-
-    def _open(self, stack: contextlib.ExitStack, key: str) -> int:
+    def _open(self, stack: contextlib.ExitStack, key: str) -> Held:
         try:
             return stack.enter_context(self._files.held(key))
         except FileNotFoundError:
@@ -159,10 +174,11 @@ class DiskStorage:
         except OSError as err:
             raise StorageError(f"Cannot open the result {self.path(key)}: {reason_of(err)}") from err
 
-    def _info(self, key: str, status: os.stat_result) -> ResultInfo:
-        etag = etag_of(status)
-        details = Details(self._details.read(key, etag).origin)
-        return known_of(key, details, status.st_size, etag, status.st_mtime)
+    def _info(self, key: str, found: Found) -> ResultInfo:
+        etag = found.etag
+        form: Form = "file" if found.tree is None else "directory"
+        details = Details(self._details.read(key, etag).origin, form)
+        return known_of(key, details, found.size, etag, found.status.st_mtime)
 
     def _evict(self, gap: float = 0.0) -> list[StoredResult]:
         if self._policy.keeps_all or not os.path.isdir(self.directory):  # noqa: PTH112 - it raises for a long name

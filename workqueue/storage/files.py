@@ -1,8 +1,11 @@
-"""1 and 5 files: a directory of whole, unchanging files, read by name while nobody may evict them.
+"""1 and 5 files: a directory of whole, unchanging files and trees, read by name while nobody may evict them.
 
 Who reads a file holds a shared flock on it, and who evicts it needs an exclusive one, without waiting. A file's
 modification time is that of its publication; its access time is set by hand, to when it was last wanted: file systems
 are mounted so that reading alone does not change it.
+
+A tree is a directory that is published as one, under a name like a file's; see `trees`. What is said of files here
+holds for both, but that a tree has nothing beside it.
 
 Beside a file may lie what readers of an SQLite database left there: ``<name>-wal``, ``<name>-shm``, ``<name>-journal``.
 That goes with the file, and before another gets its name: SQLite takes what lies beside a database for a part of it.
@@ -17,10 +20,12 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from workqueue.storage.base import StoredResult
 from workqueue.storage.beside import Beside
+from workqueue.storage.tree_output import OutputTree
+from workqueue.storage.trees import Tree, Trees
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import is_file_of, lock, try_lock
 
@@ -29,6 +34,46 @@ _BESIDE: Final = ("-wal", "-shm", "-journal")
 
 #: Not through a link, and without waiting for a pipe's other end.
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Held(NamedTuple):
+    """A file, or a tree, that nobody evicts."""
+
+    fd: int
+    """Open for reading."""
+
+    path: Path
+    """Where it lies. A tree's is never another's; a file's is, once it was replaced."""
+
+    tree: Tree | None
+    """What kind of tree; None: it is a file."""
+
+    def found(self) -> "Found":
+        """What it is."""
+        return Found(os.fstat(self.fd), self.tree)
+
+
+class Found(NamedTuple):
+    """What a file or a tree is; of the latter, its directory."""
+
+    status: os.stat_result
+    tree: Tree | None
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.status.st_size if self.tree is None else self.tree.size
+
+    @property
+    def etag(self) -> str:
+        """Names this publication: 16 hexadecimal digits.
+
+        The time of a file's is in nanoseconds, so one that gets the inode of one that was removed has another.
+        """
+        if self.tree is not None:
+            return self.tree.etag
+        text = f"{self.status.st_ino} {self.status.st_mtime_ns} {self.status.st_size}"
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 class Files:
@@ -44,24 +89,39 @@ class Files:
         self.directory = directory
         self._pattern = pattern
         self._details = details
+        self._trees = Trees(directory)
 
     def path(self, name: str) -> Path:
         """Where the file of this name lies, if it is there."""
         return self.directory / name
 
     def status(self, name: str) -> os.stat_result | None:
-        """That of the file; None without one. A link or a directory in its place is not ours."""
-        try:
-            # Not by a Path, which takes longer to make than the kernel to look; each request asks, a new one twice.
-            status = os.lstat(f"{self.directory}/{name}")
-        except OSError:
-            return None
-        return status if stat.S_ISREG(status.st_mode) else None
+        """That of the file or of the tree's directory; None without one. What else has its name is not ours."""
+        found = self.find(name)
+        return None if found is None else found.status
+
+    def find(self, name: str) -> Found | None:
+        """What has this name; None without a file or a tree."""
+        path = f"{self.directory}/{name}"
+        while True:
+            try:
+                # Not by a Path, which takes longer to make than the kernel to look; each request asks, a new one twice.
+                status = os.lstat(path)
+            except OSError:
+                return None
+            if stat.S_ISREG(status.st_mode):
+                return Found(status, None)
+            tree = self._tree(name, status)
+            there = None if tree is None else self._trees.status(tree)
+            if there is not None:
+                return Found(there, tree)
+            if not _is_another(path, status):
+                return None
 
     def touch(self, name: str) -> None:
         """Note that the file is wanted; nothing happens without one."""
         with contextlib.suppress(OSError):
-            fd = self._open(name)
+            fd, _ = self._open(name)
             try:
                 _touch(fd)
             finally:
@@ -75,27 +135,29 @@ class Files:
             FileNotFoundError: there is none.
             OSError: nobody can tell, or it cannot be opened.
         """
-        with self.held(name):
-            yield self.path(name)
+        with self.held(name) as held:
+            yield held.path
 
     @contextlib.contextmanager
-    def held(self, name: str) -> Iterator[int]:
-        """As `hold`, but a descriptor of the file."""
+    def held(self, name: str) -> Iterator[Held]:
+        """As `hold`, with more about it."""
         path = self.path(name)
         while True:
-            fd = self._open(name)
+            fd, tree = self._open(name)
             try:
                 # Where there are no locks, nobody evicts anything.
                 with contextlib.suppress(OSError):
                     lock(fd, shared=True)
                 # Whoever had it exclusively has removed it; then its name is another's, or nobody's.
-                if not is_file_of(fd, path):
+                if not self._is_named(fd, path, tree):
                     continue
                 _touch(fd)
-                yield fd
+                yield Held(fd, path if tree is None else self._trees.path(tree), tree)
                 return
             finally:
                 close_own(fd)
+                if tree is not None:
+                    self._trees.remove_if_dead(name, tree)
 
     @contextlib.contextmanager
     def replacing(self, name: str) -> Iterator[None]:
@@ -108,7 +170,7 @@ class Files:
         is_there, old = True, None
         with contextlib.ExitStack() as stack:
             try:
-                old = os.fstat(stack.enter_context(self.held(name)))
+                old = stack.enter_context(self.held(name)).found()
             except FileNotFoundError:
                 is_there = False
             except OSError:  # one that nobody evicts
@@ -120,6 +182,21 @@ class Files:
             if old is not None:
                 self._remove_details(name, old)
 
+    def publish_tree(self, name: str, output: OutputTree, *, is_to_last: bool = True) -> Found:
+        """Give this name to a directory, in place of what has it.
+
+        Args:
+            name: which.
+            output: it loses its name, in the same file system.
+            is_to_last: whether the name is to outlast a power cut, too.
+
+        Raises:
+            OSError: it is not in its place; or it is, and may not outlast a power cut.
+        """
+        with self.replacing(name):
+            tree = self._trees.publish(name, output, is_to_last=is_to_last)
+        return Found(os.fstat(output.fd), tree)
+
     def take(self, name: str) -> None:
         """Remove the file, also one that somebody holds: a reader that has it open reads it to its end.
 
@@ -128,6 +205,8 @@ class Files:
             OSError: it cannot be removed.
         """
         with self.replacing(name):
+            if self.find(name) is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
             self.path(name).unlink()
 
     def remove(self, name: str, *, seen: StoredResult | None = None) -> bool:
@@ -139,16 +218,19 @@ class Files:
         """
         path = self.path(name)
         try:
-            fd = self._open(name)
+            fd, tree = self._open(name)
         except FileNotFoundError:
             return True
         try:
-            if not (try_lock(fd) and is_file_of(fd, path) and _is_as_seen(fd, seen)):
+            if not (try_lock(fd) and self._is_named(fd, path, tree) and _is_as_seen(fd, seen)):
                 return False
             # First: what is left, should this process die in between, goes with the file later.
             self._remove_beside(name)
-            self._remove_details(name, os.fstat(fd))
-            path.unlink()
+            self._remove_details(name, Found(os.fstat(fd), tree))
+            if tree is None:
+                path.unlink()
+            else:
+                self._trees.remove(name, tree)
             return True
         finally:
             close_own(fd)
@@ -164,6 +246,11 @@ class Files:
                 self._unlink(name + beside)
         if self._details is not None:
             self._details.remove_strays(self._etag)
+        self.remove_dead_trees()
+
+    def remove_dead_trees(self) -> None:
+        """Remove trees that have no name any more, and that nobody has open; it never raises."""
+        self._trees.remove_dead()
 
     def names(self) -> list[str]:
         """The names of ours that are in the directory, whatever has them.
@@ -185,13 +272,19 @@ class Files:
         for beside in _BESIDE:
             self._unlink(name + beside)
 
-    def _remove_details(self, name: str, status: os.stat_result) -> None:
+    def _remove_details(self, name: str, found: Found) -> None:
         if self._details is not None:
-            self._details.remove(name, etag_of(status))
+            self._details.remove(name, found.etag)
 
     def _etag(self, name: str) -> str | None:
-        status = self.status(name)
-        return None if status is None else etag_of(status)
+        found = self.find(name)
+        return None if found is None else found.etag
+
+    def _tree(self, name: str, status: os.stat_result) -> Tree | None:
+        return self._trees.linked(name) if stat.S_ISLNK(status.st_mode) else None
+
+    def _is_named(self, fd: int, path: Path, tree: Tree | None) -> bool:
+        return is_file_of(fd, path) if tree is None else self._trees.linked(path.name) == tree
 
     def _unlink(self, name: str) -> None:
         with contextlib.suppress(OSError):
@@ -205,24 +298,36 @@ class Files:
         """
         for name in self.names():
             match = self._pattern.fullmatch(name)
-            status = self.status(name)
-            if match and status:
-                yield name, StoredResult(match[1], status.st_size, status.st_mtime, status.st_atime)
+            found = self.find(name)
+            if match and found:
+                yield name, StoredResult(match[1], found.size, found.status.st_mtime, found.status.st_atime)
 
-    def _open(self, name: str) -> int:
-        path = self.path(name)
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-        return open_own(lambda: os.open(path, _READ))
+    def _open(self, name: str) -> tuple[int, Tree | None]:
+        path = f"{self.directory}/{name}"
+        while True:
+            status = os.lstat(path)
+            tree = self._tree(name, status)
+            try:
+                if stat.S_ISREG(status.st_mode):
+                    return open_own(lambda: os.open(path, _READ)), None
+                if tree is not None:
+                    return self._trees.open(tree), tree
+            except OSError:
+                # It was replaced, perhaps by one of the other form, and then removed.
+                if not _is_another(path, status):
+                    raise
+            else:
+                if not _is_another(path, status):
+                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
-def etag_of(status: os.stat_result) -> str:
-    """Names this file, with what is in it: 16 hexadecimal digits.
-
-    The time of its publication is in nanoseconds, so a file that gets the inode of one that was removed has another.
-    """
-    text = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+def _is_another(path: str, status: os.stat_result) -> bool:
+    """Whether what has this name is not what was looked at a moment ago."""
+    try:
+        there = os.lstat(path)
+    except OSError:
+        return True
+    return (there.st_ino, there.st_ctime_ns) != (status.st_ino, status.st_ctime_ns)
 
 
 def _touch(fd: int) -> None:

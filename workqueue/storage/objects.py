@@ -18,8 +18,9 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from workqueue.errors import ResultNotFound, StorageError, reason_of
-from workqueue.storage.base import OpenResult, Origin, ResultInfo, StoredResult
-from workqueue.storage.bucket import Bucket, Meta
+from workqueue.storage.archive import DamagedArchive, archive_bytes, archived, unpack
+from workqueue.storage.base import Form, OpenResult, Origin, ResultInfo, StoredResult
+from workqueue.storage.bucket import Bucket, Meta, Replaced
 from workqueue.storage.copies import Copies
 from workqueue.storage.details import Details, known_of
 from workqueue.storage.disk import KEY
@@ -27,6 +28,7 @@ from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
 from workqueue.storage.known import Known
 from workqueue.storage.output import owned_output
 from workqueue.storage.runs import Runs
+from workqueue.storage.tree_output import owned_tree
 from workqueue.storage.workspace import RunWorkspace, make_workspace
 
 logger = logging.getLogger("workqueue")
@@ -93,6 +95,7 @@ class ObjectStorage:
         self._bucket = Bucket(url, endpoint, config, client_options, credential_provider)
         self._policy = Policy(ttl, max_bytes)
         self._copies = Copies(self._directory, cache_bytes, mode)
+        self._mode = mode
         self._runs = Runs(self._directory / ".tmp")
         self._known: Known[Meta] = Known(revalidate)
         # What it takes to make it again where a job runs, which has its own reasons to look at the bucket.
@@ -146,11 +149,12 @@ class ObjectStorage:
         return True
 
     @contextlib.contextmanager
-    def workspace(self, key: str, suffix: str = "") -> Iterator[RunWorkspace]:
+    def workspace(self, key: str, suffix: str = "", form: Form = "file") -> Iterator[RunWorkspace]:
         """See `Storage`. Whether the bucket can be had is looked at first: a run may take hours."""
         self._bucket.check()
         with self._runs.private(key) as directory:
-            yield make_workspace(directory, suffix, functools.partial(self.publish, key))
+            publish = self.publish_tree if form == "directory" else self.publish
+            yield make_workspace(directory, suffix, form, functools.partial(publish, key))
 
     @contextlib.contextmanager
     def open(self, key: str) -> Iterator[Path]:
@@ -166,8 +170,8 @@ class ObjectStorage:
                 meta = self._look(key)
                 if meta is None:
                     raise ResultNotFound("there is no such result; it was not built, or is not kept any more")
-                fetch = functools.partial(self._bucket.download, key, meta)
-                path = stack.enter_context(self._copies.hold(key, meta.version, fetch))
+                fetch = functools.partial(self._fetch, key, meta)
+                path = stack.enter_context(self._copies.hold(key, meta.version, fetch, meta.details.form))
                 if path is not None:
                     yield OpenResult(path, _info(key, meta))
                     return
@@ -191,6 +195,24 @@ class ObjectStorage:
                 self._known.forget(key)
             if meta is not None:
                 self._copies.keep(key, meta.version, *owned)
+                self._known.learn(key, meta)
+        self._evict_if_due(key)
+
+    def publish_tree(self, key: str, output: Path, origin: Origin = Origin()) -> None:  # noqa: B008 - see `Workspace`
+        """Upload the directory that a program left, as one object; see `Workspace.publish`."""
+        with owned_tree(output, self._mode, is_to_last=False) as owned:
+            details = Details(origin, "directory", owned.size, secrets.token_hex(8))
+            try:
+                n_bytes = archive_bytes(owned.size, owned.n_entries)
+                self._bucket.upload(key, archived(owned.path), n_bytes, details)
+                meta = self._bucket.head(key)
+            except OSError as err:
+                raise StorageError(f"Cannot read the output directory: {reason_of(err)}") from err
+            finally:
+                self._known.forget(key)
+            # Of two who publish at once, the other may have been later.
+            if meta is not None and meta.details.publication == details.publication:
+                self._copies.keep_tree(key, meta.version, owned)
                 self._known.learn(key, meta)
         self._evict_if_due(key)
 
@@ -225,6 +247,23 @@ class ObjectStorage:
     def sweep(self) -> None:
         """See `Storage`."""
         self._runs.sweep()
+        self._copies.sweep()
+
+    def _fetch(self, key: str, meta: Meta, path: Path) -> bool:
+        """Make a copy of this version; return whether there is one."""
+        chunks = self._bucket.download(key, meta)
+        try:
+            if meta.details.form == "directory":
+                path.mkdir(mode=0o700)
+                unpack(chunks, path)
+            else:
+                with path.open("xb") as file:
+                    file.writelines(chunks)
+        except Replaced:
+            return False
+        except DamagedArchive as err:
+            raise StorageError(f"Cannot unpack the result: {err}; delete it, to have it built again") from err
+        return True
 
     def _look(self, key: str) -> Meta | None:
         self._bucket.refuse_after_fork()  # and do not believe what the parent knew, nor wait for a lock of its threads

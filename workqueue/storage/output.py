@@ -28,6 +28,7 @@ from typing import Final, NamedTuple
 
 from workqueue.errors import OutputError, StorageError, reason_of
 from workqueue.storage.copying import copied
+from workqueue.storage.flushing import flush_directory
 from workqueue.system.locks import is_open_for_writing
 from workqueue.system.own_files import give_file
 
@@ -35,6 +36,11 @@ logger = logging.getLogger("workqueue")
 
 #: What SQLite leaves beside a database that was not closed: a write-ahead log, or a rollback journal.
 _JOURNALS: Final = ("-wal", "-journal")
+
+_OPEN_DATABASE: Final = (
+    "invalid program: it left an SQLite journal beside its output file; it must commit and close the database before"
+    " it exits"
+)
 
 #: How an SQLite database begins; two bytes behind it say how it is written and read, 2 for by a write-ahead log.
 _SQLITE: Final = b"SQLite format 3\0"
@@ -44,7 +50,7 @@ _WAL: Final = 2
 _DUCKDB: Final = b"DUCK"
 
 #: How long a process that was killed with its program may take to let go of the output, before that is copied.
-_LET_GO_SECONDS: Final = 0.2
+LET_GO_SECONDS: Final = 0.2
 _LOOK_SECONDS: Final = 0.005
 
 
@@ -82,8 +88,8 @@ def _owned(fd: int, output: Path, stack: contextlib.ExitStack) -> Output:
     """The open file, or a copy that is there until the stack is closed."""
     try:
         _check_status(os.fstat(fd))
-        _check_database(fd, output)
-        if not (_is_shared(fd, output) or _is_being_written(fd, output)):
+        check_database(fd, output)
+        if not (_is_shared(fd, output) or is_being_written(fd, output)):
             return Output(fd, output)
     except OSError as err:
         raise StorageError(f"Cannot read the output file: {reason_of(err)}") from err
@@ -91,7 +97,7 @@ def _owned(fd: int, output: Path, stack: contextlib.ExitStack) -> Output:
         copy = stack.enter_context(copied(fd, output.parent))
         # Whoever can write to the original may have done so since.
         _check_status(os.fstat(copy.fd))
-        _check_database(copy.fd, output)
+        check_database(copy.fd, output)
     except OSError as err:
         raise StorageError(f"Cannot copy the output file: {reason_of(err)}") from err
     return Output(*copy)
@@ -136,10 +142,7 @@ def _check(output: Path) -> None:
     _check_status(status)
     for suffix in _JOURNALS:
         if _size(f"{output}{suffix}"):
-            raise OutputError(
-                "invalid program: it left an SQLite journal beside its output file;"
-                " it must commit and close the database before it exits"
-            )
+            raise OutputError(_OPEN_DATABASE)
 
 
 def _check_status(status: os.stat_result) -> None:
@@ -150,7 +153,7 @@ def _check_status(status: os.stat_result) -> None:
         raise OutputError("invalid program: it should have written to its output file")
 
 
-def _check_database(fd: int, output: Path) -> None:
+def check_database(fd: int, output: Path) -> None:
     """Refuse a database that lacks what lies beside it, or will have something there with its first reader."""
     start = os.pread(fd, len(_SQLITE) + 4, 0)
     if start[8:].startswith(_DUCKDB) and _size(f"{output}.wal"):
@@ -165,6 +168,16 @@ def _check_database(fd: int, output: Path) -> None:
         )
 
 
+def check_journals(fd: int, output: Path) -> None:
+    """Refuse an SQLite database that was not closed; what other files have beside them is their own.
+
+    Raises:
+        OutputError: there is a journal beside it.
+    """
+    if os.pread(fd, len(_SQLITE), 0) == _SQLITE and any(_size(f"{output}{suffix}") for suffix in _JOURNALS):
+        raise OutputError(_OPEN_DATABASE)
+
+
 def _is_shared(fd: int, output: Path) -> bool:
     """Whether somebody else has a name for it, or it cannot get one of ours."""
     status = os.fstat(fd)
@@ -172,13 +185,19 @@ def _is_shared(fd: int, output: Path) -> bool:
     return status.st_nlink > 1 or status.st_uid != os.geteuid() or not is_here
 
 
-def _is_being_written(fd: int, output: Path) -> bool:
-    """Whether somebody can still write to it, after a while: those that were killed with the program let go of it."""
+def is_being_written(fd: int, output: Path, end: float | None = None) -> bool:
+    """Whether somebody can still write to it, after a while: those that were killed with the program let go of it.
+
+    Args:
+        fd: the file, open for reading alone.
+        output: what the program left, which is or holds the file.
+        end: until when to wait, by the clock that only goes on; None: for a while from now on.
+    """
     # So that nobody who is no better than we are opens it for writing from now on. Refused: then `place` says so.
     with contextlib.suppress(OSError):
         os.fchmod(fd, stat.S_IRUSR)
-    end = time.monotonic() + _LET_GO_SECONDS
     while is_open_for_writing(fd):
+        end = time.monotonic() + LET_GO_SECONDS if end is None else end
         if time.monotonic() >= end:
             logger.warning(
                 "invalid program: a process that it left behind has its output file in %s open for writing;"
@@ -200,10 +219,6 @@ def _size(path: str) -> int:
 def _fsync_directory(directory: Path) -> None:
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(fd)
-    except OSError as err:
-        # Some file systems cannot sync a directory; there is nothing better to do on them.
-        if err.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
+        flush_directory(fd)
     finally:
         os.close(fd)

@@ -11,13 +11,12 @@ import logging
 import os
 import re
 import secrets
-import shutil
-import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from workqueue.errors import StorageError, reason_of
+from workqueue.storage.removal import remove_tree
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import is_file_of, try_lock
 from workqueue.system.own_files import give_to_owner, make_directory, open_directory
@@ -175,28 +174,7 @@ def _remove(directory: Path, parent: int | None) -> None:
 
 def _remove_tree(directory: Path, parent: int) -> None:
     try:
-        shutil.rmtree(directory.name, dir_fd=parent)
-        return
+        remove_tree(directory.name, parent)
     except OSError:
-        if not os.path.lexists(directory):
-            return  # its program did it
-    try:
-        _allow_removal(directory.name, parent)
-        shutil.rmtree(directory.name, dir_fd=parent)
-    except OSError:
-        logger.exception("cannot remove %s", directory)
-
-
-def _allow_removal(name: str, parent: int) -> None:
-    """Take back the permissions of all directories in here; each before it is walked, which needs them."""
-    _allow(name, parent)
-    for _, names, _, fd in os.fwalk(name, dir_fd=parent):
-        for child in names:
-            _allow(child, fd)
-
-
-def _allow(name: str, parent: int) -> None:
-    with contextlib.suppress(OSError):
-        # chmod would follow a link out of here. The program is dead: nobody puts one there after the look.
-        if stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
-            os.chmod(name, 0o700, dir_fd=parent)
+        if os.path.lexists(directory):  # else its program did it
+            logger.exception("cannot remove %s", directory)

@@ -57,11 +57,12 @@ class ManualEngine:
         self._entry(job).report(Progress(fraction=fraction, message=message))
 
     def succeed(self, job: Job, output: bytes = b"built") -> None:
-        """The program wrote `output` and exited with 0; the result is published."""
+        """The program wrote `output`, in a directory as the file "built", and exited with 0; that is published."""
         entry = self._entry(job)
         task = entry.task
-        with task.storage.workspace(task.key, task.suffix) as workspace:
-            workspace.output.write_bytes(output)
+        with task.storage.workspace(task.key, task.suffix, task.form) as workspace:
+            file = workspace.output / "built" if task.form == "directory" else workspace.output
+            file.write_bytes(output)
             workspace.publish(Origin(task.name or None, task.version))
         self._end(entry, succeeded())
 

@@ -98,16 +98,18 @@ def problem_answer(problem: Problem, method: str = "GET") -> Answer:
 def missing(queue: WorkQueue, params: Params, generate: str | None) -> Problem:
     """Why there is no result, and what to do."""
     members: dict[str, object] = {} if generate is None else {"generate": generate}
-    job = queue.live_job(params)
     where = "it first" if generate is None else f"it with a POST of the same parameters to {generate}"
-    if job is None:
+    if not queue.is_being_built(params):
         return Problem(HTTPStatus.NOT_FOUND, f"there is no such result; build {where}", members=members)
     watch = "" if generate is None else f", or watch it with a POST of the same parameters to {generate}"
+    job = queue.live_job(params)
+    if job is not None:
+        members["progress"] = job.current_progress._asdict()
     return Problem(
         HTTPStatus.CONFLICT,
         f"the result is being built; ask again in {RETRY_AFTER} seconds{watch}",
         {"Retry-After": str(RETRY_AFTER)},
-        members={**members, "progress": job.current_progress._asdict()},
+        members=members,
     )
 
 

@@ -1,4 +1,10 @@
-"""7 sending: a response, piece by piece, through ASGI's `send`, for as long as its client is there."""
+"""7 sending: a response, piece by piece, through ASGI's `send`, for as long as its client is there.
+
+Files, too, go in pieces. ``http.response.pathsend`` has the server open a path later, which may be another result's by
+then: Granian 2.8 returns from `send` before it has opened the file, and says at once that the client has left, so
+nobody knows how long to hold it. ``http.response.zerocopysend``, which would do, neither uvicorn 0.54 nor Hypercorn
+0.18 offers.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping, Sequence

@@ -133,7 +133,7 @@ def check_verdict(verdict: object) -> None:
     if inspect.isawaitable(verdict):
         raise TypeError(ASYNC_AUTHORIZE)
     if verdict is False:
-        raise Problem(HTTPStatus.FORBIDDEN, "you may not have this built")
+        raise Problem(HTTPStatus.FORBIDDEN, "you may not have this")
     # None is what a function returns that raises its refusals.
     if verdict is not None and verdict is not True:
         raise TypeError(f"authorize must return None, True or False, or raise Problem; got {type(verdict).__name__}")

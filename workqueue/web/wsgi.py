@@ -144,7 +144,8 @@ class ResultApp(_App):
 
 def file_iterable(environ: "WSGIEnvironment", body: FileBody) -> Iterable[bytes]:
     """A body as the server likes it: it may send a whole file by itself, without reading it."""
-    # Not a part of one: servers are to send to the end of the file (PEP 3333), and uWSGI begins at its beginning.
+    # Not a part of one: servers are to send to the end of the file (PEP 3333), and uWSGI starts from its beginning,
+    # wherever the file stands (seen in 2.0.30).
     if body.is_whole and "wsgi.file_wrapper" in environ:
         wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](body.as_file(), BLOCK_BYTES)
         return wrapped

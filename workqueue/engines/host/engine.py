@@ -80,6 +80,10 @@ class HostEngine:
         """See `LocalEngine.unguarded`."""
         return self._local.unguarded
 
+    def is_led(self, key: str) -> bool:
+        """Whether some process of this host makes this key's run at this moment."""
+        return self.journals.is_led(key)
+
     @property
     def n_tasks(self) -> int:
         """How many tasks are in this process's line, and run."""
