@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, assert_type
+from typing import Any, Literal, NamedTuple, assert_type
 from wsgiref.types import WSGIApplication
 
 from django.http import HttpRequest
@@ -39,7 +39,7 @@ from workqueue.builder import arguments, claim_stdout, fail, part, tqdm, track, 
 from workqueue.builder import progress as print_progress
 from workqueue.monitoring.opentelemetry import TracingHooks
 from workqueue.monitoring.prometheus import WorkQueueCollector
-from workqueue.storage import DiskStorage, Storage, StoredResult
+from workqueue.storage import DiskStorage, OpenResult, Origin, ResultInfo, Storage, StoredResult
 from workqueue.storage.objects import ObjectStorage
 from workqueue.streams import AsyncReader, ProgressSubject, to_async_iter, to_callback, to_generator
 from workqueue.web import (

@@ -7,6 +7,7 @@ Arguments that begin with a dash go behind a double dash: workqueue run --storag
 import argparse
 import sys
 
+from workqueue.cli.form import add_form
 from workqueue.cli.naming import add_naming
 from workqueue.cli.place import CannotUseStorage, add_for_bucket, complain, told_to_the_user
 from workqueue.cli.program import add_program
@@ -28,12 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_for_bucket(parser)
     add_suffix(parser)
-    parser.add_argument(
-        "--result",
-        choices=("file", "directory"),
-        default="file",
-        help="what the program makes of its output; a directory is empty when it starts (default: %(default)s)",
-    )
+    add_form(parser)
     add_naming(parser)
 
 
