@@ -114,6 +114,10 @@ def test_programs_and_versions_have_keys_of_their_own() -> None:
     assert len({naming.key(params) for naming in namings for params in [(), ("a",), ("a", "b"), ("b",)]}) == 4 * 12
 
 
+def test_a_directory_and_a_file_have_keys_of_their_own() -> None:
+    assert Naming("build.py", form="directory").key(("a",)) != Naming("build.py").key(("a",))
+
+
 def test_the_fields_that_make_a_result_are_chosen() -> None:
     naming = Naming("build.py", fields=lambda params: params[:2])
     assert naming.key(overview(api_token="one")) == naming.key(overview(api_token="another"))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.objects.server import ObjectServer
 from workqueue.cli import main
-from workqueue.storage import DiskStorage, Storage
+from workqueue.storage import DiskStorage, Origin, Storage
 from workqueue.storage.address import storage_at
 
 A, B, C = (letter * 40 for letter in "abc")
@@ -198,3 +198,31 @@ def test_results_in_a_bucket_are_listed_and_removed(
     status, out, err = run("ls", address[0], "--endpoint", "http://127.0.0.1:9")
     assert (status, out) == (1, "")
     assert err.startswith(f"workqueue: Cannot use {address[0]}: nobody listens at the endpoint")
+
+
+def test_json_tells_what_is_known_of_each(run: Run, tmp_path: Path) -> None:
+    storage = DiskStorage(tmp_path / "results")
+    with storage.workspace(A, form="directory") as workspace:
+        (workspace.output / "file").write_bytes(bytes(100))
+        workspace.publish(Origin("build.py", "7", 1.5, "done"))
+    publish(storage, B, 10)
+    printed = run("ls", str(storage.directory), "--sort", "size", "--json")[1]
+    [of_a, of_b] = map(json.loads, printed.splitlines())
+    told = {"form": "directory", "name": "build.py", "version": "7", "seconds": 1.5, "message": "done", "size": 100}
+    assert told.items() <= of_a.items()
+    assert (of_b["form"], of_b["name"], of_b["key"]) == ("file", None, B)
+    for result in (of_a, of_b):
+        assert result["etag"] == getattr(storage.info(result["key"]), "etag", None)
+        assert result["used_at"] >= result["published_at"] > 0
+
+
+def test_a_directory_is_removed_and_collected_like_a_file(run: Run, tmp_path: Path) -> None:
+    storage = DiskStorage(tmp_path / "results")
+    for key in (A, B):
+        with storage.workspace(key, form="directory") as workspace:
+            (workspace.output / "file").write_bytes(bytes(100))
+            workspace.publish()
+        os.utime(storage.path(key), (1000, 1000))
+    assert run("rm", str(storage.directory), "a")[:2] == (0, A + "\n")
+    assert run("gc", str(storage.directory), "--max-bytes", "10")[:2] == (0, B + "\n")
+    assert list((storage.directory / ".trees").iterdir()) == []

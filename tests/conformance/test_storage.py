@@ -252,6 +252,16 @@ def test_each_publication_has_its_etag_though_it_has_the_same_content(storage: S
     assert storage.info(KEY) == infos[-1]
 
 
+def test_what_is_opened_by_its_path_later_is_what_is_known_of(storage: Storage) -> None:
+    """As by a server that hands the path on: the ETag must be that of the bytes that are sent."""
+    old = publish_with(storage, ORIGIN, b"the old one")
+    with storage.open_with_info(KEY) as (path, info), storage.open_with_info(KEY) as (other, _):
+        publish_with(storage, ORIGIN, b"the new, longer one")
+        assert content(path) == content(other) == b"the old one"
+        assert info == old
+    assert read(storage) == b"the new, longer one"
+
+
 @of_files
 def test_what_is_known_of_an_open_result_is_about_that_one(storage: Storage) -> None:
     old = publish_with(storage, ORIGIN, b"the old one")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import write_program
 from workqueue import WorkQueue
-from workqueue.program.advice import OUTPUT_IS_THERE, hint
+from workqueue.program.advice import DIRECTORY_IS_THERE, OUTPUT_IS_THERE, hint
 
 MakeQueue = Callable[..., WorkQueue]
 
@@ -46,6 +46,14 @@ def test_who_complains_of_something_else_is_told_nothing(tmp_path: Path, make: C
     output = tmp_path / "out"
     make(output)
     assert hint(output, f"{output} exists") == ""
+
+
+def test_who_complains_of_the_empty_directory_is_told_where_it_is_from(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    assert hint(output, f"mkdir: {output}: File exists", is_directory=True) == DIRECTORY_IS_THERE
+    (output / "file").touch()
+    assert hint(output, f"mkdir: {output}: File exists", is_directory=True) == ""
 
 
 CREATES = "import os, sys; {}; os.close(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_EXCL)); {}"

@@ -2,9 +2,13 @@
 
 import base64
 import json
+import os
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from workqueue.storage import DiskStorage
 from workqueue.storage.base import Origin
 from workqueue.storage.details import MAX_BYTES, Details, packed, unpacked
 
@@ -62,3 +66,61 @@ def test_names_that_are_too_long_are_left_out_and_never_cut() -> None:
 )
 def test_what_is_none_of_ours_says_nothing(data: bytes) -> None:
     assert unpacked(data) == Details()
+
+
+KEY = "0" * 40
+
+
+def a_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def junk(path: Path) -> None:
+    path.write_bytes(b"x" * 10)
+
+
+def too_much(path: Path) -> None:
+    path.write_bytes(b'{"name": "n"}'.ljust(MAX_BYTES + 1))
+
+
+@pytest.mark.parametrize("damage", [junk, too_much, a_link, a_pipe, Path.unlink])
+def test_what_lies_there_in_place_of_details_says_nothing(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    storage = DiskStorage(tmp_path)
+    with storage.workspace(KEY) as workspace:
+        workspace.output.write_bytes(b"built")
+        workspace.publish(Origin("build.py", "7"))
+    [path] = (tmp_path / ".info").iterdir()
+    damage(path)
+    info = storage.info(KEY)
+    assert info is not None
+    assert (info.size, info.name, info.version) == (5, None, None)
+
+
+def test_details_that_cannot_be_kept_are_logged_and_the_result_is_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".info").touch()
+    storage = DiskStorage(tmp_path)
+    with storage.workspace(KEY) as workspace:
+        workspace.output.write_bytes(b"built")
+        workspace.publish(Origin("build.py", "7"))
+    assert storage.has(KEY)
+    assert "cannot keep how a result came to be" in caplog.text
+
+
+def test_details_that_belong_to_no_result_go_with_an_eviction(tmp_path: Path) -> None:
+    storage = DiskStorage(tmp_path, max_bytes=100)
+    with storage.workspace(KEY) as workspace:
+        workspace.output.write_bytes(b"built")
+        workspace.publish(Origin("build.py", "7"))
+    [mine] = (tmp_path / ".info").iterdir()
+    for name in (f"{KEY}.{'0' * 16}", f"{'1' * 40}.{'0' * 16}", "others"):
+        (tmp_path / ".info" / name).touch()
+    storage.evict()
+    assert sorted(path.name for path in (tmp_path / ".info").iterdir()) == sorted([mine.name, "others"])

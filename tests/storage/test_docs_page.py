@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import write_program
 from tests.objects.server import ObjectServer
 from tests.readme import DOCS, block
 from workqueue import ResultNotFound, WorkQueue
@@ -46,6 +47,28 @@ def test_the_examples_keep_find_and_read_a_result(
         exec(block("search.py", PAGE), names)
         assert names["hits"] == b"the index"
     assert len(program.runs) == 2
+
+
+def test_what_is_known_of_a_result_goes_with_it(tmp_path: Path) -> None:
+    program = ScriptedProgram(tmp_path / "program", output(b"the index"))
+    with WorkQueue(program.path, storage_dir=tmp_path / "databases") as queue:
+        assert queue.ensure_run(("a",)).wait(30).returncode == 0  # type: ignore[union-attr]
+        info = queue.result_info(("a",))
+        assert info is not None
+        names: dict[str, Any] = {"queue": queue, "params": ("a",)}
+        exec(block("serve.py", PAGE), names)
+        assert names["headers"] == {"ETag": f'"{info.etag}"', "Content-Length": "9"}
+
+
+def test_a_result_may_be_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_program(tmp_path / "index-docset.py", 'printf built > "$output/file"')
+    names: dict[str, Any] = {"WorkQueue": WorkQueue}
+    exec(block("directory.py", PAGE), names)
+    with names["queue"] as queue:
+        assert queue.ensure_run(("a",)).wait(30).returncode == 0
+        with queue.open_result(("a",)) as path:
+            assert (path / "file").read_text() == "built"
 
 
 def test_a_database_is_read_as_the_page_has_it_and_nothing_is_left_beside_it(tmp_path: Path) -> None:

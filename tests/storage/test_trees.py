@@ -145,6 +145,7 @@ def test_a_link_that_leads_elsewhere_is_not_ours(storage: DiskStorage, target: s
 def test_a_tree_that_is_a_link_is_not_ours(storage: DiskStorage, tmp_path: Path) -> None:
     publish(storage)
     [label] = there(storage)
+    (storage.directory / ".trees" / label).chmod(0o700)
     (storage.directory / ".trees" / label).rename(tmp_path / "elsewhere")
     (storage.directory / ".trees" / label).symlink_to(tmp_path / "elsewhere")
     assert not storage.has(KEY)

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, assert_type
+from typing import Any, Literal, NamedTuple, assert_type
 from wsgiref.types import WSGIApplication
 
 from django.http import HttpRequest
@@ -42,7 +42,7 @@ from workqueue.builder import arguments, claim_stdout, fail, part, tqdm, track, 
 from workqueue.builder import progress as print_progress
 from workqueue.monitoring.opentelemetry import TracingHooks
 from workqueue.monitoring.prometheus import WorkQueueCollector
-from workqueue.storage import DiskStorage, Storage, StoredResult
+from workqueue.storage import DiskStorage, OpenResult, Origin, ResultInfo, Storage, StoredResult
 from workqueue.storage.objects import ObjectStorage
 from workqueue.streams import AsyncReader, ProgressSubject, to_async_iter, to_callback, to_generator
 from workqueue.web import (
@@ -121,6 +121,10 @@ def a_storage_is_looked_at(storage: Storage) -> None:
     with storage.workspace("key") as workspace, storage.open("key") as path:
         assert_type(workspace.output, Path)
         assert_type(path, Path)
+        workspace.publish(Origin("program", message="done"))
+    with storage.workspace("key", form="directory"), storage.open_with_info("key") as opened:
+        assert_type(opened, OpenResult)
+    assert_type(storage.info("key"), ResultInfo | None)
 
 
 def a_queue_is_asked(queue: WorkQueue) -> None:
@@ -135,6 +139,12 @@ def a_queue_is_asked(queue: WorkQueue) -> None:
     queue.check_params(params)
     with queue.open_result(params) as path:
         assert_type(path, Path)
+    with queue.open_with_info(params) as (path, info):
+        assert_type(path, Path)
+        assert_type(info, ResultInfo)
+        assert_type((info.etag, info.size, info.published_at), tuple[str, int, float])
+        assert_type(info.form, Literal["file", "directory"])
+    assert_type(queue.result_info(params), ResultInfo | None)
     assert_type(queue.delete(params), bool)
     try:
         job = queue.ensure_run(params)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from workqueue.cli.findings import find_problems, find_warnings, progress_of
+from workqueue.cli.form import add_form
 from workqueue.cli.program import add_program
 from workqueue.cli.recording import Recording, Watcher, record
 from workqueue.cli.shell_pipes import HiddenStatus, find_hidden_status
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add_program(parser)
     add_suffix(parser)
+    add_form(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,7 +41,9 @@ def run(options: argparse.Namespace) -> int:
     line = LiveLine(sys.stderr) if sys.stderr.isatty() and sys.stdout.isatty() else None
     try:
         with tempfile.TemporaryDirectory(prefix="workqueue-check-") as scratch:
-            recording = record(options.program, options.arguments, Path(scratch), _watcher(line), options.suffix)
+            recording = record(
+                options.program, options.arguments, Path(scratch), _watcher(line), options.suffix, form=options.result
+            )
     except ProgramError as err:
         print(err)
         return 1

@@ -15,6 +15,7 @@ from workqueue.program.protocol import LINES_LOOKED_AT, last_line, parse_line
 from workqueue.program.start import start
 from workqueue.program.tail import Tail
 from workqueue.progress import Progress
+from workqueue.storage.base import Form
 from workqueue.storage.disk import DiskStorage
 
 #: How soon a Ctrl-C is noticed, and how often somebody who watches is told the time.
@@ -86,7 +87,9 @@ class Recording:
         self._newest = next(good, self._newest)
 
 
-def record(command: Command, arguments: list[str], scratch: Path, watch: Watcher, suffix: str = "") -> Recording:
+def record(
+    command: Command, arguments: list[str], scratch: Path, watch: Watcher, suffix: str = "", *, form: Form = "file"
+) -> Recording:
     """Run a program once, in a storage of its own below `scratch`; on Ctrl-C stop it, and keep what is known by then.
 
     Args:
@@ -94,12 +97,13 @@ def record(command: Command, arguments: list[str], scratch: Path, watch: Watcher
         arguments: what it is given before its output file.
         scratch: a directory that is there.
         watch: called several times a second while it runs.
-        suffix: how the name of its output file ends.
+        suffix: how the name of its output ends.
+        form: what that is.
 
     Raises:
         ProgramError: it cannot start.
     """
-    with DiskStorage(scratch).workspace("checked", suffix) as workspace:
+    with DiskStorage(scratch).workspace("checked", suffix, form) as workspace:
         recording = _run(command, [*arguments, str(workspace.output)], watch)
         if recording.returncode == 0 and not recording.is_interrupted:
             try:
@@ -107,7 +111,8 @@ def record(command: Command, arguments: list[str], scratch: Path, watch: Watcher
             except StorageError as err:
                 recording.output_error = str(err)
             else:
-                recording.output_size = (scratch / "checked").stat().st_size
+                info = DiskStorage(scratch).info("checked")
+                recording.output_size = 0 if info is None else info.size
     return recording
 
 

@@ -8,6 +8,7 @@ import argparse
 import sys
 import time
 
+from workqueue.cli.form import add_form
 from workqueue.cli.naming import add_naming
 from workqueue.cli.place import CannotUseStorage, add_for_bucket, complain, told_to_the_user
 from workqueue.cli.program import add_program
@@ -31,12 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_for_bucket(parser)
     add_suffix(parser)
-    parser.add_argument(
-        "--result",
-        choices=("file", "directory"),
-        default="file",
-        help="what the program makes of its output; a directory is empty when it starts (default: %(default)s)",
-    )
+    add_form(parser)
     add_naming(parser)
     parser.add_argument("--refresh", action="store_true", help="build though there is a result, which it replaces")
 

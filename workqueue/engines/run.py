@@ -110,7 +110,8 @@ def _run(task: Task, report: Tell, on_start: Callable[[Process], None], make_gua
         if program_exit.explanation is not None:
             return failed(f"{program_exit.explanation}\nstderr:\n{program_exit.stderr}", program_exit.returncode)
         if program_exit.returncode != 0:
-            stderr = program_exit.stderr + hint(workspace.output, program_exit.stderr)
+            advice = hint(workspace.output, program_exit.stderr, is_directory=task.form == "directory")
+            stderr = program_exit.stderr + advice
             return failed_exit(program_exit.returncode, stderr)
         message = _redacted(Progress(message=said.message), task).message
         workspace.publish(Origin(task.name or None, task.version, seconds, message))

@@ -19,15 +19,26 @@ OUTPUT_IS_THERE: Final = (
 )
 
 
-def hint(output: Path, stderr: str) -> str:
+DIRECTORY_IS_THERE: Final = (
+    "\n[The output directory is there when the program starts, and empty. A program that wants none there must remove"
+    ' it first: os.rmdir(output) in Python, rmdir "$output" in a shell.]\n'
+)
+
+
+def hint(output: Path, stderr: str, *, is_directory: bool = False) -> str:
     """What to add to a failed program's stderr; mostly nothing.
 
     Args:
-        output: the file that it was to write.
+        output: the file or directory that it was to fill.
         stderr: what it wrote there.
+        is_directory: which of the two.
     """
     told = any(_THERE.search(line) and str(output) in line for line in stderr.splitlines())
-    return OUTPUT_IS_THERE if told and _is_empty_file(output) else ""
+    if not told:
+        return ""
+    if is_directory:
+        return DIRECTORY_IS_THERE if _is_empty_directory(output) else ""
+    return OUTPUT_IS_THERE if _is_empty_file(output) else ""
 
 
 def _is_empty_file(path: Path) -> bool:
@@ -36,3 +47,10 @@ def _is_empty_file(path: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(status.st_mode) and status.st_size == 0
+
+
+def _is_empty_directory(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode) and next(path.iterdir(), None) is None
+    except OSError:
+        return False

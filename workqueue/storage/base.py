@@ -82,7 +82,7 @@ class OpenResult(NamedTuple):
     """A result that is open."""
 
     path: Path
-    """Of this host, read-only."""
+    """Of this host, read-only; what is opened there later, while the context lasts, is the same all the same."""
 
     info: ResultInfo
     """What is known of what lies there, whatever has taken its place since."""

@@ -19,11 +19,14 @@ from workqueue.storage.base import Form, OpenResult, Origin, ResultInfo, StoredR
 from workqueue.storage.beside import Beside
 from workqueue.storage.details import Details, known_of
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
-from workqueue.storage.files import Files, Found, Held
+from workqueue.storage.files import Files
+from workqueue.storage.found import Found, Held
 from workqueue.storage.output import owned_output, place
+from workqueue.storage.pins import pinned, remove_dead_pins
 from workqueue.storage.runs import Runs
 from workqueue.storage.tree_output import owned_tree
 from workqueue.storage.workspace import RunWorkspace, make_workspace
+from workqueue.system.locks import is_file_of
 
 logger = logging.getLogger("workqueue")
 
@@ -57,6 +60,7 @@ class DiskStorage:
         self._directory = Path(directory).absolute()
         self.mode = mode
         self._policy = Policy(ttl, max_bytes)
+        self._pins = self._directory / ".open"
         self._details = Beside(self._directory / ".info")
         self._files = Files(self._directory, KEY, self._details)
         self._runs = Runs(self._directory / ".tmp")
@@ -102,9 +106,16 @@ class DiskStorage:
     @contextlib.contextmanager
     def open_with_info(self, key: str) -> Iterator[OpenResult]:
         """See `Storage`."""
-        with contextlib.ExitStack() as stack:
-            held = self._open(stack, key)
-            yield OpenResult(held.path, self._info(key, held.found()))
+        while True:
+            with contextlib.ExitStack() as stack:
+                held = self._open(stack, key)
+                path = held.path
+                if held.tree is None:
+                    path = stack.enter_context(pinned(held.fd, path, self._pins))
+                    if path == held.path and not is_file_of(held.fd, path):
+                        continue  # replaced between the look and the link
+                yield OpenResult(path, self._info(key, held.found()))
+                return
 
     def info(self, key: str) -> ResultInfo | None:
         """See `Storage`."""
@@ -159,6 +170,7 @@ class DiskStorage:
         """See `Storage`."""
         self._runs.sweep()
         self._files.remove_dead_trees()
+        remove_dead_pins(self._pins)
 
     def _evict_if_due(self) -> None:
         try:

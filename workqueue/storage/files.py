@@ -13,17 +13,17 @@ That goes with the file, and before another gets its name: SQLite takes what lie
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from workqueue.storage.base import StoredResult
 from workqueue.storage.beside import Beside
+from workqueue.storage.found import Found, Held
 from workqueue.storage.tree_output import OutputTree
 from workqueue.storage.trees import Tree, Trees
 from workqueue.system.descriptors import close_own, open_own
@@ -34,46 +34,6 @@ _BESIDE: Final = ("-wal", "-shm", "-journal")
 
 #: Not through a link, and without waiting for a pipe's other end.
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-class Held(NamedTuple):
-    """A file, or a tree, that nobody evicts."""
-
-    fd: int
-    """Open for reading."""
-
-    path: Path
-    """Where it lies. A tree's is never another's; a file's is, once it was replaced."""
-
-    tree: Tree | None
-    """What kind of tree; None: it is a file."""
-
-    def found(self) -> "Found":
-        """What it is."""
-        return Found(os.fstat(self.fd), self.tree)
-
-
-class Found(NamedTuple):
-    """What a file or a tree is; of the latter, its directory."""
-
-    status: os.stat_result
-    tree: Tree | None
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        return self.status.st_size if self.tree is None else self.tree.size
-
-    @property
-    def etag(self) -> str:
-        """Names this publication: 16 hexadecimal digits.
-
-        The time of a file's is in nanoseconds, so one that gets the inode of one that was removed has another.
-        """
-        if self.tree is not None:
-            return self.tree.etag
-        text = f"{self.status.st_ino} {self.status.st_mtime_ns} {self.status.st_size}"
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 class Files:

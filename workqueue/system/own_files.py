@@ -14,7 +14,7 @@ from typing import Final
 from workqueue.errors import StorageError
 
 #: Those of a storage that nothing but this library uses.
-OWN_DIRECTORIES: Final = (".tmp", ".jobs", ".failed", ".info", ".trees")
+OWN_DIRECTORIES: Final = (".tmp", ".jobs", ".failed", ".info", ".trees", ".open")
 
 _SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
