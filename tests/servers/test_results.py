@@ -1,6 +1,7 @@
 """Results, served by real servers through each way that a framework has, to a client that is not ours."""
 
 import functools
+import importlib.util
 import json
 import os
 import socket
@@ -16,6 +17,7 @@ from tests.servers.result_cases import CASES, DATA, Reply, ask, check_case
 from tests.servers.server import TIMEOUT, Server, eventually
 from tests.servers.sites import GEVENT, GTHREAD, HYPERCORN, UVICORN, WAITRESS
 from tests.servers.test_uwsgi import UWSGI
+from tests.tools import missing
 from workqueue import WorkQueue
 from workqueue.storage import DiskStorage
 
@@ -123,6 +125,8 @@ class Site:
 def served(kind: Kind, directory: Path) -> Iterator[Site]:
     write_program(directory / "build", f'cat "{directory}/source-$1" > "$output"')
     if kind.command == ["uwsgi"]:
+        if importlib.util.find_spec("pyuwsgi") is None or not Path("/proc/self/status").exists():
+            missing("there is no uWSGI; on Linux, pip install pyuwsgi")
         server: Server = UWSGI(directory, "--module", WSGI, "--processes", "1", "--threads", "4")
     else:
         server = Server(kind.command, directory)

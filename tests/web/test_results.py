@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from starlette.requests import Request as StarletteRequest
 
-from tests.conftest import ensure
+from tests.conftest import ensure, write_program
 from tests.web.conftest import Reply, Wire, ask_asgi, ask_wsgi, environ, opened, scope
 from workqueue import Params, WorkQueue
 from workqueue.storage import DiskStorage
-from workqueue.storage.base import OpenResult, ResultInfo
+from workqueue.storage.base import OpenResult
 from workqueue.testing import ManualEngine
 from workqueue.web import Fields, Problem, asgi, wsgi
 from workqueue.web import starlette as for_starlette
@@ -454,48 +454,49 @@ def test_a_refusal_of_the_users_own_is_told(built: WorkQueue) -> None:
 # A result that is a directory
 
 
-class Directories(DiskStorage):
-    """Stands for a storage of directories: each result is one, beside the file that says when it was published."""
-
-    def tree(self, key: str) -> Path:
-        return self.directory.parent / f"tree-{key}"
-
-    @contextlib.contextmanager
-    def open_with_info(self, key: str) -> Iterator[OpenResult]:
-        with super().open_with_info(key) as (_, info):
-            yield OpenResult(self.tree(key), info._replace(form="directory"))
-
-    def info(self, key: str) -> ResultInfo | None:
-        info = super().info(key)
-        return None if info is None else info._replace(form="directory")
+TREE = """
+mkdir "$output/sub"
+printf index > "$output/index.html"
+printf {} > "$output/sub/\u00fc.json"
+ln -s index.html "$output/link"
+"""
 
 
-def test_a_file_within_a_directory_has_a_path_of_its_own(
-    apps: Any, make_queue: MakeQueue, engine: ManualEngine, tmp_path: Path
-) -> None:
-    storage = Directories(tmp_path / "storage")
-    queue = make_queue("program", engine=engine, storage_dir=None, storage=storage)
-    build(queue, engine, CONTENT)
-    tree = storage.tree(queue.key_for_params(("there",)))
-    (tree / "sub").mkdir(parents=True)
-    (tree / "index.html").write_text("index")
-    (tree / "sub" / "ü.json").write_text("{}")
-    (tree / "out").symlink_to("../storage")
-    app = apps.GenerateApp(queue, params=named, result="/result")
+@pytest.fixture
+def tree(make_queue: MakeQueue, tmp_path: Path) -> WorkQueue:
+    """A queue that has a directory for ("there",)."""
+    queue = make_queue(write_program(tmp_path / "program", TREE), result="directory")
+    assert ensure(queue, "there").wait(20).returncode == 0
+    return queue
+
+
+def test_a_file_within_a_directory_has_a_path_of_its_own(apps: Any, tree: WorkQueue) -> None:
+    app = apps.GenerateApp(tree, params=named, result="/result")
     reply = ask(app, path="/result/index.html", Range="bytes=1-2")
     assert (reply.status, reply.body, reply.headers["content-type"]) == (206, b"nd", "text/html; charset=utf-8")
-    inner = "/result/sub/ü.json"
+    inner = "/result/sub/\u00fc.json"
     reply = ask(app, path=inner.encode().decode("latin-1") if apps is wsgi else inner)
     assert (reply.body, reply.headers["content-type"]) == (b"{}", "application/json")
-    mounted = apps.ResultApp(queue, params=named)
-    assert ask(mounted, path="/index.html").body == b"index"
-    for path in ("", "/", "/sub", "/nothing", "/../index.html", "/sub/../index.html", "/out/x", "/\xff"):
+    assert ask(app, path="/result/index.html", If_None_Match=reply.headers["etag"]).status == 304
+    assert ask(apps.ResultApp(tree, params=named), path="/index.html").body == b"index"
+    for path in ("", "/", "/sub", "/nothing", "/../index.html", "/sub/../index.html", "/link", "/\xff"):
         reply = ask(app, path=f"/result{path}")
-        assert (reply.status, reply.detail()) == (
-            404,
-            "there is no such file; the result is a directory; ask for a file within it",
-        )
-    assert holders(queue) == 0
+        expected = 404, "there is no such file; the result is a directory; ask for a file within it"
+        assert (reply.status, reply.detail()) == expected
+    assert holders(tree) == 0
+
+
+def test_a_file_of_a_directory_is_whole_though_that_is_replaced_and_removed(tree: WorkQueue) -> None:
+    app = wsgi.ResultApp(tree, params=named)
+    with opened(app, environ("GET", "/index.html", "name=there", b"", {})) as (status, _, pieces):
+        etag = ask(app, path="/index.html").headers["etag"]
+        job = tree.ensure_run(("there",), refresh=True)
+        assert job is not None
+        assert job.wait(20).returncode == 0
+        assert ask(app, path="/index.html").headers["etag"] != etag
+        assert tree.delete(("there",))
+        assert ask(app, path="/index.html").status == 404
+        assert (status, b"".join(pieces)) == (200, b"index")
 
 
 def test_below_a_file_there_is_nothing(apps: Any, built: WorkQueue) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import ensure, write_program
 from tests.objects.server import ObjectServer
 from tests.web.test_results import CONTENT, ask, build, named
 from workqueue import StorageError, WorkQueue
@@ -93,3 +94,15 @@ def test_only_a_bucket_signs(built: WorkQueue, make_queue: Callable[..., WorkQue
     assert not queue.signs_urls
     with pytest.raises(TypeError, match="results of this storage have no URLs; give the queue an ObjectStorage"):
         queue.signed_url(("there",), 60)
+
+
+def test_a_file_of_a_directory_is_sent_through_the_copy(
+    apps: Any, make_queue: Callable[..., WorkQueue], storage: ObjectStorage, tmp_path: Path
+) -> None:
+    """One object holds all of its files, so no URL leads to one."""
+    program = write_program(tmp_path / "program", 'printf index > "$output/index.html"')
+    queue = make_queue(program, storage_dir=None, storage=storage, result="directory")
+    assert ensure(queue, "there").wait(60).returncode == 0
+    reply = ask(apps.ResultApp(queue, params=named, redirect=True), path="/index.html")
+    assert (reply.status, reply.body) == (200, b"index")
+    assert ask(apps.ResultApp(queue, params=named, redirect=True)).status == 404
