@@ -41,15 +41,17 @@ OWN_TESTS: Mapping[str, tuple[str, ...]] = {
 #: How long the first tests may take together: a change that they see costs no more than that.
 FIRST_SECONDS = 2.0
 
+#: A test that takes longer is run only where it is one of its module's own.
+LONGEST_SECONDS = 8.0
+
 #: How long all of them may take: a line that a thousand tests run is judged by the quickest.
 ALL_SECONDS = 40.0
 
 #: How long a file of tests may take that came after they were measured.
 _NEW_SECONDS = 20.0
 
-#: Tests that need a server of objects, which the first of them starts; a run for one change would start it again.
+#: Tests that need a server of objects, which takes long to start, are run only where they are a module's own too.
 _NEEDS_SERVER = re.compile(r"\[(seaweedfs|azurite|s3|azure)\b")
-_SERVER_SECONDS = 10.0
 
 _CONTEXTS = "contexts.db"
 _SECONDS = "seconds.json"
@@ -70,9 +72,7 @@ class Reach:
         self._data = CoverageData(str(directory / _CONTEXTS))
         self._data.read()
         self._files = {_module(path): path for path in self._data.measured_files()}
-        self.seconds = {
-            name: taken + (_SERVER_SECONDS if _NEEDS_SERVER.search(name) else 0.0) for name, taken in seconds.items()
-        }
+        self.seconds = seconds
 
     @classmethod
     def read(cls, directory: Path) -> "Reach | None":
@@ -132,7 +132,8 @@ class Reach:
             return set()
         by_line = self._data.contexts_by_lineno(self._files[module])
         contexts = {context for line, found in by_line.items() if line in lines for context in found}
-        return {context.rpartition("|")[0] for context in contexts} & self.seconds.keys()
+        names = {context.rpartition("|")[0] for context in contexts} & self.seconds.keys()
+        return {n for n in names if self.seconds[n] <= LONGEST_SECONDS and not _NEEDS_SERVER.search(n)}
 
 
 def _is_there(test: str, tree: Path) -> bool:

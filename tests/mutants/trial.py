@@ -21,8 +21,11 @@ SURVIVED = "survived"
 #: How long tests may take beyond five times what they took without a change.
 _PATIENCE_SECONDS = 30.0
 
-#: pytest's exit statuses: all passed; there was nothing to run.
-_PASSED, _NOTHING = 0, 5
+#: After how long a test hangs. None that is chosen takes half as long on a machine that others use too.
+_HANG_SECONDS = 40.0
+
+#: pytest's exit statuses: all passed; some failed, or one hung; there was nothing to run.
+_PASSED, _FAILED, _NOTHING = 0, 1, 5
 
 
 class Verdict(NamedTuple):
@@ -69,8 +72,12 @@ def attempt(mutant: Mutant, tree: Path, nursery: Nursery, reach: Reach, director
         nonlocal n_tests
         expected = sum(reach.seconds_of(name) for name in tests)
         done = nursery.run(
-            ["-x", "-q", "-p", "no:cacheprovider", f"--basetemp={directory / 'tmp'}", *tests]
-            + [f"--deselect={name}" for name in by_chance],
+            [
+                *("-x", "-q", "-p", "no:cacheprovider", f"--basetemp={directory / 'tmp'}"),
+                *("-o", f"faulthandler_timeout={_HANG_SECONDS}"),
+                *tests,
+                *(f"--deselect={name}" for name in by_chance),
+            ],
             seconds=_PATIENCE_SECONDS + 5.0 * expected,
             log=directory / "trial.log",
         )
@@ -81,7 +88,7 @@ def attempt(mutant: Mutant, tree: Path, nursery: Nursery, reach: Reach, director
         for tests, is_sure in ((choice.first, True), (choice.rest, False)):
             while tests:
                 done = run(tests)
-                if done.status is None:
+                if done.status is None or (done.status == _FAILED and not done.failed):
                     return Verdict(TIMEOUT, "", n_tests)
                 if done.status in (_PASSED, _NOTHING):
                     break

@@ -367,6 +367,31 @@ def test_nobody_is_woken_for_what_is_written_to_files_that_are_not_followed(
     follower.close(tmp_path)
 
 
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the kernel tells of files on Linux alone")
+def test_a_file_of_which_it_was_lost_that_it_came_is_watched_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the kernel's queue has overflown."""
+    wait, n_lost = Changes.wait, list[int]()
+
+    def losing(self: Changes, seconds: float | None) -> list[changes.Change]:
+        told = wait(self, seconds)
+        if any(change.name == "a" for change in told):
+            n_lost.append(len(told))
+            return [changes.Change(changes.LOST, "")]
+        return told
+
+    monkeypatch.setattr(Changes, "wait", losing)
+    follower, seen, path = Follower(), list[str](), tmp_path / "a"
+    follower.open(tmp_path)
+    follower.follow(tmp_path, "a", lambda: seen.append(path.read_text()))
+    path.write_text("one")
+    eventually(lambda: seen)
+    assert n_lost
+    assert (tmp_path, "a") in watched(follower)
+    follower.close(tmp_path)
+
+
 def watched(follower: Follower) -> set[File]:
     assert follower._watches is not None
     return follower._watches.files
