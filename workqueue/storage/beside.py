@@ -18,6 +18,8 @@ from workqueue.system.own_files import make_directory, open_directory, open_file
 
 logger = logging.getLogger("workqueue")
 
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+
 _OURS: Final = re.compile("([0-9a-f]{40})[.]([0-9a-f]{16})")
 
 
@@ -34,15 +36,21 @@ class Beside:
     def write(self, key: str, etag: str, details: Details) -> None:
         """Keep them; it never raises: a result is none the worse without."""
         try:
-            make_directory(self._directory)
             # Not by a rename: what is half written is no JSON, and says nothing.
-            fd = open_file(self._path(key, etag), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            fd = self._opened(self._path(key, etag))
             try:
                 os.write(fd, packed(details))
             finally:
                 os.close(fd)
         except OSError as err:
             logger.warning("cannot keep how a result came to be: %s", err, extra={"key": key})
+
+    def _opened(self, path: str) -> int:
+        try:
+            return open_file(path, _WRITE)
+        except FileNotFoundError:  # nearly always there is a directory; to ask each time costs each publication
+            make_directory(self._directory)
+            return open_file(path, _WRITE)
 
     def read(self, key: str, etag: str) -> Details:
         """What is known; nothing where nothing of ours is there."""

@@ -40,12 +40,14 @@ def packed(details: Details) -> bytes:
     """The text; a message that is too long is cut, a name or version left out."""
     values = {**details._asdict(), **details.origin._asdict(), "origin": None}
     values = {name: value for name, value in values.items() if value is not None}
+    text = _encoded(values)
     for name in _TEXTS:
-        over = len(_encoded(values)) - MAX_BYTES
+        over = len(text) - MAX_BYTES
         if over > 0 and name in values:
             cut = _cut(values[name], over) if name == "message" else ""
             values = {**values, name: cut} if cut else {other: values[other] for other in values if other != name}
-    return _encoded(values)
+            text = _encoded(values)
+    return text
 
 
 def unpacked(data: bytes) -> Details:
