@@ -22,7 +22,9 @@ _STDERR: Final = 2
 #: Where nothing tells which numbers are open.
 _MOST_LOOKED_AT: Final = 4096
 
-_lock = threading.Lock()  # guards _own, and is held while descriptors are opened; a forked child has another
+# Guards _own, and is held while descriptors are opened; a forked child has another. Re-entrant, since the garbage
+# collector may come in there, and close what a response that nobody sent had open.
+_lock = threading.RLock()
 _own: set[int] = set()
 
 
@@ -101,11 +103,11 @@ def inheritable_descriptors() -> list[int]:
 
 def _close_in_child() -> None:
     global _lock  # noqa: PLW0603 - the parent's may be held by a thread that stayed behind
-    for fd in _own:
+    for fd in tuple(_own):
         with contextlib.suppress(OSError):
             os.close(fd)
     _own.clear()
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 def _before_fork() -> None:
