@@ -27,7 +27,7 @@ ROOMS = (
     ("workqueue.engines.host",),
     ("workqueue.engines",),
     ("workqueue.jobs",),
-    ("workqueue.options",),
+    ("workqueue.options", "workqueue.results"),
     ("workqueue.parts",),
     ("workqueue.work_queue",),
     ("workqueue",),

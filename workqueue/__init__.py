@@ -7,6 +7,7 @@ The listing is the way of one request; each module's first line begins with its 
     parts        0        options -> the parts of a queue, put together
     params       1        what is asked for -> what can be run: the program's arguments
     naming       1        whose result it is, and what it is about -> its key
+    results      1        parameters -> the result that is there, to be read, sent or removed
     storage/     1 and 5  is its result there; publish what was built
     jobs/        2 and 3  the one live job of that key; its life, and who must know of it
     engines/     4        where and when it runs, and how many are ahead of it

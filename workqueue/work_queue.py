@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -16,29 +15,28 @@ from workqueue.jobs.job import Job
 from workqueue.jobs.statistics import JobSnapshot, Statistics
 from workqueue.naming import Key, Naming, check_naming, name_of
 from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_suffix, check_word
-from workqueue.params import Params, check_params, server_identity
+from workqueue.params import Params
 from workqueue.program.environment import check_environment
 from workqueue.program.limits import Limits, check_limits
 from workqueue.program.retry import Retry, check_retry
 from workqueue.progress import Progress, failed, succeeded
+from workqueue.results import Results
 from workqueue.streams import to_generator
 from workqueue.system import forks
 from workqueue.system.signals import ClosingHandler
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from workqueue.engines.base import Engine
     from workqueue.parts import Parts
     from workqueue.program.command import Program
-    from workqueue.storage.base import OpenResult, ResultInfo, Storage
+    from workqueue.storage.base import Storage
 
 _NO_LIMITS: Final = Limits()
 
 logger = logging.getLogger("workqueue")
 
 
-class WorkQueue:
+class WorkQueue(Results):
     """Runs a program once for each set of parameters, and lets everybody who asks watch.
 
     Make one when the server starts and keep it; every method is callable from any thread. As a context manager it is
@@ -173,20 +171,16 @@ class WorkQueue:
 
         command = command_of(program_path)
         self.program_path = path_of(command)
-        self._naming = Naming(name_of(command) if name is None else name, version, key, result)
-        check_naming(self._naming)
-        self._storage = parts.make_storage(storage_dir, storage, is_shared=engine is None)
-        self.storage_dir = self._storage.directory
-        if isinstance(allowed_servers, str):
-            raise TypeError("allowed_servers must be a collection of URLs, not one URL")
-        for server in allowed_servers or ():
-            server_identity(server)
-        self._allowed_servers = None if allowed_servers is None else tuple(allowed_servers)
+        naming = Naming(name_of(command) if name is None else name, version, key, result)
+        check_naming(naming)
+        storage = parts.make_storage(storage_dir, storage, is_shared=engine is None)
+        super().__init__(naming, storage, allowed_servers)
+        self.storage_dir = storage.directory
         hides_token = token_in == "env"  # noqa: S105 - as above
         self._tasks = TaskMaker(
             command,
-            self._naming,
-            self._storage,
+            naming,
+            storage,
             limits,
             Retry(retries, retry_delay),
             tuple(env.items()),
@@ -236,33 +230,9 @@ class WorkQueue:
         return getattr(self._engine, "executor", None)
 
     @property
-    def name(self) -> str:
-        """Whose results these are, beside those of other programs in the same storage."""
-        return self._naming.name
-
-    @property
-    def version(self) -> str:
-        """Which results of that program."""
-        return self._naming.version
-
-    @property
     def suffix(self) -> str:
         """How the name of the program's output file ends, as the queue was given it."""
         return self._tasks.suffix
-
-    @property
-    def key(self) -> Key | None:
-        """Chooses the fields that make a result, as the queue was given it; None: all fields do."""
-        return self._naming.fields
-
-    def key_for_params(self, params: Params) -> str:
-        """The name under which the result for these parameters is kept: 40 hexadecimal digits.
-
-        Raises:
-            InvalidParams: these can never run.
-        """
-        self.check_params(params)
-        return self._naming.key(params)
 
     def ensure_run(self, params: Params, *, refresh: bool = False) -> Job | None:
         """Make sure that the result for these parameters is there, being built, or in the queue.
@@ -309,14 +279,6 @@ class WorkQueue:
                 return job
             # Somebody cancels it, at this moment, and has not come to this line himself.
             self._registry.retire(key, job)
-
-    def check_params(self, params: Params) -> None:
-        """Refuse what `ensure_run` would refuse, and do nothing else.
-
-        Raises:
-            InvalidParams: these can never run.
-        """
-        check_params(params, self._allowed_servers)
 
     def _refresh_if_due(self, params: Params, key: str) -> None:
         """Build in the background what is served although it is old. Whatever goes wrong, the result is served."""
@@ -397,73 +359,6 @@ class WorkQueue:
         """The job's progress as a blocking generator: ``to_generator(job.progress)``."""
         return to_generator(job.progress)
 
-    def destination_path_for_params(self, params: Params) -> "Path":
-        """Where the finished file for these parameters lies, or will lie; read-only, never written to again.
-
-        Of a storage that evicts results, `open_result` is the way to read one.
-
-        Raises:
-            InvalidParams: these can never run.
-            TypeError: the storage keeps no files of this host; `open_result` reads from it.
-        """
-        from workqueue.storage.disk import DiskStorage  # noqa: PLC0415 - see the constructor
-
-        self.check_params(params)
-        if not isinstance(self._storage, DiskStorage):
-            raise TypeError("results of this storage are no files of this host; read one with open_result(params)")
-        return self._storage.path(self._naming.key(params))
-
-    def open_result(self, params: Params) -> "AbstractContextManager[Path]":
-        """The finished file for these parameters, as a path of this host, for as long as the context lasts.
-
-        ::
-
-            with queue.open_result(params) as path:
-                ...
-
-        No eviction takes it away meanwhile, and nobody writes to it. From a bucket it is downloaded, once for all
-        processes of the host, unless there is a copy of it. One that is not fresh any more is given, too, for as long
-        as it is there.
-
-        Raises:
-            InvalidParams: these can never run.
-            ResultNotFound: on entering: there is no result; `ensure_run` builds it.
-            StorageError: on entering: it cannot be had; the text says why.
-        """
-        forks.check()
-        self.check_params(params)
-        return self._storage.open(self._naming.key(params))
-
-    def open_with_info(self, params: Params) -> "AbstractContextManager[OpenResult]":
-        """As `open_result`, with what is known of the result that is open, such as its ETag.
-
-        ::
-
-            with queue.open_with_info(params) as (path, info):
-                ...
-
-        Raises:
-            InvalidParams: these can never run.
-            ResultNotFound: on entering: there is no result; `ensure_run` builds it.
-            StorageError: on entering: it cannot be had; the text says why.
-        """
-        forks.check()
-        self.check_params(params)
-        return self._storage.open_with_info(self._naming.key(params))
-
-    def result_info(self, params: Params) -> "ResultInfo | None":
-        """What is known of the result for these parameters: its size, when it was published, and more; None without.
-
-        It counts as no use of it. One that is not fresh any more is told of, too, for as long as it is there.
-
-        Raises:
-            InvalidParams: these can never run.
-            StorageError: nobody can tell; the text says why.
-        """
-        forks.check()
-        self.check_params(params)
-        return self._storage.info(self._naming.key(params))
-
     def delete(self, params: Params) -> bool:
         """Remove the result for these parameters, and what is remembered of a failure; return whether there was one.
 
@@ -474,39 +369,9 @@ class WorkQueue:
             StorageError: it cannot be removed; the text says why.
         """
         forks.check()
-        self.check_params(params)
-        key = self._naming.key(params)
+        key = self.key_for_params(params)
         self._failures.forget(key)
         return self._storage.delete(key)
-
-    @property
-    def signs_urls(self) -> bool:
-        """Whether the results are in a storage that can send clients to itself: see `signed_url`."""
-        from workqueue.storage.signing import SigningStorage  # noqa: PLC0415 - see the constructor
-
-        return isinstance(self._storage, SigningStorage)
-
-    def signed_url(self, params: Params, seconds: float, method: Literal["GET", "HEAD"] = "GET") -> str:
-        """A URL at which whoever has it may fetch the result from the bucket, without asking this server.
-
-        Whether there is a result is not looked at.
-
-        Args:
-            params: which.
-            seconds: for how long it may be asked.
-            method: with which method.
-
-        Raises:
-            InvalidParams: these can never run.
-            StorageError: the credentials do not sign; the text says why.
-            TypeError: the storage is no bucket.
-        """
-        forks.check()
-        from workqueue.storage.signing import SigningStorage  # noqa: PLC0415 - see the constructor
-
-        if not isinstance(self._storage, SigningStorage):
-            raise TypeError("results of this storage have no URLs; give the queue an ObjectStorage")
-        return self._storage.signed_url(self.key_for_params(params), seconds, method)
 
     def close(self, drain: float | None = None, *, pending: Literal["fail", "finish"] = "fail") -> None:
         """Take no new jobs, and return when all have ended; every stream then has its end.
