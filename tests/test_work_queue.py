@@ -314,6 +314,11 @@ def test_five_jobs_that_wait_are_told_their_places_as_the_line_moves(make_queue:
 # The other methods
 
 
+def test_a_word_that_is_no_form_of_a_result_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="result must be 'file' or 'directory'; got 'folder'"):
+        WorkQueue("/bin/sh", storage_dir=tmp_path, result="folder")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("params", [["a"], ("a", 1), ("a\0",), ("\ud800",), ("x" * 9000,), PARAMS._replace(server="x")])
 def test_what_can_never_run_is_refused_and_leaves_nothing(
     queue: WorkQueue, engine: ManualEngine, params: tuple[str, ...]

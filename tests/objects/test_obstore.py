@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import obstore
 import pytest
@@ -171,3 +171,26 @@ def test_a_child_of_a_process_that_used_it_hangs(seaweedfs: ObjectServer, prefix
 def test_options_that_cannot_be_are_refused_at_once(azurite: ObjectServer, options: Mapping[str, str]) -> None:
     with pytest.raises(BaseError):
         azurite.store(**options)
+
+
+def test_metadata_comes_with_a_get_of_no_content_and_takes_what_we_keep(store: ObjectStore) -> None:
+    """`obstore.head` tells none; S3 has room for 2 KB."""
+    text = "x" * 1900
+    for name, file in (("one", b"built"), ("parts", iter([b"x" * 2**20] * 12))):
+        obstore.put(store, name, file, attributes={"workqueue": text}, chunk_size=8 * 2**20)
+        found = obstore.get(store, name, options={"head": True})
+        assert found.attributes["workqueue"] == text
+        assert found.meta["size"] == obstore.head(store, name)["size"] > 0
+    with pytest.raises(FileNotFoundError):
+        obstore.get(store, "missing", options={"head": True})
+
+
+def test_a_stream_whose_source_fails_leaves_nothing(store: ObjectStore) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"x" * 20 * 2**20
+        raise OSError("the disk is gone")
+
+    obstore.put(store, "name", b"old")
+    with pytest.raises(OSError, match="the disk is gone"):
+        obstore.put(store, "name", broken(), chunk_size=8 * 2**20)
+    assert bytes(obstore.get(store, "name").bytes()) == b"old"

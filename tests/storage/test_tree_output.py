@@ -178,6 +178,8 @@ def test_the_permissions_are_those_of_the_storage(tmp_path: Path) -> None:
             0o550,
             0o440,
         ]
+        # Whose group may read it may come to it.
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
 
 
 def test_a_directory_may_be_removed_and_made_anew(storage: DiskStorage) -> None:

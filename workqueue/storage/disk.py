@@ -142,6 +142,10 @@ class DiskStorage:
 
     def evict(self) -> list[StoredResult]:
         """See `Storage`."""
+        if self._policy.keeps_all:
+            # Else what is left beside results that have gone would never go.
+            with contextlib.suppress(OSError):
+                self._files.remove_strays()
         return self._evict()
 
     def publish(self, key: str, output: Path, origin: Origin = Origin()) -> None:  # noqa: B008 - see `Workspace`

@@ -205,11 +205,14 @@ class ObjectStorage:
             try:
                 n_bytes = archive_bytes(owned.size, owned.n_entries)
                 self._bucket.upload(key, archived(owned.path), n_bytes, details)
-                meta = self._bucket.head(key)
             except OSError as err:
                 raise StorageError(f"Cannot read the output directory: {reason_of(err)}") from err
             finally:
                 self._known.forget(key)
+            meta = None
+            # How long the archive is, the bucket knows. It is there, whether or not we are told.
+            with contextlib.suppress(StorageError):
+                meta = self._bucket.head(key)
             # Of two who publish at once, the other may have been later.
             if meta is not None and meta.details.publication == details.publication:
                 self._copies.keep_tree(key, meta.version, owned)

@@ -105,7 +105,7 @@ class Trees:
         Raises:
             OSError: it is not in its place; or it is, and may not outlast a power cut.
         """
-        make_directory(self._trees)
+        self._make_parent(output.mode)
         tree = Tree(f"{name}.{secrets.token_hex(8)}.{output.size}", "", output.size)
         tree = tree._replace(etag=tree.label.split(".")[-2])
         # Where there are no locks, nobody removes anything.
@@ -155,6 +155,13 @@ class Trees:
             return
         for match in filter(None, map(_LABEL.fullmatch, labels)):
             self.remove_if_dead(match["name"], Tree(match[0], match["etag"], int(match["size"])))
+
+    def _make_parent(self, mode: int) -> None:
+        """Make the directory of all trees; who may read a tree, such as a group, must come through it."""
+        make_directory(self._trees)
+        wanted = 0o700 | (mode & 0o077)
+        if stat.S_IMODE(os.lstat(self._trees).st_mode) != wanted:
+            self._trees.chmod(wanted)
 
     def _move_in(self, output: OutputTree, tree: Tree, *, is_to_last: bool) -> None:
         os.rename(output.path, self.path(tree))  # noqa: PTH104 - as above

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -442,10 +443,10 @@ def test_a_program_that_starts_after_the_signal_gets_it_all_the_same(
     begun, stopped = threading.Event(), threading.Event()
     workspace, stop = DiskStorage.workspace, local.LocalRun.stop
 
-    def make_slowly(self: DiskStorage, key: str, suffix: str) -> object:
+    def make_slowly(self: DiskStorage, key: str, *more: Any) -> object:
         begun.set()
         assert stopped.wait(10)
-        return workspace(self, key, suffix)
+        return workspace(self, key, *more)
 
     def stop_and_tell(self: local.LocalRun, grace: float, outcome: Progress) -> None:
         stop(self, grace, outcome)
