@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, metavar="DIR", help="where copy and results are; a run goes on there")
     parser.add_argument("--at-most", type=int, metavar="N", help="try N of them now; the next run goes on in DIR")
     parser.add_argument("--again", action="store_true", help="try those that survived again, with new tests")
+    parser.add_argument("--quick", action="store_true", help="a first look: run the quickest tests of each alone")
     options = parser.parse_args(arguments)
     listed = equivalents.read()
     if stale := equivalents.stale(listed, ROOT):
@@ -59,7 +60,7 @@ def _run(options: argparse.Namespace, directory: Path, listed: list[equivalents.
         todo = [m for m in mutants if (results.get(m) is None) or (options.again and results.outcome(m) == SURVIVED)]
         for mutant in todo[: options.at_most]:
             began = time.monotonic()
-            verdict = attempt(mutant, tree, nursery, reach, directory)
+            verdict = attempt(mutant, tree, nursery, reach, directory, is_quick=options.quick)
             results.add(mutant, verdict, time.monotonic() - began)
             print(_line(mutant, verdict, time.monotonic() - began), flush=True)
     return _conclude(mutants, results, listed, directory / "survivors.toml")

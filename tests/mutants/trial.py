@@ -60,10 +60,20 @@ def _files(path: Path) -> Iterator[Path]:
             yield file
 
 
-def attempt(mutant: Mutant, tree: Path, nursery: Nursery, reach: Reach, directory: Path) -> Verdict:
+def attempt(
+    mutant: Mutant, tree: Path, nursery: Nursery, reach: Reach, directory: Path, *, is_quick: bool = False
+) -> Verdict:
     """Make the change, run the tests that can see it until one fails, and take it back.
 
     A test that takes long may fail by chance where others use the machine: it must fail twice.
+
+    Args:
+        mutant: the change.
+        tree: the copy of the tree.
+        nursery: runs pytest there.
+        reach: chooses the tests.
+        directory: for logs, and what the tests write.
+        is_quick: run the first tests alone.
     """
     choice = reach.choose(mutant, tree)
     n_tests, by_chance = 0, list[str]()
@@ -85,7 +95,7 @@ def attempt(mutant: Mutant, tree: Path, nursery: Nursery, reach: Reach, director
         return done
 
     with _changed(tree / mutant.module, mutant.code):
-        for tests, is_sure in ((choice.first, True), (choice.rest, False)):
+        for tests, is_sure in ((choice.first, True), ([] if is_quick else choice.rest, False)):
             while tests:
                 done = run(tests)
                 if done.status is None or (done.status == _FAILED and not done.failed):
