@@ -118,8 +118,10 @@ class Reach:
         covering = [name for name in names if _is_there(name, tree)]
         first = _within(covering, self.seconds, FIRST_SECONDS)
         own = [path for path in (own_test(mutant.module),) if (tree / path).exists()]
-        others = [name for name in covering if name.partition("::")[0] not in own and name not in first]
         more = OWN_TESTS.get(mutant.module, ())
+        if not first:  # what runs in processes of its own, or with servers
+            return Choice([*own, *more], [])
+        others = [name for name in covering if name.partition("::")[0] not in own and name not in first]
         return Choice(first, [*own, *_within(others, self.seconds, ALL_SECONDS), *more])
 
     def seconds_of(self, test: str) -> float:
