@@ -47,7 +47,7 @@ LONGEST_SECONDS = 8.0
 #: How long all of them may take: a line that a thousand tests run is judged by the quickest.
 ALL_SECONDS = 30.0
 
-#: How long a file of tests may take that came after they were measured.
+#: How long a test, or a file of them, may take that came after they were measured.
 _NEW_SECONDS = 20.0
 
 #: Tests that need a server of objects, which takes long to start, are run only where they are a module's own too.
@@ -127,7 +127,7 @@ class Reach:
     def seconds_of(self, test: str) -> float:
         """How long a test takes, or all of a file."""
         if "::" in test:
-            return self.seconds[test]
+            return self.seconds.get(test, _NEW_SECONDS)
         return sum(taken for name, taken in self.seconds.items() if name.partition("::")[0] == test) or _NEW_SECONDS
 
     def _covering(self, module: str, lines: range) -> set[str]:
