@@ -12,15 +12,18 @@ from workqueue.program.command import command_of
 from workqueue.progress import Progress, WaitsAgain
 from workqueue.storage import DiskStorage
 
-WAITS = "this process ends after 3 running programs (2 x index, other); it waits {}; press Ctrl-C (again) to stop that"
-    "this process ends after 3 running programs (2 x index, other); it waits {}; press Ctrl-C (again) to stop that now"
-)
-STOPS = "this process ends, and stops 3 running programs (2 x index, other); WorkQueue(exit_drain=SECONDS) gives time"
+WAITS = "this process ends after {}; it waits {}; press Ctrl-C (again) to stop that now"
+STOPS = "this process ends, and stops {}; WorkQueue(exit_drain=SECONDS) gives time to finish"
+PROGRAMS = "3 running programs (2 x index, other)"
 
 
 @pytest.mark.parametrize(
     ("drain", "text"),
-    [(0.5, f"{WAITS.format("up to 0.5 s")} now"), (1e300, f"{WAITS.format("as long as it takes")} now"), (0.0, f"{STOPS} to finish")],
+    [
+        (0.5, WAITS.format(PROGRAMS, "up to 0.5 s")),
+        (1e300, WAITS.format(PROGRAMS, "as long as it takes")),
+        (0.0, STOPS.format(PROGRAMS)),
+    ],
 )
 def test_the_programs_that_run_are_counted_and_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, drain: float, text: str
