@@ -23,8 +23,8 @@ TESTS = (
 #: What of that is not: tests that run other tests, or last for a minute.
 WITHOUT = ("tests/program/test_hostile.py", "tests/processes/test_ordeal.py", "tests/processes/test_c_forks.py")
 
-#: Tests of code that runs in processes of its own, where coverage does not follow; other modules have
-#: ``tests/<room>/test_<module>.py``.
+#: Tests of code that runs in processes of its own, where coverage does not follow, or beside servers; all modules have
+#: ``tests/<room>/test_<module>.py``, where there is such a file.
 OWN_TESTS: Mapping[str, tuple[str, ...]] = {
     "workqueue/program/warden_process.py": (
         "tests/program/test_warden_process.py",
@@ -33,6 +33,8 @@ OWN_TESTS: Mapping[str, tuple[str, ...]] = {
     ),
     "workqueue/program/adapted.py": ("tests/cli/test_adapt.py",),
     "workqueue/program/popen_child.py": ("tests/program/test_gevent.py",),
+    "workqueue/storage/copies.py": ("tests/storage/test_objects.py",),
+    "workqueue/storage/bucket.py": ("tests/storage/test_objects.py",),
     "workqueue/engines/local/at_exit.py": ("tests/test_process_end.py",),
     "workqueue/engines/host/engine.py": ("tests/test_process_end.py", "tests/processes/test_sharing.py"),
     "workqueue/engines/host/shared_task.py": ("tests/processes/test_sharing.py", "tests/processes/test_kill.py"),
