@@ -57,7 +57,8 @@ def _run(options: argparse.Namespace, directory: Path, listed: list[equivalents.
     results = Results(directory / "results.jsonl")
     with Nursery(tree) as nursery:
         reach = Reach.read(directory) or Reach.measure(nursery, tree, directory)
-        todo = [m for m in mutants if (results.get(m) is None) or (options.again and results.outcome(m) == SURVIVED)]
+        doubtful = [m for m in mutants if results.outcome(m) == SURVIVED and m.name not in {e.name for e in listed}]
+        todo = [m for m in mutants if results.get(m) is None or (options.again and m in doubtful)]
         for mutant in todo[: options.at_most]:
             began = time.monotonic()
             verdict = attempt(mutant, tree, nursery, reach, directory, is_quick=options.quick)

@@ -23,8 +23,8 @@ TESTS = (
 #: What of that is not: tests that run other tests, or last for a minute.
 WITHOUT = ("tests/program/test_hostile.py", "tests/processes/test_ordeal.py", "tests/processes/test_c_forks.py")
 
-#: Tests of code that runs in processes of its own, where coverage does not follow; other modules have
-#: ``tests/<room>/test_<module>.py``.
+#: Tests of code that runs in processes of its own, where coverage does not follow, or beside servers; all modules have
+#: ``tests/<room>/test_<module>.py``, where there is such a file.
 OWN_TESTS: Mapping[str, tuple[str, ...]] = {
     "workqueue/program/warden_process.py": (
         "tests/program/test_warden_process.py",
@@ -33,6 +33,8 @@ OWN_TESTS: Mapping[str, tuple[str, ...]] = {
     ),
     "workqueue/program/adapted.py": ("tests/cli/test_adapt.py",),
     "workqueue/program/popen_child.py": ("tests/program/test_gevent.py",),
+    "workqueue/storage/copies.py": ("tests/storage/test_objects.py",),
+    "workqueue/storage/bucket.py": ("tests/storage/test_objects.py",),
     "workqueue/engines/local/at_exit.py": ("tests/test_process_end.py",),
     "workqueue/engines/host/engine.py": ("tests/test_process_end.py", "tests/processes/test_sharing.py"),
     "workqueue/engines/host/shared_task.py": ("tests/processes/test_sharing.py", "tests/processes/test_kill.py"),
@@ -47,7 +49,7 @@ LONGEST_SECONDS = 8.0
 #: How long all of them may take: a line that a thousand tests run is judged by the quickest.
 ALL_SECONDS = 30.0
 
-#: How long a file of tests may take that came after they were measured.
+#: How long a test, or a file of them, may take that came after they were measured.
 _NEW_SECONDS = 20.0
 
 #: Tests that need a server of objects, which takes long to start, are run only where they are a module's own too.
@@ -118,14 +120,16 @@ class Reach:
         covering = [name for name in names if _is_there(name, tree)]
         first = _within(covering, self.seconds, FIRST_SECONDS)
         own = [path for path in (own_test(mutant.module),) if (tree / path).exists()]
-        others = [name for name in covering if name.partition("::")[0] not in own and name not in first]
         more = OWN_TESTS.get(mutant.module, ())
+        if not first:  # what runs in processes of its own, or with servers
+            return Choice([*own, *more], [])
+        others = [name for name in covering if name.partition("::")[0] not in own and name not in first]
         return Choice(first, [*own, *_within(others, self.seconds, ALL_SECONDS), *more])
 
     def seconds_of(self, test: str) -> float:
         """How long a test takes, or all of a file."""
         if "::" in test:
-            return self.seconds[test]
+            return self.seconds.get(test, _NEW_SECONDS)
         return sum(taken for name, taken in self.seconds.items() if name.partition("::")[0] == test) or _NEW_SECONDS
 
     def _covering(self, module: str, lines: range) -> set[str]:

@@ -85,6 +85,19 @@ def test_a_grandchild_that_holds_the_pipes_costs_a_short_grace_and_dies(exits: s
     assert is_gone(int(sink.out))
 
 
+def test_while_a_grandchild_holds_the_pipes_the_reader_sleeps(tmp_path: Path) -> None:
+    class Counting(Recorder):
+        n_turns = 0
+
+        def pace(self, now: float) -> float | None:
+            self.n_turns += 1
+            return None
+
+    sink = Counting()
+    assert run(tmp_path / "program", "sleep 1000 &", sink) == 0
+    assert sink.n_turns < 100
+
+
 def test_a_grandchild_that_never_stops_printing_is_not_waited_for(exits: str, tmp_path: Path) -> None:
     sink = Recorder()
     begin = time.monotonic()

@@ -335,6 +335,18 @@ def test_a_task_that_is_taken_back_is_told_nothing_and_is_in_nobodys_way(
     assert told == []
 
 
+def test_who_comes_before_others_that_wait_has_them_told(tmp_path: Path, program: ScriptedProgram) -> None:
+    engine, storage, moves = LocalEngine(HandExecutor()), DiskStorage(tmp_path / "storage"), list[str]()
+    n_moves: list[int] = []
+    engine.call_when_moved(lambda: moves.append("moved"))
+    for key, tenant in (("1", "a"), ("2", "a"), ("3", "b")):  # the last stands before the second
+        task = Task(key, command_of(program.path), (), storage, tenant=tenant)
+        engine.submit(task, lambda report: None)
+        n_moves.append(len(moves))
+    engine.close()
+    assert n_moves == [0, 0, 1]
+
+
 def test_a_cancellation_is_told_even_when_there_is_no_thread_to_spare(
     make_queue: MakeQueue, program: ScriptedProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
