@@ -30,7 +30,7 @@ from workqueue.system.locks import is_file_of
 
 logger = logging.getLogger("workqueue")
 
-#: What a key looks like; see `workqueue.params.key_for_params`. What has another name is not ours to remove.
+#: What a key looks like; see `workqueue.naming`. What has another name is not ours to remove.
 KEY: Final = re.compile("([0-9a-f]{40})")
 
 

@@ -71,7 +71,10 @@ def open_regular(path: str | Path, parent: int | None = None) -> int:
         OSError: it cannot be opened.
     """
     fd = open_own(lambda: os.open(path, _FILE, dir_fd=parent))
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    except BaseException:
         close_own(fd)
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        raise
     return fd
