@@ -37,7 +37,7 @@ STATEMENTS: Final = {
     f"import {OURS}.streams": f"import {OURS}.streams",
     f"import {OURS}.web.wsgi": f"import {OURS}.web.wsgi",
     f"import {OURS}.web.asgi": f"import {OURS}.web.asgi",
-    f"{IMPORT}, and make one": f"{IMPORT}; import sys; WorkQueue('program', storage_dir=sys.argv[1]).close()",
+    f"{IMPORT}, and make one": f"{IMPORT}; import sys; WorkQueue('/bin/sh', storage_dir=sys.argv[1]).close()",
     ANCESTOR: IMPORT,
 }
 
