@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+import workqueue
 from tests.mutants import equivalents
 from tests.mutants.equivalents import Equivalent
 
-ROOT = Path(__file__).parents[2]
+#: Where the package is, which may be installed.
+ROOT = Path(workqueue.__file__).parents[1]
 
 ENTRY = Equivalent("workqueue/a.py", "f", "x = 'a' + \"b\"", r"x = 'a\n' - \"b\"", "why it's the same")
 

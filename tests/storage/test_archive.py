@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools import find_program
 from workqueue.storage.archive import DamagedArchive, archive_bytes, archived, unpack
 
 LONG = "a name that is longer than a header has room for, " * 4
@@ -68,7 +69,8 @@ def test_little_is_in_memory(tree: Path) -> None:
 
 def test_tar_reads_it(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    subprocess.run(["tar", "-xf", "-", "-C", tmp_path / "there"], input=b"".join(archived(tree)), check=True)
+    tar = find_program("tar", "tar")
+    subprocess.run([tar, "-xf", "-", "-C", tmp_path / "there"], input=b"".join(archived(tree)), check=True)
     assert content(tmp_path / "there") == content(tree)
 
 
