@@ -220,7 +220,9 @@ class Bucket:
         with _mapped("sign a URL of the result"):
             if not isinstance(store, S3Store | GCSStore | AzureStore):
                 raise StorageError(f"Cannot sign a URL of {self.url}: only S3, GCS and Azure do")
-            return obstore.sign(store, method, name, timedelta(seconds=seconds))
+            # What Azure signs is the right to read, which is GET's; that of HEAD would be none at all.
+            verb = "GET" if isinstance(store, AzureStore) else method
+            return obstore.sign(store, verb, name, timedelta(seconds=seconds))
 
     def delete(self, name: str) -> None:
         """Remove an object; nothing happens without one.
