@@ -89,6 +89,8 @@ class Server:
     def __exit__(self, *_error: object) -> None:
         if self.process.poll() is None:
             self.stop()
+        else:
+            sys.stdout.write(self.output)  # as `stop` does: why it ended by itself
 
 
 def eventually(condition: Callable[[], Any], timeout: float = TIMEOUT) -> Any:
