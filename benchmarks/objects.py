@@ -32,7 +32,8 @@ _COLUMNS = ("results", "publish, s", "read, s", "CPU, s", "memory more, MB", "me
 
 _MISSING = "Not measured: there is no SeaweedFS for this machine; `WORKQUEUE_TEST_WEED` may say where one is."
 
-_COMMON = """
+#: How each measuring process begins.
+BEGINNING = """
 import json, os, sys, time
 from pathlib import Path
 options = json.loads(sys.argv[1])
@@ -40,6 +41,11 @@ here = Path(options["directory"])
 def peak_mb():
     [line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM:")]
     return int(line.split()[1]) / 1024
+"""
+
+_COMMON = (
+    BEGINNING
+    + """
 def write(path, size):
     block = os.urandom(1024 * 1024)
     with open(path, "wb") as file:
@@ -51,6 +57,7 @@ def drop(path):
     os.fsync(fd)
     os.close(fd)
 """
+)
 
 _OURS = (
     _COMMON

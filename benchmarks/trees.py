@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.answer import OURS, Answer, Cell, Target, run
-from benchmarks.objects import find_seaweedfs
+from benchmarks.objects import BEGINNING, find_seaweedfs
 from benchmarks.peers import told
 from tests.objects.seaweedfs import SeaweedFS
 
@@ -37,14 +37,10 @@ _COLUMNS = ("what", "publish or copy, s", "open, ms", "remove, s", "CPU, s", "me
 
 _MISSING = "Not measured in a bucket: there is no SeaweedFS for this machine; `WORKQUEUE_TEST_WEED` may say where."
 
-_COMMON = """
-import json, os, subprocess, sys, time
-from pathlib import Path
-options = json.loads(sys.argv[1])
-here = Path(options["directory"])
-def peak_mb():
-    [line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM:")]
-    return int(line.split()[1]) / 1024
+_COMMON = (
+    BEGINNING
+    + """
+import subprocess
 def fill(top):
     if options["n_files"] == 1:
         block = os.urandom(2**20)
@@ -63,6 +59,7 @@ def timed(act):
     return time.perf_counter() - began
 KEY = "0" * 40
 """
+)
 
 _OURS = (
     _COMMON

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.server import TIMEOUT, Client, Server, eventually
+from tests.servers.server import Client, Server, eventually
 from tests.servers.sites import FLASK, KINDS, WAITRESS, WSGI, Kind, Site
 
 #: What `docker stop` leaves is 10 s; half of it is for whatever else there is to stop.
@@ -187,6 +187,6 @@ def test_gunicorn_kills_a_worker_whose_stream_goes_on(
             server.process.terminate()
             # The worker leaves its loop at that moment, too, and its interpreter's end is faster than SIGKILL at times.
             assert end_of(client) in ("cut", "The work queue was closed while this job ran.")
-        server.process.wait(TIMEOUT)
+        server.process.wait(PROMISED_SECONDS)
         assert time.monotonic() - before >= 1.0
         eventually(lambda: not endless.is_running)

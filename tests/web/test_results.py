@@ -326,28 +326,33 @@ def test_the_server_may_send_a_whole_file_by_itself_and_no_part(built: WorkQueue
         assert holders(built) == 0
 
 
+class SlowRead:
+    """What `os.pread` does once it is put in its place: it tells that it was called, and waits until it may read."""
+
+    def __init__(self) -> None:
+        self.is_reading, self.may_read = threading.Event(), threading.Event()
+        self._pread = os.pread
+
+    def __call__(self, fd: int, n_bytes: int, at: int) -> bytes:
+        self.is_reading.set()
+        assert self.may_read.wait(20)
+        return self._pread(fd, n_bytes, at)
+
+
 def test_a_read_that_is_under_way_ends_before_the_file_is_closed(
     built: WorkQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else its number may be another file's by then."""
-    is_reading, may_read = threading.Event(), threading.Event()
-    pread = os.pread
-
-    def slow(fd: int, n_bytes: int, at: int) -> bytes:
-        is_reading.set()
-        assert may_read.wait(20)
-        return pread(fd, n_bytes, at)
-
     pieces: list[bytes] = []
     app = wsgi.ResultApp(built, params=named)
     with opened(app, environ("GET", "/", "name=there", b"", {})) as (_, _, body):
-        monkeypatch.setattr(os, "pread", slow)
+        monkeypatch.setattr(os, "pread", slow := SlowRead())
         thread = threading.Thread(target=lambda: pieces.append(next(body)))
         thread.start()
-        assert is_reading.wait(20)
+        assert slow.is_reading.wait(20)
         body.close()
         assert holders(built) == 2
-        may_read.set()
+        slow.may_read.set()
         thread.join()
     assert (pieces, holders(built)) == ([CONTENT[:BLOCK_BYTES]], 0)
     with pytest.raises(ValueError, match="the body is closed"):
@@ -357,23 +362,15 @@ def test_a_read_that_is_under_way_ends_before_the_file_is_closed(
 def test_an_asgi_client_that_leaves_while_its_file_is_read_lets_go(
     built: WorkQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_reading, may_read = threading.Event(), threading.Event()
-    pread = os.pread
-
-    def slow(fd: int, n_bytes: int, at: int) -> bytes:
-        is_reading.set()
-        assert may_read.wait(20)
-        return pread(fd, n_bytes, at)
-
     async def scenario() -> None:
         wire = Wire()
         app = asgi.ResultApp(built, params=named)
-        monkeypatch.setattr(os, "pread", slow)
+        monkeypatch.setattr(os, "pread", slow := SlowRead())
         request = asyncio.ensure_future(app(scope("GET", "/", "name=there", {}), wire.receive, wire.send))
-        assert await asyncio.to_thread(is_reading.wait, 20)
+        assert await asyncio.to_thread(slow.is_reading.wait, 20)
         wire.leave()
         await request
-        may_read.set()
+        slow.may_read.set()
 
     asyncio.run(scenario())  # which waits for the threads
     assert holders(built) == 0

@@ -1,9 +1,9 @@
 """1 and 5 pins: an open file -> a path that stays its own, whatever takes its name.
 
 ``.open/<name>.<16 hexadecimal digits>`` is a second name of the file (a hard link), for as long as a reader has it
-open: who opens a path a moment later gets what was looked at, not what has replaced it. The reader holds a lock on the
-file before it makes the link, so a link whose file can be locked is a dead reader's. Where no link can be made, the
-file's own name has to do. Callable from any thread and any number of processes.
+open: whoever opens the path a moment later gets what was looked at, not what has replaced it. The reader holds a lock
+on the file before it makes the link, so a link whose file can be locked is a dead reader's. Where no link can be made,
+the file's own name has to do. Callable from any thread and any number of processes.
 """
 
 import contextlib

@@ -93,7 +93,7 @@ class GenerateApp(_App):
             `documentSetId` and the token.
         authorize: called with the parameters before a job is queued or watched, or a result sent. It raises `Problem`,
             or returns False, to refuse; `OverviewTokenCheck` is one. An async function is awaited, a plain one called
-            in a thread of this application's. Who needs more of the request than that writes an endpoint of its own.
+            in a thread of this application's. If you need more of the request than that, write an endpoint.
         allow_origin: whose pages may read the answers (CORS); None: only the server's own. "*" is safe where the
             request itself carries the secret, as Overview's token: no browser adds that by itself.
         heartbeat: see `ProgressStream`.

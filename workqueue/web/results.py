@@ -104,7 +104,7 @@ def missing(queue: WorkQueue, params: Params, generate: str | None) -> Problem:
     watch = "" if generate is None else f", or watch it with a POST of the same parameters to {generate}"
     job = queue.live_job(params)
     if job is not None:
-        members["progress"] = job.current_progress._asdict()
+        members["progress"] = job.current_progress.as_dict()
     return Problem(
         HTTPStatus.CONFLICT,
         f"the result is being built; ask again in {RETRY_AFTER} seconds{watch}",

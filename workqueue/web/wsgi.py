@@ -65,8 +65,8 @@ class GenerateApp(_App):
         params: turns the named strings of a request into parameters; by default an `OverviewViewParams` of `server`,
             `documentSetId` and the token.
         authorize: called with the parameters before a job is queued or watched, or a result sent. It raises `Problem`,
-            or returns False, to refuse; `OverviewTokenCheck` is one. Who needs more of the request than that writes a
-            view of its own.
+            or returns False, to refuse; `OverviewTokenCheck` is one. If you need more of the request than that,
+            write a view.
         allow_origin: whose pages may read the answers (CORS); None: only the server's own. "*" is safe where the
             request itself carries the secret, as Overview's token: no browser adds that by itself.
         heartbeat: see `ProgressStream`.

@@ -20,8 +20,12 @@ from urllib.parse import parse_qsl
 from workqueue import Job, Params, WorkQueue
 
 LAUNCHER = Path("launcher").absolute()
-LAUNCHER.write_text('#!/bin/sh\nexec "$1" "$@"\n')
-LAUNCHER.chmod(0o755)
+# Renamed into its place: each worker makes it, and another may be about to run it, which the kernel refuses for a file
+# that is open for writing.
+_MADE = LAUNCHER.with_name(f"launcher.{os.getpid()}")
+_MADE.write_text('#!/bin/sh\nexec "$1" "$@"\n')
+_MADE.chmod(0o755)
+_MADE.replace(LAUNCHER)
 
 
 class Asked(NamedTuple):

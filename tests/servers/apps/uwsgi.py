@@ -19,7 +19,7 @@ from workqueue.web.wsgi import GenerateApp
 
 if "WARM_UP" in os.environ:
     job = queue.ensure_run(Asked(os.environ["WARM_UP"], "warm-up"))
-    assert job is None or job.wait(60).returncode == 0  # three interpreters start at once
+    assert job is None or job.wait(20).returncode == 0
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

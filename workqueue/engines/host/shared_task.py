@@ -145,7 +145,7 @@ class SharedTask:
             is_for_all: whether those are meant, too, that came when the run was being cancelled already.
         """
         if is_for_all or not self._following.is_late:
-            self._report(Cancelling())  # first: who asks when this is stopped must not be given it
+            self._report(Cancelling())  # first: a client that asks when this is stopped must not be given it
             self.cancel(is_only_here=False)
 
     def leave(self, outcome: Progress) -> None:

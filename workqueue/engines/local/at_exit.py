@@ -14,15 +14,12 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from workqueue.system import forks
 from workqueue.system.signals import Hurry
 
 logger = logging.getLogger("workqueue")
-
-#: How late a Ctrl-C may be heard.
-_HEAR_SECONDS: Final = 0.5
 
 
 @runtime_checkable
@@ -99,18 +96,8 @@ def _end_all() -> None:
                 announce(engine, engine.exit_drain)
         for engine in engines:
             with _told_on_the_log():
-                _wait_idle(engine, began + engine.exit_drain)
+                engine.wait_idle(max(0.0, began + engine.exit_drain - time.monotonic()))
             _close([engine])
-
-
-def _wait_idle(engine: Ending, end: float) -> None:
-    """Wait until no program runs, or `time.monotonic` has come to `end`.
-
-    In pieces: a signal that arrives just before the main thread begins to wait for a lock does not interrupt that, and
-    its handler would run when the wait is over, an hour later perhaps.
-    """
-    while (left := end - time.monotonic()) > 0 and not engine.wait_idle(min(left, _HEAR_SECONDS)):
-        pass
 
 
 def _close(engines: list[Ending]) -> None:

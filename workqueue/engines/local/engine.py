@@ -11,7 +11,9 @@ or who refuses it, with the reason why it never runs: `submit`, `cancel`, `close
 """
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Final, NoReturn
@@ -30,6 +32,9 @@ from workqueue.progress import Progress, WaitsAgain, cancelled, failed
 
 #: How many programs run at once, unless the caller says: a build is rarely idle, and small servers have two cores.
 DEFAULT_MAX_RUNNING: Final = 2
+
+#: How late a Ctrl-C may be heard by whoever waits for programs to end.
+_HEAR_SECONDS: Final = 0.5
 
 CLOSED_PENDING: Final = "The work queue was closed before this job began."
 CLOSED_RUNNING: Final = "The work queue was closed while this job ran."
@@ -159,11 +164,20 @@ class LocalEngine:
         return [run.program for run in self._all_runs() if run.thread is not None]
 
     def wait_idle(self, timeout: float | None) -> bool:
-        """Wait until no task runs or waits; return whether it is so. A task of the calling thread does not count."""
+        """Wait until no task runs or waits; return whether it is so. A task of the calling thread does not count.
+
+        In pieces: a signal that arrives just before the main thread begins to wait for a lock does not interrupt that,
+        and its handler would run when the wait is over, an hour later perhaps.
+        """
         me = threading.get_ident()
-        seconds = None if timeout is None or timeout > threading.TIMEOUT_MAX else timeout
+        end = math.inf if timeout is None else time.monotonic() + timeout
         with self._changed:
-            return self._changed.wait_for(lambda: all(run.thread == me for run in self._runs.values()), seconds)
+            while any(run.thread != me for run in self._runs.values()):
+                left = end - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(min(left, _HEAR_SECONDS))
+            return True
 
     def __reduce__(self) -> NoReturn:
         # What an executor of processes would do. Without this, pickling goes on until it meets a lock, and starts
