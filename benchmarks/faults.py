@@ -6,15 +6,19 @@ asked for the same three keys in each round.
 Calls: each open, read, write, fsync and so on of a process that leads, and of one that follows, fails, with each error
 it may have; once, or from then on. That takes some 10 minutes. See `tests/processes/fault_sweep.py` for what must hold.
 
-Run it from the project's root with ``python -m benchmarks.faults [--rounds 160] [--seed 0]``; ``--only kills`` or
-``--only calls`` does one of the two, ``--kinds open read`` has only such calls fail, and ``--jobs 4`` makes so many
-trials of them at once. It exits with status 1 when
-anything does not hold: a result is not whole, two programs for one key overlapped, something is left; and with an error
-when a client of the first part has no end within 20 s.
+Trees: a process that replaces, evicts or unpacks a directory of 10,000 files, or one with a file of 1 GB, is killed at
+a random moment of it. See `benchmarks/tree_kills.py`.
+
+Run it from the project's root with ``python -m benchmarks.faults [--rounds 160] [--seed 0]``; ``--only kills``,
+``--only calls`` or ``--only trees`` does one of the three, ``--kinds open read`` has only such calls fail, and
+``--jobs 4`` makes so many trials of them at once. It exits with status 1 when anything does not hold: a result is not
+whole, two programs for one key overlapped, something is left; and with an error when a client of the first part has no
+end within 20 s.
 """
 
 import argparse
 import itertools
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +31,10 @@ from tests.processes.fault_sweep import PHASES, ROLES, Fault, Sweep
 from tests.processes.faults import KINDS
 from tests.processes.ordeal import Ordeal
 
+#: How many files, and of how many bytes each.
+TREES = ((10_000, 4096), (1, 2**30))
+N_TREE_KILLS = 20
+
 WRONG = ("broken results", "overlaps", "leftovers", "orphans")
 
 
@@ -34,15 +42,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=160)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=("kills", "calls"))
+    parser.add_argument("--only", choices=("kills", "calls", "trees"))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     is_wrong = False
-    if options.only != "calls":
+    if options.only in (None, "kills"):
         is_wrong |= kill(options.rounds, options.seed)
-    if options.only != "kills":
+    if options.only in (None, "calls"):
         is_wrong |= fail_calls(options.kinds, options.jobs)
+    if options.only in (None, "trees"):
+        is_wrong |= kill_trees(options.seed)
     return int(is_wrong)
 
 
@@ -101,6 +111,24 @@ def faults_of(role: str, phase: str, kind: str, n_calls: int) -> Iterator[Fault]
         for is_once in (True, False):
             for error in KINDS[kind].errors:
                 yield Fault(role, phase, kind, nth, error, is_once)
+
+
+def kill_trees(seed: int) -> bool:
+    """Kill in the middle of large trees; print a line for each scene, and return whether anything is wrong."""
+    is_wrong = False
+    print(f"{'a tree of':30} {'kills':>6} {'seconds':>7}", flush=True)
+    for n_files, n_bytes in TREES:
+        for scene in ("replace", "evict", "unpack"):
+            began = time.monotonic()
+            with tempfile.TemporaryDirectory() as directory:
+                numbers = map(str, (n_files, n_bytes, N_TREE_KILLS, seed))
+                command = [sys.executable, "-m", "benchmarks.tree_kills", scene, directory, *numbers]
+                done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+            is_wrong |= done.returncode != 0
+            outcome = "wrong" if done.returncode else done.stdout.strip()
+            name = f"{n_files:,} x {n_bytes:,} bytes: {scene}"
+            print(f"{name:30} {outcome:>6} {time.monotonic() - began:7.0f}", flush=True)
+    return is_wrong
 
 
 def show(name: str, counts: Counter[str]) -> None:
