@@ -64,22 +64,23 @@ class ClosingHandler:
 
 
 class Hurry:
-    """While its block waits, the first SIGINT or SIGTERM only calls a function, which makes that wait shorter.
+    """While its block waits, the first SIGINT or SIGTERM is only noted: the block looks, and makes its wait shorter.
 
     A signal that the system handles, or that is ignored, goes on to be handled like that; so does the second one. In
     another thread than the main one the block just runs.
-
-    Args:
-        hurry: called by a thread of its own.
     """
 
-    def __init__(self, hurry: Callable[[], None]) -> None:
-        self._hurry = hurry
+    def __init__(self) -> None:
+        #: Whether such a signal has come.
+        self.is_asked_for = False
         self._previous: dict[int, Callable[[int, FrameType | None], object]] = {}
 
-    def __enter__(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
+    def __enter__(self) -> "Hurry":
+        if threading.current_thread() is threading.main_thread():
+            self._install()
+        return self
+
+    def _install(self) -> None:
         for signum in SIGNALS:
             previous = signal.getsignal(signum)
             if callable(previous):
@@ -96,7 +97,8 @@ class Hurry:
             signal.signal(signum, previous)
 
     def _handle(self, _signum: int, _frame: FrameType | None) -> None:
-        # Not an exception, which could strike while the main thread takes a lock that whoever ends a program needs.
+        # Not an exception, which could strike while the main thread takes a lock that whoever ends a program needs. Nor
+        # a thread that hurries: an interpreter that ends starts none (3.12).
         for signum in self._previous:
             signal.signal(signum, signal.SIG_DFL)
-        _thread.start_new_thread(self._hurry, ())
+        self.is_asked_for = True

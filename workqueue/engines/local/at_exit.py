@@ -14,10 +14,13 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from workqueue.system import forks
 from workqueue.system.signals import Hurry
+
+#: How late a second Ctrl-C may be noticed.
+_LOOK_SECONDS: Final = 0.2
 
 logger = logging.getLogger("workqueue")
 
@@ -90,20 +93,22 @@ def _end_all() -> None:
     engines = [engine for engine, pid in list(_open.items()) if pid == os.getpid()]
     engines.sort(key=lambda engine: engine.exit_drain)
     began = time.monotonic()
-    with Hurry(lambda: _close(engines)):
+    with Hurry() as hurry:
         for engine in engines:
             with _told_on_the_log():
                 announce(engine, engine.exit_drain)
         for engine in engines:
             with _told_on_the_log():
-                engine.wait_idle(max(0.0, began + engine.exit_drain - time.monotonic()))
-            _close([engine])
+                _wait(engine, began + engine.exit_drain, hurry)
+            with _told_on_the_log():
+                engine.close(0.0)
 
 
-def _close(engines: list[Ending]) -> None:
-    for engine in engines:
-        with _told_on_the_log():
-            engine.close(0.0)
+def _wait(engine: Ending, until: float, hurry: Hurry) -> None:
+    """Wait until no program runs, until a moment of the monotonic clock, or until somebody is in a hurry."""
+    while not hurry.is_asked_for and (left := until - time.monotonic()) > 0:
+        if engine.wait_idle(min(left, _LOOK_SECONDS)):
+            return
 
 
 @contextlib.contextmanager
