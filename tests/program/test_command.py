@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import write_program
 from workqueue import WorkQueue
 from workqueue.errors import ProgramError
-from workqueue.program.command import command_of, path_of
+from workqueue.program.command import command_of, name_of, path_of
 
 MakeQueue = Callable[..., WorkQueue]
 
@@ -102,3 +102,16 @@ def test_the_file_that_a_command_is_about(tmp_path: Path) -> None:
     assert path_of(command_of(tmp_path / "x" / ".." / "program")) == tmp_path / "program"
     assert path_of(command_of(["python3", "build.py"])) == Path("python3")
     assert command_of(os.fspath(tmp_path)) == (str(tmp_path),)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["/srv/build"], "build"),
+        (["/usr/bin/python3", "/srv/build.py", "--fast"], "build.py"),
+        (["/srv/build.py", "--config", "settings.py"], "build.py"),
+        (["/bin/sh", "-c", "make"], "sh"),
+    ],
+)
+def test_what_people_call_a_command(command: list[str], name: str) -> None:
+    assert name_of(command_of(command)) == name

@@ -63,7 +63,7 @@ def path_of(command: Command) -> Path:
 
 def name_of(command: Command) -> str:
     """What people call it: the name of the file that is run, or of the Python script that it is given."""
-    return Path(next((part for part in command[1:] if part.endswith(".py")), command[0])).name
+    return Path(next((part for part in command if part.endswith(".py")), command[0])).name
 
 
 def resolved(command: Command, environment: Mapping[bytes, bytes]) -> list[str]:
