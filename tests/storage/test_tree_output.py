@@ -6,7 +6,8 @@ import socket
 import sqlite3
 import stat
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,22 @@ def names_in(directory: Path) -> list[str]:
 @pytest.fixture
 def storage(tmp_path: Path) -> DiskStorage:
     return DiskStorage(tmp_path / "results")
+
+
+@contextlib.contextmanager
+def as_ordinary_user(directory: Path) -> Iterator[None]:
+    """Become another user if this is root, who may read any directory, whatever its permissions."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.chown(directory, 54321, 54321)  # numbers without a name will do
+    os.setegid(54321)
+    os.seteuid(54321)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
 
 
 def publish(storage: DiskStorage, leave: Callable[[Path], object]) -> None:
@@ -213,6 +230,28 @@ def test_what_has_another_name_is_copied(storage: DiskStorage, tmp_path: Path) -
         assert (names_in(path)) == ["b", "c", "in"]
 
 
+def test_the_entries_and_bytes_of_a_directory_are_counted(tmp_path: Path) -> None:
+    top = tmp_path / "out"
+    (top / "in").mkdir(parents=True)
+    (top / "in" / "file").write_bytes(b"built")
+    (top / "link").symlink_to("in/file")
+    with tree_output.owned_tree(top, 0o400, is_to_last=False) as tree:
+        assert (tree.size, tree.n_entries) == (5, 3)
+
+
+def test_a_file_that_nobody_else_can_change_is_not_copied(storage: DiskStorage) -> None:
+    """To copy a large directory would take minutes, and as much room again."""
+    left = {}
+
+    def leave(top: Path) -> None:
+        with_file(lambda _: None)(top)
+        left["file"] = (top / "file").stat().st_ino
+
+    publish(storage, leave)
+    with storage.open(KEY) as path:
+        assert (path / "file").stat().st_ino == left["file"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whether a file is open for writing")
 def test_who_still_has_a_file_open_for_writing_changes_no_result(storage: DiskStorage) -> None:
     with (
@@ -227,16 +266,19 @@ def test_who_still_has_a_file_open_for_writing_changes_no_result(storage: DiskSt
         assert info.size == 5
 
 
-def test_a_directory_that_its_program_closed_is_looked_at_all_the_same(storage: DiskStorage) -> None:
+def test_a_directory_that_its_program_closed_is_looked_at_all_the_same() -> None:
     def leave(top: Path) -> None:
         (top / "in").mkdir()
         (top / "in" / "file").write_bytes(b"built")
         (top / "in").chmod(0)
         top.chmod(0)
 
-    publish(storage, leave)
-    with storage.open(KEY) as path:
-        assert (path / "in" / "file").read_bytes() == b"built"
+    # Not below tmp_path, which another user cannot enter.
+    with tempfile.TemporaryDirectory() as directory, as_ordinary_user(Path(directory)):
+        storage = DiskStorage(directory)
+        publish(storage, leave)
+        with storage.open(KEY) as path:
+            assert (path / "in" / "file").read_bytes() == b"built"
 
 
 def test_few_descriptors_are_open_at_once_and_none_is_left(storage: DiskStorage, mocker: MockerFixture) -> None:

@@ -1,5 +1,6 @@
 """Directories that are published as one: never torn, never two in one, and what nobody wants any more goes."""
 
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -142,6 +143,16 @@ def test_a_link_that_leads_elsewhere_is_not_ours(storage: DiskStorage, target: s
     assert texts(storage.path(KEY)) == ["built"] * 3
 
 
+def test_a_link_to_the_tree_of_another_key_is_not_ours(storage: DiskStorage) -> None:
+    publish(storage, key=OTHER)
+    [label] = there(storage)
+    storage.path(KEY).symlink_to(f".trees/{label}")
+    assert not storage.has(KEY)
+    assert [result.key for result in storage.results()] == [OTHER]
+    assert not storage.delete(KEY)
+    assert texts(storage.path(OTHER)) == ["built"] * 3
+
+
 def test_a_tree_that_is_a_link_is_not_ours(storage: DiskStorage, tmp_path: Path) -> None:
     publish(storage)
     [label] = there(storage)
@@ -182,6 +193,81 @@ def test_a_tree_that_no_link_names_goes_with_a_sweep_but_for_one_that_is_on_its_
     assert label not in seen
     assert len(seen) == 1
     assert texts(storage.path(KEY)) == ["built"] * 3
+
+
+def test_a_tree_that_cannot_be_removed_is_gone_for_all_and_a_later_sweep_removes_it(
+    storage: DiskStorage, mocker: MockerFixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(storage)
+    mocker.patch.object(trees, "remove_tree", side_effect=OSError(errno.EIO, os.strerror(errno.EIO)))
+    assert storage.delete(KEY)
+    assert f"cannot remove {there(storage)[0]}" in caplog.text
+    mocker.stopall()
+    assert not storage.has(KEY)
+    storage.sweep()
+    assert there(storage) == []
+
+
+def test_a_tree_that_another_removes_at_the_same_time_is_removed(
+    storage: DiskStorage, mocker: MockerFixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    remove = trees.remove_tree
+
+    def removed_twice(name: str, parent: int) -> None:
+        remove(name, parent)
+        remove(name, parent)
+
+    publish(storage)
+    mocker.patch.object(trees, "remove_tree", removed_twice)
+    assert storage.delete(KEY)
+    assert there(storage) == []
+    assert caplog.text == ""
+
+
+def test_a_process_without_a_descriptor_to_spare_leaves_the_tree_to_a_later_sweep(
+    storage: DiskStorage, mocker: MockerFixture
+) -> None:
+    publish(storage)
+    unlink = os.unlink
+
+    def refuse(_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    def use_up(path: str) -> None:
+        unlink(path)
+        mocker.patch.object(trees, "open_directory", refuse)
+
+    mocker.patch.object(trees.os, "unlink", use_up)
+    assert storage.delete(KEY)
+    mocker.stopall()
+    assert not storage.has(KEY)
+    assert len(there(storage)) == 1
+    storage.sweep()
+    assert there(storage) == []
+
+
+def test_all_of_a_tree_outlasts_a_power_cut_before_it_has_its_name_and_the_name_when_it_is_published(
+    storage: DiskStorage, mocker: MockerFixture
+) -> None:
+    flushed: set[int] = set()
+    missing: list[Path] = []
+    fsync, replace = os.fsync, os.replace
+
+    def note(fd: int) -> None:
+        flushed.add(os.fstat(fd).st_ino)
+        fsync(fd)
+
+    def look_first(source: Path, target: Path) -> None:
+        top = storage.directory / ".trees"
+        missing.extend(path for path in (top, *top.rglob("*")) if path.lstat().st_ino not in flushed)
+        flushed.clear()
+        replace(source, target)
+
+    mocker.patch.object(os, "fsync", note)
+    mocker.patch.object(trees.os, "replace", look_first)
+    publish(storage)
+    assert missing == []
+    assert storage.directory.stat().st_ino in flushed
 
 
 def test_a_link_that_cannot_be_made_is_an_error_and_nothing_is_left(

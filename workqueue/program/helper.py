@@ -163,7 +163,7 @@ def socket_pair() -> tuple[int, int]:
     Raises:
         OSError: there is none to be had.
     """
-    theirs = -1
+    theirs: int
 
     def open_ours() -> int:
         nonlocal theirs

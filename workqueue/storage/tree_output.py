@@ -79,7 +79,7 @@ def owned_tree(output: Path, mode: int, *, is_to_last: bool) -> Iterator[OutputT
             walk.run()
         except OSError as err:
             raise StorageError(f"Cannot make the output directory read-only: {reason_of(err)}") from err
-        if not walk.n_files:
+        if not walk.has_files:
             raise OutputError("invalid program: it should have written files to its output directory, which is empty")
         yield OutputTree(fd, output, directory_mode(mode), walk.size, walk.n_entries)
     finally:
@@ -114,7 +114,7 @@ class _Walk:
         self._end = time.monotonic() + LET_GO_SECONDS
         self._is_root = os.geteuid() == 0
         self.size = 0
-        self.n_files = 0
+        self.has_files = False
         self.n_entries = 0
 
     def run(self) -> None:
@@ -123,13 +123,12 @@ class _Walk:
             files = self._look(name, directories)
             if self._is_to_last:
                 flush(files, self._fd)
-        # The deepest first, each after what it holds. The topmost keeps its permissions until it is in its place.
+        # The deepest first, each after what it holds. The topmost keeps its permissions until it is in its place, where
+        # it is flushed, too.
         for name in reversed(directories[1:]):
             self._close(name)
         if self._is_root:
             give_file(self._fd, self._output.parent)
-        if self._is_to_last:
-            flush_directory(self._fd)
 
     def _look(self, name: str, directories: list[str]) -> list[str]:
         """Look at one directory; return its files, and add its directories to those that are to be looked at."""
@@ -201,7 +200,7 @@ class _Walk:
             give_file(fd, self._output.parent)  # first: it takes bits of the mode away
         os.fchmod(fd, self._mode)
         self.size += os.fstat(fd).st_size
-        self.n_files += 1
+        self.has_files = True
 
     def _take_link(self, path: str) -> None:
         target = os.readlink(path, dir_fd=self._fd)
