@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,18 @@ def test_a_run_reports_progress_and_returns_how_it_ended(tmp_path: Path) -> None
     outcome = run_task(Task("key", command_of(program), ("a",), storage), told.append, lambda _: None)
     assert (told, outcome) == ([Progress(fraction=0.5)], Progress(fraction=1.0, returncode=0))
     assert storage.has("key")
+
+
+def test_a_result_tells_the_name_of_its_program_and_how_long_it_ran(tmp_path: Path) -> None:
+    program = write_program(tmp_path / "program", 'echo built > "$output"')
+    storage, key = DiskStorage(tmp_path / "storage"), "0" * 40
+    began = time.monotonic()
+    run_task(Task(key, command_of(program), (), storage, name="build"), lambda _: None, lambda _: None)
+    info = storage.info(key)
+    assert info is not None
+    assert info.name == "build"
+    assert info.seconds is not None
+    assert 0.0 < info.seconds <= time.monotonic() - began
 
 
 def test_the_workspace_is_gone_when_the_outcome_is_known(tmp_path: Path) -> None:

@@ -57,6 +57,16 @@ def test_a_watched_job_goes_on_and_the_thread_that_looks_ends_with_it(
     # That no thread is left is seen after each test.
 
 
+def test_the_thread_that_looks_ends_with_the_last_job_however_late_its_next_look_is(
+    make_queue: MakeQueue, engine: ManualEngine
+) -> None:
+    job = ensure(make_queue("program", engine=engine, abandon_after=1e6), "a")
+    [thread] = [thread for thread in threading.enumerate() if thread.name == "workqueue-abandonment"]
+    job.cancel()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
 @pytest.fixture
 def jobs(queue: WorkQueue, engine: ManualEngine) -> list[Job]:
     jobs = [ensure(queue, name) for name in ("waits", "runs")]

@@ -193,9 +193,17 @@ def test_who_ignores_sigterm_is_killed_though_the_reading_thread_cannot_be_woken
             process.stop(1000.0)
             threading.Timer(0.3, process.stop, (0.1,)).start()  # while it waits, without the pipe
 
+    drain, drained = wake_pipe.WakePipe.drain, list[bool]()
+
+    def noted(self: wake_pipe.WakePipe) -> bool:
+        drained.append(can_wake := drain(self))
+        return can_wake
+
     process = Process(start(command_of(program), ["a"]))
     monkeypatch.setattr(wake_pipe, "os", RefusingWrites())
+    monkeypatch.setattr(wake_pipe.WakePipe, "drain", noted)
     assert process.read_until_exit(Stopping()) == -signal.SIGKILL
+    assert drained == [False]  # it is not read again and again until then
 
 
 @pytest.mark.parametrize("call", ["read", "poll"])

@@ -106,7 +106,11 @@ def test_what_is_no_program_of_this_machine(told: Told, tmp_path: Path, content:
 @only_linux
 @pytest.mark.parametrize(
     ("order", "number", "name"),
-    [("little", 40, "ARM"), ("big", 22, "S/390"), ("little", 4711, "another machine (number 4711 of elf.h)")],
+    [
+        *(("little", 3, "x86"), ("little", 40, "ARM"), ("little", 62, "x86_64"), ("little", 183, "aarch64")),
+        *(("little", 243, "RISC-V"), ("big", 21, "PowerPC"), ("big", 22, "S/390")),
+        ("little", 4711, "another machine (number 4711 of elf.h)"),
+    ],
 )
 def test_a_binary_of_another_machine(told: Told, tmp_path: Path, order: str, number: int, name: str) -> None:
     header = bytearray(b"\x7fELF" + bytes(60))

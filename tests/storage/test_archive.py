@@ -1,5 +1,6 @@
 """A directory as a tar file: what any tar reads; and what is read is that, whole, and stays in its place."""
 
+import errno
 import io
 import os
 import subprocess
@@ -82,6 +83,27 @@ def test_a_file_that_became_shorter_is_an_error(tree: Path) -> None:
         break
     with pytest.raises(OSError, match="'in/large' became shorter while it was read"):
         list(chunks)
+
+
+def test_a_file_that_became_a_link_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The link takes its place after the file was looked at, and before it is opened."""
+    top = tmp_path / "tree"
+    top.mkdir()
+    (top / "file").write_bytes(b"built")
+    (tmp_path / "secret").write_bytes(b"secret")
+    lstat = os.lstat
+
+    def put_a_link_there(path: Path) -> os.stat_result:
+        status = lstat(path)
+        path.unlink()
+        path.symlink_to(tmp_path / "secret")
+        return status
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", put_a_link_there)
+        with pytest.raises(OSError, match=r"\[Errno") as error:
+            list(archived(top))
+    assert error.value.errno == errno.ELOOP
 
 
 # What is none of ours

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from workqueue.storage import copying
 from workqueue.storage.copying import copied
 
 SIZE = 5_000_000
@@ -73,6 +74,17 @@ def test_a_copy_is_whole_and_private_whatever_the_kernel_copies(
         assert os.path.samestat(status, copy.path.stat())
         os.lseek(copy.fd, 0, os.SEEK_SET)
         assert os.read(copy.fd, 1000) == data[:1000]
+
+
+def test_a_copy_never_overwrites_a_file_that_is_there(
+    source: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if somebody has guessed its name."""
+    monkeypatch.setattr(copying.secrets, "token_hex", lambda _: "known")
+    (tmp_path / "copy-known").write_bytes(b"another's")
+    with pytest.raises(FileExistsError), copied(source, tmp_path):
+        pass
+    assert (tmp_path / "copy-known").read_bytes() == b"another's"
 
 
 def test_a_copy_takes_no_memory_to_speak_of(source: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

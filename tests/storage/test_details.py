@@ -38,6 +38,15 @@ def test_a_message_that_is_too_long_is_cut_and_the_rest_is_kept(char: str) -> No
     assert found._replace(origin=found.origin._replace(message=WHOLE.origin.message)) == WHOLE
 
 
+@pytest.mark.parametrize("n_over", [-1, 0, 1, 2])
+def test_a_message_is_cut_when_a_byte_is_too_much_and_not_before(n_over: int) -> None:
+    room = MAX_BYTES - len(packed(Details(Origin(message=""))))
+    message = "x" * (room + n_over)
+    text = packed(Details(Origin(message=message)))
+    assert len(text) <= MAX_BYTES
+    assert (unpacked(text).origin.message == message) is (n_over <= 0)
+
+
 def test_names_that_are_too_long_are_left_out_and_never_cut() -> None:
     found = unpacked(packed(WHOLE._replace(origin=Origin("n" * 8000, "v" * 8000, 1.0, "said"))))
     assert found == WHOLE._replace(origin=Origin(None, None, 1.0, None))

@@ -95,6 +95,16 @@ def test_a_workspace_is_private_and_empty_and_gone_afterwards(storage: DiskStora
     assert not storage.has("key")
 
 
+def test_the_directory_that_a_program_is_to_fill_is_private_and_empty_whatever_the_umask(storage: DiskStorage) -> None:
+    umask = os.umask(0)
+    try:
+        with storage.workspace("key", form="directory") as workspace:
+            assert stat.S_IMODE(workspace.output.lstat().st_mode) == 0o700
+            assert list(workspace.output.iterdir()) == []
+    finally:
+        os.umask(umask)
+
+
 def test_an_existing_result_is_replaced_and_whole_at_every_moment(storage: DiskStorage) -> None:
     """Who has the old one open reads it to its end."""
     publish(storage, "key", b"old")

@@ -1,6 +1,7 @@
 """The examples of docs/storage.rst and docs/results.rst, as their readers would copy them."""
 
 import contextlib
+import inspect
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,18 @@ from tests.conftest import write_program
 from tests.objects.server import ObjectServer
 from tests.readme import DOCS, block
 from workqueue import OverviewViewParams, ResultNotFound, WorkQueue
+from workqueue.storage.objects import ObjectStorage
 from workqueue.testing import ScriptedProgram, output
 from workqueue.web import OverviewTokenCheck
 from workqueue.web.wsgi import GenerateApp
 
 PAGE = DOCS / "storage.rst"
 RESULTS = DOCS / "results.rst"
+
+
+def test_the_page_tells_the_default_of_revalidate() -> None:
+    default = inspect.signature(ObjectStorage).parameters["revalidate"].default
+    assert f"for ``revalidate`` seconds ({default:g})" in PAGE.read_text()
 
 
 def test_the_examples_keep_find_and_read_a_result(

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,49 @@ def flushed(directory: Path, mocker: MockerFixture) -> list[str]:
 
 def test_each_is_flushed_once(directory: Path, mocker: MockerFixture) -> None:
     assert sorted(flushed(directory, mocker)) == sorted(map(str, range(100)))
+
+
+def test_it_returns_when_the_last_is_flushed(directory: Path, mocker: MockerFixture) -> None:
+    """Also when another thread flushes the last file, and takes long."""
+    all_have_one, opened = threading.Barrier(flushing._MAX_THREADS + 1), threading.Event()
+    seen: list[int] = []
+    n_seen: list[int] = []
+    of_thread = threading.local()
+
+    def flush_slowly(fd: int) -> None:
+        if not hasattr(of_thread, "has_one"):
+            of_thread.has_one = True
+            all_have_one.wait(30)
+            if threading.current_thread() is not flusher:
+                assert opened.wait(30)
+        seen.append(fd)
+
+    def flush() -> None:
+        flushing.flush([str(i) for i in range(100)], fd)
+        n_seen.append(len(seen))
+
+    mocker.patch.object(flushing.os, "fsync", flush_slowly)
+    fd = os.open(directory, os.O_RDONLY)
+    flusher = threading.Thread(target=flush)
+    flusher.start()
+    flusher.join(0.05)
+    opened.set()
+    flusher.join()
+    os.close(fd)
+    assert n_seen == [100]
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("0"), os.mkfifo], ids=["link", "pipe"])
+def test_what_is_no_file_any_more_is_an_error_and_nobody_waits_for_it(
+    directory: Path, make: Callable[[Path], object]
+) -> None:
+    make(directory / "other")
+    fd = os.open(directory, os.O_RDONLY)
+    try:
+        with pytest.raises(OSError, match=r"\[Errno"):
+            flushing.flush(["other"], fd)
+    finally:
+        os.close(fd)
 
 
 def test_where_no_thread_starts_this_one_does_it(directory: Path, mocker: MockerFixture) -> None:

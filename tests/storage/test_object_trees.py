@@ -96,6 +96,19 @@ def test_a_file_and_a_directory_take_each_others_place(make_storage: MakeStorage
             assert (content(path), info.form) == ((b"built",) * 3, "directory")
 
 
+def test_what_was_known_before_an_upload_is_not_believed_after_it(
+    make_storage: MakeStorage, mocker: MockerFixture
+) -> None:
+    """Also when the bucket does not answer what it has now."""
+    storage = make_storage()
+    publish(storage, b"old")
+    mocker.patch.object(Bucket, "head", side_effect=StorageError("no answer"))
+    publish(storage, b"newer")
+    mocker.stopall()
+    with storage.open_with_info(KEY) as (path, info):
+        assert (content(path), info.size) == ((b"newer",) * 3, 10)
+
+
 def damaged(make: Callable[[tarfile.TarFile], None]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:

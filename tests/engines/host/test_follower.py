@@ -89,6 +89,28 @@ def test_a_look_that_raises_harms_no_other(
     assert "LookupError: a bug" in caplog.text
 
 
+def test_the_first_file_that_is_followed_ends_a_wait_that_has_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without inotify: the thread waits for ever as long as nothing is followed."""
+    wait, waits, looked = Changes.wait, threading.Event(), threading.Event()
+
+    def noted(self: Changes, seconds: float | None) -> list[changes.Change]:
+        if seconds is None:
+            waits.set()
+        return wait(self, seconds)
+
+    monkeypatch.setattr(changes, "_open_inotify", lambda: None)
+    monkeypatch.setattr(Changes, "wait", noted)
+    follower = Follower()
+    follower.open(tmp_path)
+    assert waits.wait(20)
+    (tmp_path / "a").touch()
+    follower.follow(tmp_path, "a", looked.set)
+    assert looked.wait(20)
+    follower.close(tmp_path)
+
+
 def test_what_is_not_followed_any_more_is_not_looked_at(follower: Follower, tmp_path: Path) -> None:
     looks: list[str] = []
     both = threading.Event()

@@ -105,6 +105,17 @@ def test_a_run_that_was_done_before_it_was_cancelled_is_told_to_all(
     assert following.look() == Standing(end=succeeded())
 
 
+def test_a_run_that_was_done_before_it_was_cancelled_is_no_answer_to_a_refresh(journals: Journals, lead: Lead) -> None:
+    following = Following(journals, "a", is_refresh=True)
+    lead.start()
+    journals.mark_cancelled("a")
+    lead.report(succeeded())
+    assert following.look() == Standing()
+    lead.close()
+    assert following.look() == Standing(is_lost=True)
+    following.close()
+
+
 def test_a_journal_that_cannot_be_read_ends_the_job_that_follows_it(
     journals: Journals, lead: Lead, following: Following, monkeypatch: pytest.MonkeyPatch
 ) -> None:
