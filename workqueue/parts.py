@@ -6,18 +6,18 @@ modules that are imported here: `WorkQueue` imports this one when the first queu
 
 import os
 import weakref
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-from workqueue.engines.base import Engine
+from workqueue.engines.base import Engine, Failures
 from workqueue.engines.host.engine import HostEngine
 from workqueue.engines.host.journal import Journals
 from workqueue.engines.local.engine import DEFAULT_MAX_RUNNING
 from workqueue.jobs.abandonment import Abandonment
 from workqueue.jobs.bookkeeper import Bookkeeper
-from workqueue.jobs.failures import Failures
+from workqueue.jobs.failures import FailureFiles
 from workqueue.jobs.herald import Herald
 from workqueue.jobs.hooks import HookCaller, Hooks
 from workqueue.jobs.job import Job
@@ -74,8 +74,9 @@ def make_parts(
     )
     herald = Herald()
     used.call_when_moved(herald.moved)
-    registry: Registry[Job] = Registry(None if max_pending is None else (used.max_running or 0) + max_pending)
-    failures = Failures(failure_ttl, storage_dir / ".failed")
+    # Asked each time: workers of a cluster come and go.
+    registry: Registry[Job] = Registry(lambda: None if max_pending is None else (used.max_running or 0) + max_pending)
+    failures = _failures_of(used, failure_ttl, storage_dir)
     tally = Tally()
     caller = HookCaller(tuple(hooks))
     books = Bookkeeper(
@@ -87,6 +88,13 @@ def make_parts(
         hooks=caller,
     )
     return Parts(used, registry, failures, Refreshing(refresh_after), tally, caller, books)
+
+
+def _failures_of(engine: Engine, ttl: float, storage_dir: Path) -> Failures:
+    """Where this engine's runs are remembered: by itself, or in files for all that share the storage."""
+    files = FailureFiles(ttl, storage_dir / ".failed")  # checks `ttl`, and touches nothing yet
+    make: Callable[[float], Failures] | None = getattr(engine, "failures", None)
+    return files if make is None else make(ttl)
 
 
 def check_program(command: Command, env: Mapping[str, str], inherit_env: bool | Collection[str]) -> None:

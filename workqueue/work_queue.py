@@ -187,6 +187,7 @@ class WorkQueue(Results):
             inherit_env if isinstance(inherit_env, bool) else tuple(inherit_env),
             hides_token=hides_token,
             suffix=suffix,
+            max_pending=max_pending,
         )
         self._make_parts = functools.partial(
             parts.make_parts,
@@ -311,6 +312,9 @@ class WorkQueue(Results):
             job.enqueue()
             task = self._tasks.task(job, tenant=tenant, is_refresh=is_refresh, replaces=replaces)
             ticket = self._engine.submit(task, job.report)
+        except QueueFull as err:
+            job.report(failed(str(err)))
+            raise
         except BaseException:
             # An interrupt, or an engine's bug. Others may have got this job meanwhile, and wait; unless it has ended.
             with contextlib.suppress(IllegalMove):
@@ -353,7 +357,8 @@ class WorkQueue(Results):
     def statistics(self) -> Statistics:
         """How many jobs are in which state, and what those that ended took; computed when asked, by a look at each."""
         forks.check()
-        return self._tally.statistics(self.jobs(), getattr(self._engine, "unguarded", None))
+        engine = self._engine
+        return self._tally.statistics(self.jobs(), getattr(engine, "unguarded", None), getattr(engine, "shared", None))
 
     def report_job_progress_until_completed(self, job: Job) -> Generator[Progress, None, None]:
         """The job's progress as a blocking generator: ``to_generator(job.progress)``."""

@@ -70,6 +70,13 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return wait
 
 
+def test_a_place_has_one_identity_on_every_host(make_storage: MakeStorage, tmp_path: Path) -> None:
+    storage = make_storage("one")
+    others = [make_storage("other"), pickle.loads(pickle.dumps(storage)), make_storage("one", ttl=5.0)]
+    assert {other.identity for other in others} == {storage.identity}
+    assert DiskStorage(tmp_path / "elsewhere").identity != storage.identity
+
+
 #: Tests of what only a file can be, or have beside it.
 OF_FILES: set[str] = set()
 

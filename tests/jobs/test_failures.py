@@ -1,4 +1,4 @@
-"""Failures that are remembered, and results that are built again."""
+"""FailureFiles that are remembered, and results that are built again."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ from pytest_mock import MockerFixture
 
 from tests.conftest import ensure, write_program
 from workqueue import Progress, WorkQueue
-from workqueue.jobs.failures import _OURS, MAX_REMEMBERED, Failures
+from workqueue.jobs.failures import _OURS, MAX_REMEMBERED, FailureFiles
 from workqueue.progress import failed_exit
 from workqueue.testing import ManualEngine, ScriptedProgram, collect, exit_with, print_error
 
@@ -20,7 +20,7 @@ FAILURE = failed_exit(1, "why")
 
 def test_a_failure_is_remembered_for_its_time_by_all(tmp_path: Path) -> None:
     now = [0.0]
-    failures, others = (Failures(10.0, tmp_path / "failed", lambda: now[0]) for _ in range(2))
+    failures, others = (FailureFiles(10.0, tmp_path / "failed", lambda: now[0]) for _ in range(2))
     failures.remember("a", FAILURE)
     now[0] = 9.9
     assert failures.get("a") == others.get("a") == FAILURE
@@ -30,7 +30,7 @@ def test_a_failure_is_remembered_for_its_time_by_all(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_forgotten_by_all(tmp_path: Path) -> None:
-    failures, others = (Failures(10.0, tmp_path) for _ in range(2))
+    failures, others = (FailureFiles(10.0, tmp_path) for _ in range(2))
     failures.remember("a", FAILURE)
     others.forget("a")
     assert failures.get("a") is None
@@ -59,11 +59,11 @@ def test_a_failure_is_forgotten_by_all(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_no_failure_is_none(text: bytes, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(text)
-    assert Failures(10.0, tmp_path, lambda: 100.0).get("a") is None
+    assert FailureFiles(10.0, tmp_path, lambda: 100.0).get("a") is None
 
 
 def test_what_is_no_failure_of_ours_is_neither_counted_nor_removed(tmp_path: Path) -> None:
-    failures = Failures(10.0, tmp_path)
+    failures = FailureFiles(10.0, tmp_path)
     for i in range(MAX_REMEMBERED):
         (tmp_path / f"note-{i}").touch()
     for i in range(MAX_REMEMBERED + 1):
@@ -75,13 +75,13 @@ def test_what_is_no_failure_of_ours_is_neither_counted_nor_removed(tmp_path: Pat
 
 def test_a_disk_that_takes_no_failure_costs_no_more_than_that(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "failed").write_text("a file")
-    Failures(10.0, tmp_path / "failed").remember("a", FAILURE)
+    FailureFiles(10.0, tmp_path / "failed").remember("a", FAILURE)
     assert "cannot remember a failure: " in caplog.text
 
 
 @pytest.mark.parametrize("returncode", [0, -9, -15, -998, -999])
 def test_only_an_exit_of_the_programs_own_is_remembered(returncode: int, tmp_path: Path) -> None:
-    failures = Failures(10.0, tmp_path)
+    failures = FailureFiles(10.0, tmp_path)
     failures.remember("a", FAILURE._replace(returncode=returncode))
     assert list(tmp_path.iterdir()) == []
     assert failures.get("a") is None
@@ -89,7 +89,7 @@ def test_only_an_exit_of_the_programs_own_is_remembered(returncode: int, tmp_pat
 
 @pytest.mark.parametrize("returncode", [1, 255])
 def test_every_exit_status_of_a_failure_is_remembered(returncode: int, tmp_path: Path) -> None:
-    failures = Failures(10.0, tmp_path)
+    failures = FailureFiles(10.0, tmp_path)
     failures.remember("a", FAILURE._replace(returncode=returncode))
     assert failures.get("a") == FAILURE._replace(returncode=returncode)
 
@@ -98,13 +98,13 @@ def test_what_is_half_written_has_a_name_by_which_it_is_found_when_its_writer_di
     tmp_path: Path, mocker: MockerFixture
 ) -> None:
     replace = mocker.spy(Path, "replace")
-    Failures(10.0, tmp_path).remember(40 * "a", FAILURE)
+    FailureFiles(10.0, tmp_path).remember(40 * "a", FAILURE)
     [path, _] = replace.call_args.args
     assert _OURS.fullmatch(path.name)
 
 
 def test_no_more_are_remembered_than_there_is_room_for(tmp_path: Path) -> None:
-    failures = Failures(10.0, tmp_path)
+    failures = FailureFiles(10.0, tmp_path)
     for i in range(MAX_REMEMBERED + 5):
         failures.remember(f"{i:040x}", FAILURE)
     assert failures.get(f"{4:040x}") is None
@@ -148,16 +148,16 @@ def test_a_failure_between_two_looks_is_told_and_not_run_again(
     queue = WorkQueue("program", storage_dir=tmp_path, engine=engine, failure_ttl=60.0)
     first = ensure(queue, "a")
     engine.start(first)
-    get = Failures.get
+    get = FailureFiles.get
 
-    def get_then_fail(self: Failures, key: str) -> Progress | None:
+    def get_then_fail(self: FailureFiles, key: str) -> Progress | None:
         found = get(self, key)
         if engine.tasks:
             monkeypatch.undo()
             engine.fail(first, 3, "no")
         return found
 
-    monkeypatch.setattr(Failures, "get", get_then_fail)
+    monkeypatch.setattr(FailureFiles, "get", get_then_fail)
     again = ensure(queue, "a")
     assert again is not first
     assert again.wait(0) == failed_exit(3, "no")

@@ -42,7 +42,7 @@ def test_keys_do_not_share_jobs() -> None:
 
 
 def test_a_full_registry_takes_no_new_job_and_still_gives_those_it_has() -> None:
-    registry = Registry[Thing](max_live=2)
+    registry = Registry[Thing](max_live=lambda: 2)
     one, _ = registry.reserve("one", Thing)
     registry.reserve("two", Thing)
     with pytest.raises(QueueFull, match="the queue is full; try again later"):
@@ -53,7 +53,7 @@ def test_a_full_registry_takes_no_new_job_and_still_gives_those_it_has() -> None
 
 
 def test_of_many_who_reserve_at_once_only_as_many_as_may_get_a_place() -> None:
-    registry = Registry[Thing](max_live=5)
+    registry = Registry[Thing](max_live=lambda: 5)
     barrier = threading.Barrier(16)
 
     def reserve(i: int) -> bool:
@@ -100,7 +100,7 @@ def test_forgetting_is_idempotent_and_ignores_unknown_keys() -> None:
 
 
 def test_a_retired_job_is_given_to_nobody_and_counts_until_it_is_forgotten() -> None:
-    registry = Registry[Thing](max_live=1)
+    registry = Registry[Thing](max_live=lambda: 1)
     retired, _ = registry.reserve("key", Thing)
     registry.retire("key", retired)
     assert registry.get("key") is None

@@ -31,4 +31,4 @@ def test_every_job_is_counted_where_it_is(queue: WorkQueue, engine: ManualEngine
 
 def test_a_new_queue_has_nothing_to_tell(queue: WorkQueue) -> None:
     assert queue.jobs() == []
-    assert queue.statistics() == (0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, None)
+    assert queue.statistics() == (0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, None, None)

@@ -1,7 +1,8 @@
 """4 base: the seam between a job and the place where it runs.
 
-An engine knows nothing of jobs, keys' meanings or clients. It is given a `Task`, plain data that can travel, and a
-function to report to, and needs nothing else of the rest.
+An engine knows nothing of jobs, keys' meanings or clients. It is given a `Task` and a function to report to, and needs
+nothing else of the rest. Where another process makes the run, what travels there is the task's plain data: not the
+program, nor the storage. That process has its own of both, whose `Task.name` and `Storage.identity` are the same.
 """
 
 from collections.abc import Callable
@@ -78,6 +79,9 @@ class Task(NamedTuple):
     version: str = ""
     """Which results of that program; in the key, too."""
 
+    max_pending: int | None = None
+    """How many may wait, where the line is longer than what this process gave it; None: any number."""
+
     def __repr__(self) -> str:
         # The arguments may hold a secret.
         return f"Task(key={self.key!r}, program={self.command[0]!r})"
@@ -101,16 +105,57 @@ class Ticket(Protocol):
         ...
 
 
+class Shared(NamedTuple):
+    """What an engine knows at one moment of all that share its line with this process."""
+
+    workers: int
+    """How many processes make runs."""
+
+    max_running: int
+    """How many runs they make at once."""
+
+    running: int
+    waiting: int
+
+
+class Failures(Protocol):
+    """Which runs failed a while ago, for all that are told of each other's runs. Callable from any thread."""
+
+    def remember(self, key: str, outcome: Progress) -> None:
+        """Keep a run's last event, if its program exited, by itself, with a status above 0. It never raises.
+
+        A signal, a cancellation, a full disk and a queue that closes say nothing of what the next run would do.
+        """
+        ...
+
+    def get(self, key: str) -> Progress | None:
+        """The last event of this key's run that failed no longer ago than is remembered."""
+        ...
+
+    def forget(self, key: str) -> None:
+        """Let this key run again. It never raises."""
+        ...
+
+
 class Engine(Protocol):
-    """Where and when tasks run. Callable from any thread."""
+    """Where and when tasks run. Callable from any thread.
+
+    One whose runs are known beyond this host has ``failures(ttl: float) -> Failures``, too, and ``shared``, a `Shared`;
+    None while nothing is known.
+    """
 
     @property
     def max_running(self) -> int | None:
-        """How many tasks can run at once; None when there is no telling."""
+        """How many tasks can run at once, at this moment; None when there is no telling."""
         ...
 
     def submit(self, task: Task, report: Report) -> Ticket:
-        """Take a task. It never raises: a task that cannot be taken is reported as failed, perhaps before this ends."""
+        """Take a task. One that cannot be taken is reported as failed, perhaps before this ends.
+
+        Raises:
+            QueueFull: as many wait, as far as is known here, as may; nothing is reported. Only where the line is longer
+                than this process's.
+        """
         ...
 
     def call_when_moved(self, moved: Callable[[], None]) -> None:
@@ -118,7 +163,9 @@ class Engine(Protocol):
         ...
 
     def close(self, drain: float | None = None, *, finish_pending: bool = False) -> None:
-        """Take no more tasks, and return when all have ended.
+        """Take no more tasks, and return when the reports of all have ended.
+
+        What other processes or hosts run goes on, though nothing is reported of it here any more.
 
         Args:
             drain: seconds that tasks are given before they are stopped; None: as long as they take.

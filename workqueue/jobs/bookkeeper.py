@@ -5,8 +5,8 @@ Called by jobs, on the thread that makes the thing happen; see `workqueue.jobs.j
 
 import logging
 
+from workqueue.engines.base import Failures
 from workqueue.jobs.abandonment import Abandonment
-from workqueue.jobs.failures import Failures
 from workqueue.jobs.herald import Herald
 from workqueue.jobs.hooks import HookCaller, Moment
 from workqueue.jobs.job import Job

@@ -41,8 +41,8 @@ class _Kept(NamedTuple):
     error: str | None
 
 
-class Failures:
-    """Runs that failed, each for `ttl` seconds, the newest MAX_REMEMBERED at most.
+class FailureFiles:
+    """Runs that failed, in files: each for `ttl` seconds, the newest MAX_REMEMBERED at most.
 
     Args:
         ttl: seconds; 0: nothing is remembered.
@@ -61,10 +61,7 @@ class Failures:
         self._clock = clock
 
     def remember(self, key: str, outcome: Progress) -> None:
-        """Keep a run's last event, if its program exited, by itself, with a status above 0. It never raises.
-
-        A signal, a cancellation, a full disk and a queue that closes say nothing of what the next run would do.
-        """
+        """See `workqueue.engines.base.Failures`."""
         if not self._ttl or outcome.returncode is None or outcome.returncode <= 0:
             return
         try:
@@ -75,7 +72,7 @@ class Failures:
             logger.warning("cannot remember a failure: %s", err, extra={"key": key})
 
     def get(self, key: str) -> Progress | None:
-        """The last event of this key's run that failed no longer ago."""
+        """See `workqueue.engines.base.Failures`."""
         if not self._ttl:
             return None
         try:
@@ -90,7 +87,7 @@ class Failures:
         return Progress(fraction=1.0, returncode=kept.returncode, error=kept.error)
 
     def forget(self, key: str) -> None:
-        """Let this key run again."""
+        """See `workqueue.engines.base.Failures`."""
         if self._ttl:
             with contextlib.suppress(OSError):
                 (self._directory / key).unlink()

@@ -19,10 +19,10 @@ class Registry(Generic[J]):
     """The live jobs, at most one a key.
 
     Args:
-        max_live: how many there may be at once; None: any number.
+        max_live: says how many there may be at once, now; None: any number.
     """
 
-    def __init__(self, max_live: int | None = None) -> None:
+    def __init__(self, max_live: Callable[[], int | None] = lambda: None) -> None:
         self._max_live = max_live
         self._lock = threading.Lock()  # guards both below
         self._jobs: dict[str, J] = {}
@@ -38,12 +38,13 @@ class Registry(Generic[J]):
         Raises:
             QueueFull: it would be a new one, and there are as many as there may be.
         """
+        max_live = self._max_live()
         with self._lock:
             job = self._jobs.get(key)
             if job is not None:
                 return job, False
             # Counted in the same step as it is put in: callers who looked first would all see the last free place.
-            if self._max_live is not None and len(self._jobs) + len(self._retired) >= self._max_live:
+            if max_live is not None and len(self._jobs) + len(self._retired) >= max_live:
                 raise QueueFull("the queue is full; try again later")
             job = self._jobs[key] = make()
             return job, True

@@ -3,11 +3,14 @@
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from workqueue.jobs.lifecycle import State
 from workqueue.params import Params
 from workqueue.progress import Progress
+
+if TYPE_CHECKING:  # an import of the package goes without the engines
+    from workqueue.engines.base import Shared
 
 
 class JobSnapshot(NamedTuple):
@@ -53,6 +56,9 @@ class Statistics(NamedTuple):
     unguarded: str | None = None
     """Why programs go on when this process is killed, instead of dying with it; None: they die, as far as is known."""
 
+    shared: "Shared | None" = None
+    """What is known of all processes of a cluster; None: this queue has none, or it cannot be reached."""
+
 
 class Tally:
     """Counts the jobs that have ended."""
@@ -70,7 +76,9 @@ class Tally:
             self._wait_seconds += job.wait_seconds
             self._run_seconds += job.run_seconds
 
-    def statistics(self, live: Iterable[JobSnapshot], unguarded: str | None = None) -> Statistics:
+    def statistics(
+        self, live: Iterable[JobSnapshot], unguarded: str | None = None, shared: "Shared | None" = None
+    ) -> Statistics:
         """The record, with the jobs that live now. One that ends meanwhile may be missing, or in it twice."""
         jobs = list(live)
         states = Counter(job.state for job in jobs)
@@ -86,4 +94,5 @@ class Tally:
                 wait_seconds=self._wait_seconds,
                 run_seconds=self._run_seconds,
                 unguarded=unguarded,
+                shared=shared,
             )

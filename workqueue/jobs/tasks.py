@@ -42,6 +42,9 @@ class TaskMaker(NamedTuple):
     suffix: str = ""
     """How the name of the output file ends."""
 
+    max_pending: int | None = None
+    """How many may wait, where the line is longer than this process's."""
+
     def task(self, job: Job, *, tenant: str, is_refresh: bool, replaces: float | None = None) -> Task:
         """The task of this job."""
         arguments: tuple[str, ...] = tuple(job.params)
@@ -66,4 +69,5 @@ class TaskMaker(NamedTuple):
             form=self.naming.form,
             name=self.naming.name,
             version=self.naming.version,
+            max_pending=self.max_pending,
         )

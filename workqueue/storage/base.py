@@ -122,6 +122,17 @@ class Storage(Protocol):
         """A directory of this host: runs have their private places in it, and processes that share it meet there."""
         ...
 
+    @property
+    def identity(self) -> str:
+        """Names the place where results are: the same for all storages, on any host, that have the same results.
+
+        No secret is in it.
+
+        Raises:
+            StorageError: nobody can tell.
+        """
+        ...
+
     def address(self, key: str) -> str:
         """Where the result is, or would be, for a person to read: a path or a URL."""
         ...

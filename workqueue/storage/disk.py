@@ -21,6 +21,7 @@ from workqueue.storage.details import Details, known_of
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
 from workqueue.storage.files import Files
 from workqueue.storage.found import Found, Held
+from workqueue.storage.identity import identity_of
 from workqueue.storage.output import owned_output, place
 from workqueue.storage.pins import pinned, remove_dead_pins
 from workqueue.storage.runs import Runs
@@ -72,6 +73,11 @@ class DiskStorage:
     def directory(self) -> Path:
         """See `Storage`: where the results are, too."""
         return self._directory
+
+    @property
+    def identity(self) -> str:
+        """See `Storage`: what lies in the directory, in ``.identity``."""
+        return identity_of(self._directory)
 
     def path(self, key: str) -> Path:
         """Where the result of this key lies once it is built."""

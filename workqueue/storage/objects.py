@@ -128,6 +128,11 @@ class ObjectStorage:
         """See `Storage`."""
         return self._directory
 
+    @property
+    def identity(self) -> str:
+        """See `Storage`: its URL. Hosts may have other names for the service."""
+        return self._bucket.url
+
     def address(self, key: str) -> str:
         """See `Storage`: its URL."""
         return f"{self._bucket.url}/{key}"
