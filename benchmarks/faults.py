@@ -9,11 +9,14 @@ it may have; once, or from then on. That takes some 10 minutes. See `tests/proce
 Trees: a process that replaces, evicts or unpacks a directory of 10,000 files, or one with a file of 1 GB, is killed at
 a random moment of it. See `benchmarks/tree_kills.py`.
 
+Cluster: workers and NATS servers are killed, or stand still, while 300 runs go on. See `benchmarks/cluster_kills.py`.
+
 Run it from the project's root with ``python -m benchmarks.faults [--rounds 160] [--seed 0]``; ``--only kills``,
-``--only calls`` or ``--only trees`` does one of the three, ``--kinds open read`` has only such calls fail, and
-``--jobs 4`` makes so many trials of them at once. It exits with status 1 when anything does not hold: a result is not
-whole, two programs for one key overlapped, something is left; and with an error when a client of the first part has no
-end within 20 s.
+``--only calls``, ``--only trees`` or ``--only cluster`` does one of the four, ``--kinds open read`` has only such calls
+fail, and ``--jobs 4`` makes so many trials of them at once; ``--seeds 10`` has the cluster's kills begin at so many
+seeds, ``--scenes "one server"`` makes only those, and ``--runs 300`` says how many there are of each. It exits with
+status 1 when anything does not hold: a result is not whole, two programs for one key overlapped, something is left; and
+with an error when a client of the first part has no end within 20 s.
 """
 
 import argparse
@@ -27,13 +30,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.cluster_kills import SCENES, kill_in_cluster
 from tests.processes.fault_sweep import PHASES, ROLES, Fault, Sweep
 from tests.processes.faults import KINDS
 from tests.processes.ordeal import Ordeal
 
 #: How many files, and of how many bytes each.
 TREES = ((10_000, 4096), (1, 2**30))
-N_TREE_KILLS = 20
+N_TREE_KILLS = 10
 
 WRONG = ("broken results", "overlaps", "leftovers", "orphans")
 
@@ -42,9 +46,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=160)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=("kills", "calls", "trees"))
+    parser.add_argument("--only", choices=("kills", "calls", "trees", "cluster"))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--scenes", nargs="+", choices=SCENES, default=list(SCENES), metavar="SCENE")
+    parser.add_argument("--runs", type=int, default=300)
     options = parser.parse_args()
     is_wrong = False
     if options.only in (None, "kills"):
@@ -53,6 +60,9 @@ def main() -> int:
         is_wrong |= fail_calls(options.kinds, options.jobs)
     if options.only in (None, "trees"):
         is_wrong |= kill_trees(options.seed)
+    if options.only in (None, "cluster"):
+        seeds = range(options.seed, options.seed + options.seeds)
+        is_wrong |= kill_in_cluster(options.runs, seeds, options.scenes)
     return int(is_wrong)
 
 

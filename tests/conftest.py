@@ -23,8 +23,8 @@ from workqueue.testing import ManualEngine, ScriptedProgram, output, say, wait
 # What they assert is told in full, too. Here, since tests of several directories import them.
 pytest.register_assert_rewrite("tests.servers.checks", "tests.servers.server")
 
-# Real object stores, which tests of several directories use.
-pytest_plugins = ["tests.objects.fixtures"]
+# Real object stores and NATS servers, which tests of several directories use.
+pytest_plugins = ["tests.cluster.fixtures", "tests.objects.fixtures"]
 
 #: How long threads, descriptors and processes may take to go once a test has ended. None of them needs it.
 PATIENCE_SECONDS = 5.0

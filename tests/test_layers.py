@@ -25,6 +25,7 @@ ROOMS = (
     ("workqueue.engines.run",),
     ("workqueue.engines.local",),
     ("workqueue.engines.host",),
+    ("workqueue.engines.cluster",),
     ("workqueue.engines",),
     ("workqueue.jobs",),
     ("workqueue.options", "workqueue.results"),
@@ -48,7 +49,9 @@ ONLY_IN = {
     "ctypes": ("workqueue.engines.host.changes",),
     "select": ("workqueue.system.poll", "workqueue.program.warden_process", "workqueue.builder"),
     "fcntl": ("workqueue.system.locks",),
-    "asyncio": ("workqueue.streams", "workqueue.web"),
+    "asyncio": ("workqueue.streams", "workqueue.web", "workqueue.engines.cluster"),
+    "nats": ("workqueue.engines.cluster.log",),
+    "cryptography": ("workqueue.engines.cluster.seal",),
     "rich": ("workqueue.terminal", "workqueue.cli", "workqueue.demo"),
     "flask": ("workqueue.demo",),
     "werkzeug": ("workqueue.demo", "workqueue.web.flask"),
@@ -215,6 +218,8 @@ THREADS = {
     "workqueue.storage.flushing": "a disk flushes many files in the time of one; they end before the call does",
     "workqueue.web.asgi": "a pool that calls `authorize`; what that raises ends its request alone",
     "workqueue.web.overview": "a timer for one connection, which it cuts",
+    "workqueue.engines.cluster.loop": "it runs an event loop, which logs what a task raises, and goes on",
+    "workqueue.cli.health": "it ends with the command; what a question raises ends that question",
     "workqueue.demo.server": "it ends with the demonstration",
 }
 

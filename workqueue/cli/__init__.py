@@ -1,4 +1,4 @@
-"""The command line: ``workqueue run``, ``check``, ``adapt``, ``demo``, and, of a storage, ``ls``, ``rm`` and ``gc``.
+"""The command line: ``workqueue run``, ``check``, ``adapt``, ``demo``; ``ls``, ``rm``, ``gc``; ``worker``, ``top``.
 
 Exit statuses: 0, it went well; 1, the program failed or broke its contract, or nobody reads the output; 2, the command
 was used wrongly; 130, interrupted.
@@ -10,9 +10,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from workqueue.cli import adapt, check, demo, gc, ls, rm, run
+from workqueue.cli import adapt, check, demo, gc, ls, rm, run, top, worker
 
-_COMMANDS = {"run": run, "check": check, "adapt": adapt, "demo": demo, "ls": ls, "rm": rm, "gc": gc}
+_COMMANDS = {
+    "run": run,
+    "check": check,
+    "adapt": adapt,
+    "demo": demo,
+    "worker": worker,
+    "top": top,
+    "ls": ls,
+    "rm": rm,
+    "gc": gc,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,13 +12,13 @@ def add_program(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "program",
         metavar="PROGRAM",
-        type=_command,
+        type=command,
         help="the program: a path, or a command in quotes, such as 'python3 build.py'",
     )
     parser.add_argument("arguments", metavar="ARG", nargs="*", help="what it is given before its output file")
 
 
-def _command(text: str) -> Command:
+def command(text: str) -> Command:
     """A file of this name, whatever is in it; else the words of a command, the first of which may be on PATH."""
     path = Path(text)
     try:

@@ -33,11 +33,21 @@ class Asked(NamedTuple):
     job: str
 
 
+def where_it_runs() -> dict[str, Any]:
+    """In this process, or in a cluster, whose server and name are in the environment."""
+    url, _, cluster = os.environ.get("WORKQUEUE_TEST_CLUSTER", "").partition(" ")
+    if not url:
+        return {"max_running": int(os.environ.get("MAX_RUNNING", "50"))}
+    from workqueue.engines.cluster import ClusterEngine
+
+    return {"engine": ClusterEngine(url, cluster)}
+
+
 class Queue(WorkQueue):
     """Remembers its jobs."""
 
     def __init__(self) -> None:
-        super().__init__(LAUNCHER, storage_dir="storage", max_running=int(os.environ.get("MAX_RUNNING", "50")))
+        super().__init__(LAUNCHER, storage_dir="storage", **where_it_runs())
         self.jobs: dict[Params, Job] = {}
 
     def ensure_run(self, params: Params) -> Job | None:

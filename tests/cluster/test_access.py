@@ -1,0 +1,145 @@
+"""The documented servers: three, with TLS, client certificates, encryption, and a user that may do what is needed."""
+
+import asyncio
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import nats
+import pytest
+from nats.errors import Error
+from nats.js.errors import APIError
+
+from tests.cluster.nats_servers import NatsServers
+from tests.cluster.workers import WorkerProcess
+from tests.conftest import ensure
+from tests.readme import DOCS, block
+from tests.servers.server import TIMEOUT, eventually
+from tests.tools import find_program
+from workqueue import WorkQueue
+from workqueue.engines.cluster import ClusterEngine
+from workqueue.engines.cluster.loop import loop
+from workqueue.jobs.lifecycle import State
+from workqueue.progress import CANCELLED
+from workqueue.storage.disk import DiskStorage
+from workqueue.testing import ScriptedProgram
+
+
+class DocumentedServers(NatsServers):
+    """Three servers with the documentation's configuration."""
+
+    def _write_config(self, node: int) -> None:
+        text = block("nats.conf", DOCS / "cluster.rst")
+        for here, there in {
+            "server_name: queue-1": f"server_name: node-{node}",
+            "listen: 0.0.0.0:4222": f"listen: 127.0.0.1:{self.port(node)}\nhttp: 127.0.0.1:{self._ports[3 * node + 1]}",
+            "/etc/nats/queue-1.crt": str(self._directory / "server.crt"),
+            "/etc/nats/queue-1.key": str(self._directory / "server.key"),
+            "/etc/nats/ca.crt": str(self._directory / "ca.crt"),
+            "/var/lib/nats": f"{self._directory}/{node}",
+            "listen: 0.0.0.0:6222": f"listen: 127.0.0.1:{self._ports[3 * node + 2]}",
+            **{f"queue-{other + 1}:6222": f"127.0.0.1:{self._ports[3 * other + 2]}" for other in range(3)},
+        }.items():
+            assert text.count(here) == 1, here
+            text = text.replace(here, there)
+        (self._directory / f"{node}.conf").write_text(text)
+
+
+def make_certificates(directory: Path) -> None:
+    """Of an authority, of the servers, and of a client."""
+
+    def openssl(*arguments: str) -> None:
+        command = [find_program("openssl", "openssl"), *arguments]
+        subprocess.run(command, cwd=directory, check=True, capture_output=True)
+
+    new = ("-newkey", "rsa:2048", "-nodes")
+    openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=authority")
+    for name in ("server", "client"):
+        names = ("-addext", "subjectAltName=IP:127.0.0.1")
+        openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}", *names)
+        sign = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-copy_extensions", "copy")
+        openssl("x509", "-req", "-in", f"{name}.csr", *sign, "-out", f"{name}.crt")
+
+
+# Of a module: three servers take seconds to agree on a leader.
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the servers, and of the certificates."""
+    return tmp_path_factory.mktemp("documented") / "nats"
+
+
+@pytest.fixture(scope="module")
+def documented(directory: Path) -> Iterator[DocumentedServers]:
+    loop.start()  # for all of this process, and for good
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NATS_KEY", "a-key-for-what-lies-on-the-disk")
+        patch.setenv("ADMIN_PASSWORD", "admins-word")
+        patch.setenv("WORKQUEUE_PASSWORD", "users-word")
+        servers = DocumentedServers(directory, n_nodes=3)
+        make_certificates(directory)
+        with servers:
+            yield servers
+
+
+@pytest.fixture
+def tls(directory: Path, documented: DocumentedServers) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=directory / "ca.crt")
+    context.load_cert_chain(directory / "client.crt", directory / "client.key")
+    return context
+
+
+def test_a_user_that_may_do_what_is_documented_can_do_all(
+    documented: DocumentedServers, directory: Path, tls: ssl.SSLContext, program: ScriptedProgram, tmp_path: Path
+) -> None:
+    url = documented.url.replace("nats://", "tls://workqueue:users-word@")
+    files = [f"--tls-{what}={directory}/{file}" for what, file in
+             (("ca", "ca.crt"), ("cert", "client.crt"), ("key", "client.key"))]  # fmt: skip
+    engine = ClusterEngine(url, tls=tls, replicas=3)
+    with (
+        WorkerProcess(program.path, url, tmp_path / "results", *files, "--replicas", "3"),
+        WorkQueue(program.path, storage=DiskStorage(tmp_path / "results"), engine=engine) as queue,
+    ):
+        job = ensure(queue, "a")
+        program.wait_reached("gate", TIMEOUT)
+        program.release("gate")
+        assert job.wait(TIMEOUT).returncode == 0
+        job = ensure(queue, "b")
+        program.wait_reached("gate", TIMEOUT)
+        eventually(lambda: job.state is State.RUNNING)
+        job.cancel()
+        assert job.wait(TIMEOUT).returncode == CANCELLED
+    for node in range(3):
+        assert "violation" not in documented.output(node).lower()
+        assert b"wq.workqueue.s." not in documented.stored(node)
+
+
+def test_that_user_may_do_nothing_else(documented: DocumentedServers, tls: ssl.SSLContext) -> None:
+    url = documented.url_of(0).replace("nats://", "tls://workqueue:users-word@")
+
+    async def refused() -> int:
+        client = await nats.connect(url, tls=tls)
+        stream = client.jetstream(timeout=1.0)
+        n_refused = 0
+        for forbidden in (
+            stream.publish("wq.other.s.job.x", b""),
+            stream.delete_stream("wq-workqueue"),
+            stream.add_stream(name="wq-other", subjects=["wq.other.>"]),
+        ):
+            try:
+                await forbidden
+            except (APIError, Error, TimeoutError):
+                n_refused += 1
+        await client.close()
+        return n_refused
+
+    assert asyncio.run(refused()) == 3
+
+
+@pytest.mark.parametrize("who", ["tls://workqueue:wrong@", "tls://"])
+def test_whoever_has_no_password_is_told_so(
+    documented: DocumentedServers, tls: ssl.SSLContext, who: str, program: ScriptedProgram, tmp_path: Path
+) -> None:
+    engine = ClusterEngine(documented.url_of(0).replace("nats://", who), tls=tls, give_up=1.0)
+    with WorkQueue(program.path, storage=DiskStorage(tmp_path / "results"), engine=engine) as queue:
+        assert ensure(queue, "a").wait(TIMEOUT).error == "The cluster cannot be reached; try again later."

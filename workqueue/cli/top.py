@@ -1,0 +1,121 @@
+"""Show what a cluster does: its workers, what they run and how far it is, and who waits.
+
+It is read from the cluster's log; nobody is asked. No argument of a program is shown: they may hold secrets.
+"""
+
+import argparse
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from workqueue.cli.nats import add_cluster, tls_of
+from workqueue.cli.place import CannotUseStorage, told_to_the_user
+from workqueue.cli.quantities import shown_age
+
+if TYPE_CHECKING:
+    from workqueue.engines.cluster.picture import Picture
+    from workqueue.engines.cluster.view import Run
+
+#: Between two looks.
+_SECONDS = 1.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    add_cluster(parser)
+    parser.add_argument("--once", action="store_true", help="look once; else once a second, until Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="a JSON object for each look")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show it; return the exit status."""
+    try:
+        with told_to_the_user():
+            take = _taker(options)
+    except CannotUseStorage as err:
+        print(f"workqueue: {err}", file=sys.stderr)
+        return 2
+    while True:
+        picture = take()
+        if isinstance(picture, str):
+            print(f"workqueue: cannot use the cluster: {picture}", file=sys.stderr)
+            return 2
+        print(json.dumps(as_dict(picture)) if options.json else shown(picture), flush=True)
+        if options.once:
+            return 0
+        time.sleep(_SECONDS)
+        if not options.json:
+            print()
+
+
+def _taker(options: argparse.Namespace) -> Any:
+    """A function that takes a picture, or returns why there is none.
+
+    Raises:
+        ImportError, ValueError: for an option that cannot be.
+    """
+    try:
+        from workqueue.engines.cluster.log import Unreachable, Unusable  # noqa: PLC0415
+        from workqueue.engines.cluster.loop import loop  # noqa: PLC0415
+        from workqueue.engines.cluster.options import access_to, check_name  # noqa: PLC0415 - needs an extra
+        from workqueue.engines.cluster.picture import look  # noqa: PLC0415
+    except ModuleNotFoundError as err:
+        raise ImportError("it needs the extra: pip install 'overview-plugin-workqueue[cluster]'") from err
+    name = check_name(options.cluster)
+    access = access_to(options.nats, options.credentials, tls_of(options))
+    loop.start()
+
+    def take() -> "Picture | str":
+        try:
+            return loop.do(look(name, access)).result()
+        except (Unreachable, Unusable) as err:
+            return str(err)
+
+    return take
+
+
+def as_dict(picture: "Picture") -> dict[str, Any]:
+    """For programs."""
+    workers = [
+        {"worker": name, "capacity": beat.capacity, "name": beat.name, "version": beat.version, "since": beat.since}
+        for name, beat in sorted(picture.workers.items())
+    ]
+    running = [
+        {
+            **_run(run),
+            "worker": run.own.worker,
+            "attempt": run.own.attempt,
+            "fraction": getattr(picture.said.get(run.number), "fraction", 0.0),
+            "message": getattr(picture.said.get(run.number), "message", None),
+        }
+        for run in picture.running
+    ]
+    waiting = [{**_run(run), "n_ahead": len(running) + i} for i, run in enumerate(picture.waiting)]
+    return {"workers": workers, "running": running, "waiting": waiting}
+
+
+def shown(picture: "Picture") -> str:
+    """For people."""
+    data = as_dict(picture)
+    now = time.time()
+    n_workers, n_running, n_waiting = (len(data[name]) for name in ("workers", "running", "waiting"))
+    lines = [f"{n_workers} workers, {n_running} of {_capacity(picture)} running, {n_waiting} waiting"]
+    lines += [
+        f"  {worker['worker']}  {worker['name']} {worker['version']}  up {shown_age(now - worker['since'])}"
+        for worker in data["workers"]
+    ]
+    lines += [
+        f"  {run['key'][:8]}  {run['fraction']:4.0%}  {run['worker']}  {run['message'] or ''}".rstrip()
+        for run in data["running"]
+    ]
+    lines += [f"  {run['key'][:8]}  {run['n_ahead']} ahead" for run in data["waiting"]]
+    return "\n".join(lines)
+
+
+def _capacity(picture: "Picture") -> int:
+    return sum(beat.capacity for beat in picture.workers.values())
+
+
+def _run(run: "Run") -> dict[str, Any]:
+    return {"key": run.key, "name": run.job.name, "version": run.job.version, "tenant": run.tenant}

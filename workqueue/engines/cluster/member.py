@@ -1,0 +1,319 @@
+"""4 cluster member: the log -> the view of one process, kept up to date; and the runs of the dead, given to others.
+
+It hears each record as it is put, and reads on every now and then, since a server that leads may die between storing
+and telling. When the connection was lost, it makes another and reads all of it again. Both sides of a cluster are built
+on it: `desk`, for those who want runs, and `worker`, for those who make them.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Coroutine
+from typing import Any, Final, Protocol
+
+from workqueue.engines.cluster import records
+from workqueue.engines.cluster.log import Access, Log, Record, Refused, Stream, Unreachable, Unusable
+from workqueue.engines.cluster.moves import Moves
+from workqueue.engines.cluster.records import Beat, Own, State
+from workqueue.engines.cluster.takeover import Takeover
+from workqueue.engines.cluster.view import Run, View
+from workqueue.progress import Progress
+
+#: Between two attempts to reach the servers, twice that at most: not all processes at once.
+_RETRY_SECONDS: Final = 0.1
+
+#: How often in succession a server may fail us before another one is looked for.
+_MAX_FAILED: Final = 2
+
+#: What it takes to remove the leavings of a run, where a server does not answer at once.
+_CLEAR_TRIES: Final = 3
+
+logger = logging.getLogger("workqueue")
+
+
+class Side(Protocol):
+    """What is built on a member; called on the loop's thread. It must return at once, but for what is a coroutine."""
+
+    def owned(self, number: int, sequence: int, own: Own) -> None:
+        """A record of who has a run was heard; perhaps not for the first time."""
+        ...
+
+    def cancelled(self, number: int) -> None:
+        """A run is to be stopped."""
+        ...
+
+    def failed(self, key: str, failure: records.Failure | None) -> None:
+        """How a run of a key failed is to be remembered, or forgotten."""
+        ...
+
+    def moved(self) -> None:
+        """The line moved."""
+        ...
+
+    def lost_all(self) -> None:
+        """The stream that there was is gone: runs of it are no more."""
+        ...
+
+    async def reloaded(self) -> None:
+        """The view was built anew, and is complete."""
+        ...
+
+    async def tick(self) -> None:
+        """A quarter of a lease has gone by."""
+        ...
+
+
+class Member:
+    """One process of a cluster. For the loop's thread, but for what it says of how things stand.
+
+    Args:
+        name: of the cluster.
+        access: how to get to its servers.
+        replicas: how many of them keep each record.
+        lease: seconds without a beat after which a worker counts as lost.
+        side: what is built on it.
+    """
+
+    def __init__(self, name: str, access: Access, replicas: int, lease: float, side: Side) -> None:
+        self.log = Log(name, replicas, access, self)
+        self.moves = Moves(self.log, self.apply)
+        self.lease = lease
+        self.view = View()
+        #: The view for other threads: while a new one is being read, still the one before.
+        self.shown = self.view
+        #: Workers by their names: when each was heard last, and what it said.
+        self.workers: dict[str, tuple[float, Beat]] = {}
+        #: Why there is no server; None: there is one, or nobody has tried yet.
+        self.trouble: str | None = None
+        #: Whether waiting will not mend that.
+        self.is_unusable = False
+        self.is_up = False
+        self._beats: dict[str, int] = {}  # the sequence of each one's last
+        self._side = side
+        self._takeover = Takeover(self)
+        self._came_up = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._needs_reload = True
+        self._read_to = 0
+        self._seen_to = 0
+        self._stream: Stream | None = None
+        self._n_failed = 0
+        self._is_left = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def capacity(self) -> int | None:
+        """How many runs all workers that live take at once; None while nobody knows."""
+        return sum(beat.capacity for beat in self._living()) if self.is_up else None
+
+    @property
+    def n_workers(self) -> int:
+        """How many workers live, as far as is known."""
+        return len(self._living())
+
+    def missed(self) -> None:
+        """See `Events`."""
+        self._needs_reload = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Be a member until `leave`."""
+        try:
+            await self._serve()
+        finally:
+            await self.log.close()  # who left may have come while it was connecting
+
+    async def _serve(self) -> None:
+        while not self._is_left:
+            try:
+                if not self.log.is_connected:
+                    await self._connect()
+                await self._turn()
+                self._n_failed = 0
+            except (Unreachable, Unusable) as err:
+                self.is_unusable = isinstance(err, Unusable)
+                await self._fail(str(err))
+                continue
+            except Exception:
+                logger.exception("exception in workqueue")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._takeover.seconds_to_next())
+            self._wake.clear()
+
+    async def leave(self) -> None:
+        """Be none any more. Idempotent."""
+        self._is_left, self.is_up = True, False
+        self._wake.set()
+        for task in list(self._tasks):
+            task.cancel()
+        await self.log.close()
+
+    async def wait_until_up(self, seconds: float) -> bool:
+        """Wait until the servers can be reached; return whether they can."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._came_up.wait(), max(0.0, seconds))
+        return self.is_up
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run this beside all else, until it or this member ends."""
+        task = asyncio.get_running_loop().create_task(_logged(coroutine))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def read_on(self) -> None:
+        """Read what was put since the last look and may not have been heard."""
+        async for record in self.log.after(records.STATE, self._read_to):
+            self.apply(record)
+            self._read_to = record.sequence
+
+    async def certain(self, subject: str) -> int:
+        """The last sequence of a subject, when the view has all of it: what a limit can be decided on.
+
+        Raises:
+            Refused: whoever is read from is behind.
+        """
+        sequence = (await self.log.last(subject)).sequence
+        await self.read_on()
+        if self._read_to < sequence:  # the leader told the one, and another server the other
+            raise Refused(subject)
+        return sequence
+
+    def apply(self, record: Record) -> None:
+        """Take a record into the view. Idempotent."""
+        self._seen_to = max(self._seen_to, record.sequence)
+        _, _, rest = record.subject.partition(".")
+        kind, _, name = rest.partition(".")
+        take = {
+            "job": self._apply_job,
+            "own": self._apply_own,
+            "cancel": self._apply_cancel,
+            "worker": self._apply_beat,
+            "failed": self._apply_failure,
+        }.get(kind)
+        if take is not None:
+            take(name, record)
+
+    async def end(self, run: Run, outcome: Progress, expect: int, *, worker: str = "", last: int = 0) -> None:
+        """End a run, and remove what nobody needs of it; see `Moves.end`."""
+        await self.moves.end(run, outcome, expect, worker=worker, last=last)
+        self.clear(run.number)
+
+    def clear(self, number: int) -> None:
+        """Remove what nobody needs of a run that has ended, soon. Idempotent."""
+        self.spawn(self._clear(number))
+
+    def _living(self) -> list[Beat]:
+        now = time.monotonic()
+        return [beat for heard, beat in list(self.workers.values()) if now - heard < beat.lease]
+
+    async def _heard(self, record: Record) -> None:
+        try:
+            self.apply(record)
+        except Exception:
+            logger.exception("exception in workqueue")
+
+    async def _connect(self) -> None:
+        self.is_up, self._needs_reload = False, True
+        self._came_up.clear()
+        await self.log.connect()
+        await self.log.hear(records.STATE, self._heard)
+
+    async def _fail(self, why: str) -> None:
+        """No server answers, or the one that we have cannot help us."""
+        self._went_down(why)
+        self._n_failed += 1
+        if self._n_failed >= _MAX_FAILED:
+            self._n_failed = 0
+            await self.log.close()
+        await asyncio.sleep(random.uniform(_RETRY_SECONDS, 2 * _RETRY_SECONDS))  # noqa: S311 - not all at once
+
+    async def _turn(self) -> None:
+        seen_to = self._seen_to  # before: by the time of the answer there may be more
+        stream = await self.log.ensure()
+        is_another = self._is_another(stream, seen_to)
+        if self._needs_reload or is_another:
+            await self._reload(stream, is_another=is_another)
+        else:
+            await self.read_on()
+        await self._side.tick()
+        await self._takeover.turn()
+
+    def _is_another(self, stream: Stream, seen_to: int) -> bool:
+        """Whether records that were seen here are no more: it was deleted and made anew, or set back."""
+        return self._stream is not None and (stream.created != self._stream.created or stream.last < seen_to)
+
+    async def _reload(self, stream: Stream, *, is_another: bool) -> None:
+        """Build the view anew: what was said while there was no connection was not heard."""
+        self._needs_reload = False
+        try:
+            self._stream, self._read_to = stream, 0
+            self.view, self.workers, self._beats = View(), {}, {}
+            if is_another:
+                self._seen_to = 0
+                self._side.lost_all()
+            await self.read_on()
+        except BaseException:
+            self._needs_reload = True
+            raise
+        self._takeover.begin()
+        self.shown = self.view
+        self.is_up, self.trouble, self.is_unusable = True, None, False
+        self._came_up.set()
+        await self._side.reloaded()
+
+    def _went_down(self, why: str) -> None:
+        if why != self.trouble:
+            logger.warning("the cluster's servers cannot be used now: %s", why)
+        self.trouble, self.is_up, self._needs_reload = why, False, True
+        self._came_up.clear()
+
+    async def _clear(self, number: int) -> None:
+        # Else whoever asks for its key next does it.
+        for _ in range(_CLEAR_TRIES):
+            try:
+                await self.moves.clear(number)
+            except Unreachable:
+                await asyncio.sleep(1)
+            else:
+                return
+
+    def _apply_job(self, key: str, record: Record) -> None:
+        job = records.decode_job(record.value)
+        if job is not None and records.is_key(key):
+            self.view.add(record.sequence, key, job)
+            self._side.moved()
+
+    def _apply_own(self, name: str, record: Record) -> None:
+        number, own = records.number_of(name.rpartition(".")[2]), records.decode_own(record.value)
+        if number is not None and own is not None:
+            self.view.own(number, record.sequence, own)
+            if own.state is State.END:
+                self._takeover.ended(number, own.worker)
+            self._side.owned(number, record.sequence, own)
+            self._side.moved()
+
+    def _apply_cancel(self, name: str, _: Record) -> None:
+        if (number := records.number_of(name)) is not None:
+            self.view.cancel(number)
+            self._side.cancelled(number)
+
+    def _apply_beat(self, name: str, record: Record) -> None:
+        # Not those that are read once more: they would make it live longer.
+        if (beat := records.decode_beat(record.value)) is not None and record.sequence > self._beats.get(name, 0):
+            self._beats[name] = record.sequence
+            self.workers[name] = (time.monotonic(), beat)
+            self._side.moved()
+
+    def _apply_failure(self, key: str, record: Record) -> None:
+        self._side.failed(key, records.decode_failure(record.value))
+
+
+async def _logged(coroutine: Coroutine[Any, Any, None]) -> None:
+    try:
+        await coroutine
+    except (Unreachable, Refused) as err:
+        logger.debug("%s: %s", type(err).__name__, err)
+    except Exception:
+        logger.exception("exception in workqueue")
