@@ -68,7 +68,7 @@ def test_one_that_asks_when_a_cancel_was_heard_has_another_run(scene: Scene) -> 
     first, heard = scene.submit(), scene.submit(engine=other)
     # Both watch it: one whose watching is not in the log yet would get another run, as one that asks later does.
     for engine in (scene.engine, other):
-        eventually(lambda engine=engine: [w.mark for w in engine._desk._watched.values() if w.mark is not None])
+        eventually(lambda engine=engine: any(w.mark is not None for w in engine._desk._watched.values()))
     first.cancel()
     assert heard.hear_end() == cancelled()
     again = scene.submit(engine=other)

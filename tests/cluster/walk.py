@@ -17,7 +17,7 @@ from typing import Any
 from tests.servers.server import TIMEOUT, eventually
 from workqueue.engines.base import Task
 from workqueue.engines.cluster import ClusterEngine, records
-from workqueue.engines.cluster.log import Record, Refused, Unreachable
+from workqueue.engines.cluster.base import Record, Refused, Unreachable
 from workqueue.engines.cluster.loop import loop
 from workqueue.engines.cluster.member import Member
 from workqueue.engines.cluster.options import access_to

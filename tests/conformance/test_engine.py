@@ -293,14 +293,17 @@ def test_a_task_waits_for_the_end_of_a_cancelled_one_of_its_key(place: Place) ->
 def test_moves_are_told(place: Place) -> None:
     moves = threading.Event()
     place.engine.call_when_moved(moves.set)
-    gate, _ = place.occupy()
-    waiting = [place.go("build") for _ in range(3)]
+    gate, running = place.occupy()
+    turns = place.gate()
+    waiting = [place.go("wait", turns.path) for _ in range(3)]
     eventually(lambda: waiting[-1].n_ahead() == 4)
     moves.clear()
     gate.release()
     assert moves.wait(TIMEOUT)
     gate.release()
-    for said in waiting:
+    for _ in waiting:
+        turns.release()
+    for said in (*running, *waiting):
         said.outcome()
 
 

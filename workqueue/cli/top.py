@@ -56,7 +56,7 @@ def _taker(options: argparse.Namespace) -> Any:
         ImportError, ValueError: for an option that cannot be.
     """
     try:
-        from workqueue.engines.cluster.log import Unreachable, Unusable  # noqa: PLC0415
+        from workqueue.engines.cluster.base import Unreachable, Unusable  # noqa: PLC0415
         from workqueue.engines.cluster.loop import loop  # noqa: PLC0415
         from workqueue.engines.cluster.options import access_to, check_name  # noqa: PLC0415 - needs an extra
         from workqueue.engines.cluster.picture import look  # noqa: PLC0415

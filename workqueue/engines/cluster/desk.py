@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from workqueue.engines.cluster import records
-from workqueue.engines.cluster.log import Access, Refused, Unreachable
+from workqueue.engines.cluster.base import Access, Refused, Unreachable
 from workqueue.engines.cluster.member import Member
 from workqueue.engines.cluster.moves import WATCH_SECONDS
 from workqueue.engines.cluster.records import Job, Own, State

@@ -183,7 +183,10 @@ class ClusterEngine:
             watch.mark_cancelled()
         if not watch.has_begun or not for_all:
             watch.end_now(cancelled())
-        loop.do(self._desk.cancel(watch, for_all=for_all))
+        with self._changed:
+            is_begun = self._is_begun  # not in a forked child, which has none of its parent's tasks
+        if is_begun:
+            loop.do(self._desk.cancel(watch, for_all=for_all))
 
     def close(self, drain: float | None = None, *, finish_pending: bool = False) -> None:
         """See `Engine.close`: the reports end. What the cluster runs goes on, and so does what waits in its line.

@@ -11,7 +11,7 @@ from collections import deque
 from typing import Final, Protocol, TypeGuard
 
 from workqueue.engines.base import Task, Ticket
-from workqueue.engines.cluster.log import Refused, Unreachable
+from workqueue.engines.cluster.base import Refused, Unreachable
 from workqueue.engines.cluster.loop import loop
 from workqueue.engines.cluster.member import Member
 from workqueue.engines.cluster.records import Said, decode_own, own_subject

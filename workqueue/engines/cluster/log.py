@@ -2,7 +2,7 @@
 
 A record is put if the last one of a subject is the one that is expected: that alone decides who may do what. The last
 one of a subject with wildcards is meant as well. This is the only module that knows NATS. All of it is for the thread
-of one event loop; whatever the servers do is raised as one of three exceptions.
+of one event loop; whatever the servers do is raised as one of the exceptions of `base`.
 """
 
 import asyncio
@@ -10,14 +10,15 @@ import contextlib
 import json
 import logging
 import random
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final
 
 import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
+
+from workqueue.engines.cluster.base import Access, Events, Record, Refused, Stream, Unreachable, Unusable
 
 #: What older servers do not know of a request they ignore without a word, so that conditions would always hold.
 NEEDS: Final = (2, 12, 4)
@@ -40,65 +41,6 @@ _BATCH: Final = 500
 logger = logging.getLogger("workqueue")
 
 
-class Refused(Exception):
-    """The condition does not hold: somebody else was first."""
-
-
-class Unreachable(Exception):
-    """No server answers, or none leads. What was asked for may have been done all the same."""
-
-
-class Unusable(Exception):
-    """The server cannot be used as it is; the text says what to mend."""
-
-
-class Access(NamedTuple):
-    """How to get to the servers. Plain values, but for `tls`."""
-
-    servers: tuple[str, ...]
-    """Their URLs, such as ``nats://HOST:4222``; one that is reached tells of the others."""
-
-    credentials: str | None = None
-    """A file of NATS credentials: a user's JWT and its seed."""
-
-    tls: ssl.SSLContext | None = None
-    """What to trust, and the certificate to show; None: as the URL's scheme says."""
-
-
-class Record(NamedTuple):
-    """One record of the log."""
-
-    subject: str
-    """Without the stream's prefix."""
-
-    sequence: int
-    """Names it; greater than that of every record before it."""
-
-    value: Any
-    """What was decoded of its JSON; not to be trusted."""
-
-    before: int = 0
-    """The sequence of the last record of this subject before it, where it was heard; 0: there was none."""
-
-
-class Stream(NamedTuple):
-    """The stream as it is now."""
-
-    created: str
-    """Names it: one that was made after it was lost has another."""
-
-    last: int
-    """The sequence of its last record."""
-
-
-class Events(Protocol):
-    """Who is told how the connection is; called on the loop's thread."""
-
-    def missed(self) -> None:
-        """Some records were not heard: the connection was lost, or they came too fast."""
-        ...
-
-
 class Log:
     """The stream of one cluster, over one connection. Callable on the loop's thread.
 
@@ -116,6 +58,7 @@ class Log:
         self._events = events
         self._client: Client | None = None
         self._error: Exception | None = None
+        self._has_warned = False
 
     @property
     def is_connected(self) -> bool:
@@ -194,13 +137,17 @@ class Log:
                 info = await self._js.stream_info(self._stream)
             except NotFoundError:
                 info = await self._make()
-        n_copies = info.config.num_replicas or 1
-        if n_copies < self._replicas:
+        self._warn_if_few(info.config.num_replicas or 1)
+        return Stream(str(info.created), info.state.last_seq)
+
+    def _warn_if_few(self, n_copies: int) -> None:
+        """Say once that less is kept than was asked for: somebody who wanted less was first."""
+        if n_copies < self._replicas and not self._has_warned:
+            self._has_warned = True
             logger.warning(
                 "the stream %s has %d copies, and %d are wanted: nats stream edit --replicas=%d %s",
                 self._stream, n_copies, self._replicas, self._replicas, self._stream,
             )  # fmt: skip
-        return Stream(str(info.created), info.state.last_seq)
 
     async def _make(self) -> api.StreamInfo:
         logger.info("making the stream %s", self._stream)

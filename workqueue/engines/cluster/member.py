@@ -14,7 +14,8 @@ from collections.abc import Coroutine
 from typing import Any, Final, Protocol
 
 from workqueue.engines.cluster import records
-from workqueue.engines.cluster.log import Access, Log, Record, Refused, Stream, Unreachable, Unusable
+from workqueue.engines.cluster.base import Access, Record, Refused, Stream, Unreachable, Unusable
+from workqueue.engines.cluster.log import Log
 from workqueue.engines.cluster.moves import Moves
 from workqueue.engines.cluster.records import Beat, Own, State
 from workqueue.engines.cluster.takeover import Takeover

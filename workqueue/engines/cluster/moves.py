@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Final
 
 from workqueue.engines.cluster import records
-from workqueue.engines.cluster.log import Log, Record, Refused
+from workqueue.engines.cluster.base import Record, Refused
+from workqueue.engines.cluster.log import Log
 from workqueue.engines.cluster.records import Beat, Job, Own, Said, State
 from workqueue.engines.cluster.view import Run
 from workqueue.progress import Progress

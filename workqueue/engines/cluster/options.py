@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from workqueue.engines.cluster.log import Access
+from workqueue.engines.cluster.base import Access
 from workqueue.engines.cluster.seal import Seal
 
 #: What can be part of a subject and of a stream's name.

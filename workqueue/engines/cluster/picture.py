@@ -6,7 +6,8 @@ It reads the log once, as any process does when it comes, and leaves. Nothing in
 from typing import NamedTuple
 
 from workqueue.engines.cluster import records
-from workqueue.engines.cluster.log import Access, Log, Record
+from workqueue.engines.cluster.base import Access, Record
+from workqueue.engines.cluster.log import Log
 from workqueue.engines.cluster.records import Beat, Said, State
 from workqueue.engines.cluster.view import Run, View
 from workqueue.progress import Progress, WaitsAgain

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable
 from typing import Final, Protocol
 
-from workqueue.engines.cluster.log import Refused
+from workqueue.engines.cluster.base import Refused
 from workqueue.engines.cluster.moves import Moves
 from workqueue.engines.cluster.records import Beat
 from workqueue.engines.cluster.view import Run, View

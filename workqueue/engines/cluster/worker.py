@@ -13,9 +13,9 @@ from typing import Final
 
 from workqueue.engines.base import Task
 from workqueue.engines.cluster import records
+from workqueue.engines.cluster.base import Access, Refused, Unreachable
 from workqueue.engines.cluster.fence import FencedStorage
 from workqueue.engines.cluster.held import Held
-from workqueue.engines.cluster.log import Access, Refused, Unreachable
 from workqueue.engines.cluster.member import Member
 from workqueue.engines.cluster.offer import Offer
 from workqueue.engines.cluster.records import Beat, Own, State, own_subject
