@@ -131,3 +131,12 @@ def test_a_worker_says_once_why_it_leaves_runs_alone(
         run = run_of(task, seal, **other)
         assert not offer.fits(Run(number, run.key, run.job))
     assert caplog.text.count(why) == 1
+
+
+def test_a_run_of_another_log_is_looked_at_again(task: Task, storage: DiskStorage) -> None:
+    """Its number may be one of a run that did not fit."""
+    offer = Offer(COMMAND, storage, name="program", version="1.0", seal=Seal())
+    assert not offer.fits(run_of(task, Seal(), version="2.0"))
+    assert not offer.fits(run_of(task, Seal()))
+    offer.forget()
+    assert offer.fits(run_of(task, Seal()))

@@ -31,7 +31,6 @@ from workqueue.engines.local.engine import CLOSED_PENDING, CLOSED_RUNNING
 from workqueue.errors import QueueFull, StorageError
 from workqueue.progress import Progress, cancelled, failed
 from workqueue.redaction import without_directories
-from workqueue.storage.base import Storage
 from workqueue.system import forks
 
 #: How long the end of a process waits for the servers to take what it still has to say.
@@ -85,7 +84,6 @@ class ClusterEngine:
         self._give_up = give_up
         self._moved: Callable[[], None] = lambda: None
         self.exit_drain = 0.0
-        self._identities: dict[int, tuple[Storage, str]] = {}
         self._renew()
         _engines.add(self)
         warn_if_open(self._seal, self._access)
@@ -136,7 +134,8 @@ class ClusterEngine:
         forks.check()
         self._check_room(task)
         try:
-            identity = self._identity(task)
+            # Each time: whoever removes a storage's whole directory removes its name, and the next that asks gives one.
+            identity = task.storage.identity
         except StorageError as err:
             report(failed(without_directories(str(err))))
             return Ticket(self, Watch(task, "", report, self._teller, self._ended))
@@ -230,17 +229,6 @@ class ClusterEngine:
         free = max(0, (member.capacity or 0) - member.shown.n_running)
         if member.shown.n_waiting >= task.max_pending + free:
             raise QueueFull(FULL)
-
-    def _identity(self, task: Task) -> str:
-        """Of its storage. Looked up once for each: it may be in a file.
-
-        Raises:
-            StorageError: nobody can tell.
-        """
-        known = self._identities.get(id(task.storage))
-        if known is None or known[0] is not task.storage:
-            known = self._identities[id(task.storage)] = (task.storage, task.storage.identity)
-        return known[1]
 
     def _begin(self) -> None:
         if not self._is_begun:

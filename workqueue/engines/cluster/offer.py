@@ -63,6 +63,10 @@ class Offer:
                 logger.warning("this worker leaves runs alone: %s", why, extra={"key": run.key})
         return fits
 
+    def forget(self) -> None:
+        """Runs get new numbers from now on."""
+        self._looked_at.clear()
+
     def task(self, run: Run, storage: Storage) -> Task:
         """The task of a run that fits.
 

@@ -127,6 +127,7 @@ class Worker:
         for held in list(self.held.values()):
             held.lose()
         self._begun.clear()
+        self._offer.forget()
 
     async def reloaded(self) -> None:
         """See `Side`."""
