@@ -140,15 +140,15 @@ class ClusterEngine:
             report(failed(without_directories(str(err))))
             return Ticket(self, Watch(task, "", report, self._teller, self._ended))
         watch = Watch(task, identity, report, self._teller, self._ended)
-        with self._changed:
-            is_closed = self._is_closed
-            if not is_closed:
-                self._begin()
-                self._live.add(watch)
-        if is_closed:
-            watch.end_now(failed(CLOSED_PENDING))
-        else:
+        try:
+            is_open = self._enter(watch)
+        except RuntimeError as err:
+            watch.end_now(failed(f"This process can start no thread that talks to the cluster: {err}"))
+            return Ticket(self, watch)
+        if is_open:
             loop.do(self._desk.submit(watch))
+        else:
+            watch.end_now(failed(CLOSED_PENDING))
         return Ticket(self, watch)
 
     def failures(self, ttl: float) -> "ClusterFailures":
@@ -229,6 +229,19 @@ class ClusterEngine:
         free = max(0, (member.capacity or 0) - member.shown.n_running)
         if member.shown.n_waiting >= task.max_pending + free:
             raise QueueFull(FULL)
+
+    def _enter(self, watch: Watch) -> bool:
+        """Note it as one that lives, and be a member of the cluster; False: this engine is closed.
+
+        Raises:
+            RuntimeError: the system has no thread to spare.
+        """
+        with self._changed:
+            if self._is_closed:
+                return False
+            self._begin()
+            self._live.add(watch)
+            return True
 
     def _begin(self) -> None:
         if not self._is_begun:
