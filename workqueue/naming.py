@@ -11,6 +11,7 @@ so. Pure, callable from any thread.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -20,6 +21,9 @@ from workqueue.params import Params, canonical, check_field
 
 Key = Callable[[Params], Params]
 """From the parameters of a request, the fields that make a result: a tuple of strings."""
+
+#: What every file system and command line takes, and no tool reads anything else into.
+_SUFFIX: Final = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._+-]{0,30}")
 
 #: Separates these hashes from every other use of BLAKE2 on the same bytes (RFC 7693, "personalization"). The number
 #: changes with what is hashed: results with names of an older form are not found.
@@ -96,3 +100,16 @@ def check_naming(naming: Naming) -> None:
         check_field(option, text)
     if not naming.name:
         raise ValueError("name must not be empty; leave it out to have the program's file name")
+
+
+def check_suffix(suffix: object) -> None:
+    """Refuse what cannot be the end of a file's name.
+
+    Raises:
+        ValueError: with what it must be.
+    """
+    if suffix != "" and not (isinstance(suffix, str) and _SUFFIX.fullmatch(suffix)):
+        raise ValueError(
+            "suffix must be a dot and then up to 31 letters (A to Z), digits, '.', '_', '+' or '-', such as '.mp4';"
+            f" got {suffix!r}"
+        )

@@ -1,11 +1,5 @@
 """0 options: the values of a WorkQueue's options, checked where they are given; pure."""
 
-import re
-from typing import Final
-
-#: What every file system and command line takes, and no tool reads anything else into.
-_SUFFIX: Final = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._+-]{0,30}")
-
 
 def check_at_least(least: int, **options: float | None) -> None:
     """Refuse numbers that are too small.
@@ -48,16 +42,3 @@ def check_left_to_engine(**options: float | None) -> None:
     for name, value in options.items():
         if value is not None:
             raise TypeError(f"{name} is for the engine to keep; give it to the engine")
-
-
-def check_suffix(suffix: object) -> None:
-    """Refuse what cannot be the end of a file's name.
-
-    Raises:
-        ValueError: with what it must be.
-    """
-    if suffix != "" and not (isinstance(suffix, str) and _SUFFIX.fullmatch(suffix)):
-        raise ValueError(
-            "suffix must be a dot and then up to 31 letters (A to Z), digits, '.', '_', '+' or '-', such as '.mp4';"
-            f" got {suffix!r}"
-        )

@@ -13,8 +13,8 @@ from workqueue.errors import IllegalMove, QueueClosed, QueueFull
 from workqueue.jobs.hooks import Hooks
 from workqueue.jobs.job import Job
 from workqueue.jobs.statistics import JobSnapshot, Statistics
-from workqueue.naming import Key, Naming, check_naming, name_of
-from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_suffix, check_word
+from workqueue.naming import Key, Naming, check_naming, check_suffix, name_of
+from workqueue.options import check_at_least, check_left_to_engine, check_one_of, check_word
 from workqueue.params import Params
 from workqueue.program.environment import check_environment
 from workqueue.program.limits import Limits, check_limits

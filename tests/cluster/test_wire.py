@@ -1,5 +1,6 @@
 """What of a task travels to a worker, sealed or not, and what a worker takes of it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,30 @@ def test_a_task_is_bound_to_its_key(task: Task, storage: DiskStorage) -> None:
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", f'{{"key": "{KEY}"}}', f'{{"key": "{KEY}", "form": 1}}'])
 def test_what_is_no_task_is_refused(task: Task, storage: DiskStorage, text: str) -> None:
     with pytest.raises(Broken):
+        from_wire(run_of(task, Seal(), text=text), Seal(), COMMAND, storage)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"suffix": "/../../evil"},
+        {"suffix": 3},
+        {"form": "link"},
+        {"replaces": "now"},
+        {"limits": {"time": -1}},
+        {"limits": {"colour": 1}},
+        {"retry": ["many", 1]},
+        {"environment": [["A"]]},
+        {"environment": [["A=B", "c"]]},
+        {"inherit_env": "PATH"},
+        {"arguments": "one"},
+        {"arguments": [1]},
+        {"secrets": None},
+    ],
+)
+def test_what_no_queue_would_send_is_refused(task: Task, storage: DiskStorage, damage: dict[str, object]) -> None:
+    text = json.dumps({**json.loads(to_wire(task, Seal())), **damage})
+    with pytest.raises(Broken, match="no task that this version knows"):
         from_wire(run_of(task, Seal(), text=text), Seal(), COMMAND, storage)
 
 

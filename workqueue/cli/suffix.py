@@ -2,7 +2,7 @@
 
 import argparse
 
-from workqueue.options import check_suffix
+from workqueue.naming import check_suffix
 
 
 def add_suffix(parser: argparse.ArgumentParser) -> None:

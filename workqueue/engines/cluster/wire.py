@@ -10,9 +10,11 @@ from typing import Any, Final, get_args
 from workqueue.engines.base import Task
 from workqueue.engines.cluster.seal import Broken, Seal
 from workqueue.engines.cluster.view import Run
+from workqueue.naming import check_suffix
 from workqueue.program.command import Command
-from workqueue.program.limits import Limits
-from workqueue.program.retry import Retry
+from workqueue.program.environment import check_environment
+from workqueue.program.limits import Limits, check_limits
+from workqueue.program.retry import Retry, check_retry
 from workqueue.storage.base import Form, Storage
 
 #: What a task may always set of a program's environment.
@@ -71,9 +73,17 @@ def from_wire(run: Run, seal: Seal, command: Command, storage: Storage, allowed_
 
 
 def _task(run: Run, data: dict[str, Any], command: Command, storage: Storage) -> Task:
-    inherit, form, retry = data["inherit_env"], data["form"], Retry(*data["retry"])
-    if form not in _FORMS:
-        raise ValueError(form)
+    inherit, form, suffix, replaces = data["inherit_env"], data["form"], data["suffix"], data["replaces"]
+    inherit = inherit if isinstance(inherit, bool) else _texts(inherit)
+    limits, retry = Limits(**data["limits"]), Retry(*data["retry"])
+    environment = tuple((name, value) for name, value in map(_texts, data["environment"]))
+    # As where a queue is made: unsealed, anybody who reaches the server may have written it.
+    if form not in _FORMS or not isinstance(replaces, int | float | None):
+        raise ValueError(form, replaces)
+    check_suffix(suffix)
+    check_limits(limits)
+    check_retry(retry)
+    check_environment(dict(environment), inherit)
     return Task(
         run.key,
         command,
@@ -81,13 +91,13 @@ def _task(run: Run, data: dict[str, Any], command: Command, storage: Storage) ->
         storage,
         tenant=run.tenant,
         is_refresh=bool(data["refresh"]),
-        replaces=data["replaces"],
-        limits=Limits(**data["limits"]),
-        environment=tuple((name, value) for name, value in map(_texts, data["environment"])),
-        inherit_env=inherit if isinstance(inherit, bool) else _texts(inherit),
+        replaces=replaces,
+        limits=limits,
+        environment=environment,
+        inherit_env=inherit,
         retry=retry,
         secrets=_texts(data["secrets"]),
-        suffix=data["suffix"],
+        suffix=suffix,
         form=form,
         name=run.job.name,
         version=run.job.version,
