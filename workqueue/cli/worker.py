@@ -63,14 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Work; return the exit status."""
-    logging.getLogger("workqueue").setLevel(logging.INFO)
     try:
         with told_to_the_user():
             worker = _worker(options)
     except (CannotUseStorage, ProgramError) as err:
         return _complain(str(err))
     stopping = threading.Event()
-    with _until_told(stopping), contextlib.ExitStack() as stack:
+    with _until_told(stopping), _talkative(), contextlib.ExitStack() as stack:
         try:
             if options.health is not None:
                 stack.enter_context(answering(options.health, lambda: worker.member.trouble))
@@ -136,6 +135,18 @@ def _storage(options: argparse.Namespace) -> Storage:
     check_owner(storage.directory, OWN_DIRECTORIES)
     storage.sweep()
     return storage
+
+
+@contextlib.contextmanager
+def _talkative() -> Iterator[None]:
+    """What a service's log is for: which jobs have ended, and how."""
+    logger = logging.getLogger("workqueue")
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextlib.contextmanager
