@@ -56,7 +56,8 @@ class Desk:
         self._watched: dict[int, Watched] = {}
         self._ends: dict[int, asyncio.Event] = {}  # of cancelled runs whose key is wanted again
         self._unheard_cancels: set[Watch] = set()
-        self._marked_at = 0.0
+        self._unheard_leaves: set[Watched] = set()
+        self._marked_at = time.monotonic()
         self._has_moved = False
         #: Called, on the loop's thread, when places may have changed.
         self.tell_moved: Callable[[], None] = lambda: None
@@ -91,12 +92,13 @@ class Desk:
             # Before the log says so: whoever asks in this process from now on is not to join it.
             self.member.view.cancel(watch.number)
         try:
-            if not for_all:
-                await self._leave(watched, watch)
-                if watched.watches:
-                    return
-            await self.member.moves.cancel(watch.number, for_all=for_all)
-            await self._end_if_it_waits(watch.number)
+            if for_all:
+                await self.member.moves.cancel(watch.number, for_all=True)
+                await self._end_if_it_waits(watch.number)
+                return
+            await self._drop(watched, watch)
+            if not watched.watches:
+                await self._unwatch(watched)
         except Refused:
             pass  # others watch it; or it began, and its worker hears of the cancel
         except Unreachable as err:
@@ -147,7 +149,9 @@ class Desk:
             await self._drop(watched, watch)
             raise
         there = self.member.view.runs.get(run.number)
-        if watched.is_ending:
+        if watch not in watched.watches and not watched.watches:
+            await self._unwatch(watched)  # its client left while that was put
+        elif watched.is_ending:
             await self.member.moves.leave(watched.mark)
         elif there is None or there.key != watch.task.key:
             # It ended, or the log with it was lost, before we watched it.
@@ -254,6 +258,7 @@ class Desk:
 
     def lost_all(self) -> None:
         """See `Side`."""
+        self._unheard_leaves.clear()
         for watched in list(self._watched.values()):
             if watched.mark is not None and not watched.is_ending:
                 self._submit_again(watched)
@@ -271,15 +276,34 @@ class Desk:
         watches, self._unheard_cancels = self._unheard_cancels, set()
         for watch in watches:
             await self.cancel(watch, for_all=True)
+        for watched in list(self._unheard_leaves):
+            await self._unwatch(watched)
         if time.monotonic() - self._marked_at > WATCH_SECONDS / 3:
             self._marked_at = time.monotonic()
             for watched in list(self._watched.values()):
                 await self._mark_again(watched)
 
+    async def _unwatch(self, watched: Watched) -> None:
+        """This process watches it no more; if nobody does, it is stopped. What cannot be told now is told later."""
+        self._unheard_leaves.add(watched)
+        if watched.mark is not None:
+            watched.mark, watched.mark_left = None, watched.mark
+        if watched.mark_left is not None:
+            await self.member.moves.leave(watched.mark_left)
+        with contextlib.suppress(Refused):  # others watch it; or it began, and its worker hears of the cancel
+            await self.member.moves.cancel(watched.number, for_all=False)
+            await self._end_if_it_waits(watched.number)
+        self._unheard_leaves.discard(watched)
+
     async def _mark_again(self, watched: Watched) -> None:
-        if watched.mark is not None and not watched.is_ending:
-            with contextlib.suppress(Refused):  # it is being cancelled, and ends soon
-                watched.mark = await self.member.moves.watch(watched.number, self._process)
+        if not watched.has_mark() or watched.is_ending:
+            return
+        with contextlib.suppress(Refused):  # it is being cancelled, and ends soon
+            mark = await self.member.moves.watch(watched.number, self._process)
+            is_left = not watched.has_mark()
+            watched.mark = mark
+            if is_left:  # meanwhile; and another process that left it, too, may have taken this mark for somebody
+                await self._unwatch(watched)
 
     def _was_too_late(self, watched: Watched, own: Own) -> bool:
         """Whether it was cancelled before this process watched it: its tasks, which are about to, get another run."""

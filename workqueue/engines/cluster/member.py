@@ -159,9 +159,17 @@ class Member:
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run this beside all else, until it or this member ends."""
-        task = asyncio.get_running_loop().create_task(_logged(coroutine))
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        err = None if task.cancelled() else task.exception()
+        if isinstance(err, Unreachable | Refused):
+            logger.debug("%s: %s", type(err).__name__, err)
+        elif err is not None:
+            logger.error("exception in workqueue", exc_info=err)
 
     async def read_on(self) -> None:
         """Read what was put since the last look and may not have been heard."""
@@ -265,7 +273,7 @@ class Member:
         await self._side.reloaded()
 
     def _went_down(self, why: str) -> None:
-        if why != self.trouble:
+        if why != self.trouble and not self._is_left:
             logger.warning("the cluster's servers cannot be used now: %s", why)
         self.trouble, self.is_up, self._needs_reload = why, False, True
         self._came_up.clear()
@@ -309,12 +317,3 @@ class Member:
 
     def _apply_failure(self, key: str, record: Record) -> None:
         self._side.failed(key, records.decode_failure(record.value))
-
-
-async def _logged(coroutine: Coroutine[Any, Any, None]) -> None:
-    try:
-        await coroutine
-    except (Unreachable, Refused) as err:
-        logger.debug("%s: %s", type(err).__name__, err)
-    except Exception:
-        logger.exception("exception in workqueue")

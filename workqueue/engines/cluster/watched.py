@@ -32,10 +32,16 @@ class Watched:
         self.watches: list[Watch] = []
         #: The sequence of the record that says that this process watches it; None: there is none yet.
         self.mark: int | None = None
+        #: The one that there was when its last client here left.
+        self.mark_left: int | None = None
         self.is_ending = False
         self._log = log
         self._hearing: Hearing | None = None
         self._turn = asyncio.Lock()  # what was read and what is heard must not be told in turns
+
+    def has_mark(self) -> bool:
+        """Whether the log says that this process watches it."""
+        return self.mark is not None
 
     async def begin(self, *, anew: bool = False) -> None:
         """Hear it, and tell what there is.
