@@ -32,7 +32,4 @@ for line in sys.stdin:
     action, key = json.loads(line)
     if action == "ask":
         watch(key, queue.ensure_run((key,)))
-    elif action == "cancel":
-        queue.cancel((key,))
-        say(f"{key} cancelled", True)
 queue.close(drain=0.0)

@@ -369,6 +369,28 @@ def test_a_worker_that_stops_gives_back_what_it_has(
     assert len(program.runs) == 2
 
 
+def test_a_worker_whose_storage_cannot_be_told_goes_on_when_it_can(
+    nats: NatsServers,
+    cluster: str,
+    cluster_queue: MakeQueue,
+    program: ScriptedProgram,
+    storage: DiskStorage,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    queue = cluster_queue()
+    job = ensure(queue, "a")
+    eventually(lambda: watches(queue) == 1)
+    name = storage.directory / ".identity"
+    good = name.read_bytes()
+    name.write_bytes(b"damaged")
+    with worker_in_process(nats.url, cluster, command_of(program.path), storage, lease=1.0):
+        eventually(lambda: "Cannot tell which storage" in caplog.text)
+        name.write_bytes(good)
+        program.wait_reached("gate", TIMEOUT)
+        program.release("gate")
+        assert job.wait(TIMEOUT).returncode == 0
+
+
 def test_a_log_that_is_lost_is_made_anew(own_nats: NatsServers, program: ScriptedProgram, storage: DiskStorage) -> None:
     async def delete() -> None:
         client = await nats_client.connect(own_nats.url)

@@ -214,7 +214,7 @@ def test_top(
         assert [(each["key"], each["fraction"]) for each in data["running"]] == [(running.key, 0.5)]
         assert [(each["key"], each["n_ahead"]) for each in data["waiting"]] == [(waiting.key, 1)]
         text = top()
-        assert text.startswith("1 workers, 1 of 1 running, 1 waiting\n")
+        assert text.startswith("1 worker, 1 of 1 running, 1 waiting\n")
         assert f"{running.key[:8]}   50%" in text
         assert f"{waiting.key[:8]}  1 ahead" in text
         assert "secret" not in text + json.dumps(data)

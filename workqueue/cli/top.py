@@ -100,7 +100,8 @@ def shown(picture: "Picture") -> str:
     data = as_dict(picture)
     now = time.time()
     n_workers, n_running, n_waiting = (len(data[name]) for name in ("workers", "running", "waiting"))
-    lines = [f"{n_workers} workers, {n_running} of {_capacity(picture)} running, {n_waiting} waiting"]
+    workers = "1 worker" if n_workers == 1 else f"{n_workers} workers"
+    lines = [f"{workers}, {n_running} of {_capacity(picture)} running, {n_waiting} waiting"]
     lines += [
         f"  {worker['worker']}  {worker['name']} {worker['version']}  up {shown_age(now - worker['since'])}"
         for worker in data["workers"]

@@ -1,7 +1,7 @@
 """1 and 5 identity: a directory -> a name that it keeps wherever it is mounted, made when it is first asked for.
 
-A path says nothing on another host. So a random name lies in the directory, in a file ``.identity``, and who comes
-first makes it.
+A path says nothing on another host. So a random name lies in the directory, in a file ``.identity``; the first process
+that asks makes it.
 """
 
 import contextlib

@@ -124,7 +124,7 @@ class Member:
         try:
             await self._serve()
         finally:
-            await self.log.close()  # who left may have come while it was connecting
+            await self.log.close()  # `leave` may have been called while it was connecting
 
     async def _serve(self) -> None:
         while not self._is_left:

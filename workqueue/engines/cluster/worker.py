@@ -161,20 +161,33 @@ class Worker:
             await self._has_room.wait()
             self._has_room.clear()
             refused: set[int] = set()  # what others claimed first, of which the view has not heard yet
-            while self.member.is_up and not self._is_stopping and len(self.held) < self._max_running:
-                run = self.member.view.choose(lambda run: run.number not in refused and self._may_take(run))  # noqa: B023
-                if run is None:
-                    break
-                try:
-                    await self._claim(run)
-                except Refused:
-                    refused.add(run.number)
-                except Unreachable as err:
-                    logger.warning("cannot claim a run now: %s", err)
-                    await asyncio.sleep(_RETRY_SECONDS)
-                except Exception:
-                    logger.exception("exception in workqueue", extra={"key": run.key})
-                    refused.add(run.number)
+            try:
+                while await self._claim_one(refused):
+                    pass
+            except Unreachable as err:
+                logger.warning("cannot claim a run now: %s", err)
+                await asyncio.sleep(_RETRY_SECONDS)
+                self._has_room.set()
+            except Exception:  # a storage that cannot say which it is, say; the next move, or tick, tries again
+                logger.exception("exception in workqueue")
+
+    async def _claim_one(self, refused: set[int]) -> bool:
+        """Claim the first run that this worker can make; return whether to look for another."""
+        if not self.member.is_up or self._is_stopping or len(self.held) >= self._max_running:
+            return False
+        run = self.member.view.choose(lambda run: run.number not in refused and self._may_take(run))
+        if run is None:
+            return False
+        try:
+            await self._claim(run)
+        except Refused:
+            refused.add(run.number)
+        except Unreachable:
+            raise
+        except Exception:  # of this run: others must not wait for it
+            logger.exception("exception in workqueue", extra={"key": run.key})
+            refused.add(run.number)
+        return True
 
     def _may_take(self, run: Run) -> bool:
         return self._has_share(run) and self._offer.fits(run)
