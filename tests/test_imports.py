@@ -67,6 +67,13 @@ def test_an_import_goes_without_what_only_a_queue_needs(module: str) -> None:
     assert [name for name in brought_by(f"from {module} import *") if name.startswith(HEAVY)] == []
 
 
+def test_the_queue_is_imported_without_what_its_use_brings() -> None:
+    """Each of these costs milliseconds, which a reloader or a command line pays at every start."""
+    beyond = set(brought_by("import reactivex; from workqueue import WorkQueue")) - set(brought_by("import reactivex"))
+    assert "workqueue.work_queue" in beyond
+    assert beyond & {"bz2", "dataclasses", "ipaddress", "lzma", "pathlib", "shutil", "urllib.parse"} == set()
+
+
 def test_an_import_of_the_package_brings_nothing() -> None:
     """What a program in Python imports is below it, and is not to pay for the rest."""
     assert [name for name in brought_by("import workqueue") if name.startswith(("workqueue", "reactivex"))] == [

@@ -11,11 +11,10 @@ so. Pure, callable from any thread.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from workqueue.params import Params, canonical, check_field
 
@@ -30,8 +29,7 @@ _SUFFIX: Final = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._+-]{0,30}")
 _PERSONS: Final = {"file": b"workqueue-key-3", "directory": b"workqueue-key-3d"}
 
 
-@dataclass(frozen=True)
-class Naming:
+class Naming(NamedTuple):
     """How a queue's results are named."""
 
     name: str
@@ -77,7 +75,8 @@ def name_of(command: Sequence[str]) -> str:
 
     For a command, that of the Python script or module in it. One that holds neither is all its words.
     """
-    words = [PurePath(word).name or word for word in command]
+    # No pathlib here, and no dataclasses above: a process that imports the package alone would load them for this.
+    words = [os.path.basename(word.rstrip("/")) or word for word in command]  # noqa: PTH119
     script = next((word for word in words if word.endswith(".py")), None)
     if script is not None:
         return script

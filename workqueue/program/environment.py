@@ -6,7 +6,6 @@ bytes: what this process was given is passed on as it is, whatever the locale; w
 
 import functools
 import os
-import shutil
 import sys
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -73,6 +72,8 @@ def _with_our_python(path: bytes) -> bytes:
     ours = os.path.join(sys.prefix, "bin")  # noqa: PTH118 - PATH is text
     if is_frozen() or not os.path.exists(f"{ours}/python3"):  # noqa: PTH110
         return path
+    import shutil  # noqa: PLC0415 - it brings every compression; whoever imports the package alone needs none
+
     found = shutil.which("python3", path=os.fsdecode(path))
     if found is not None and os.path.dirname(found) == ours:  # noqa: PTH120
         return path

@@ -9,7 +9,6 @@ which lacks the packages that are installed in the environment.
 import errno
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from typing import Final
@@ -77,6 +76,8 @@ def _candidates() -> Iterator[str]:
             yield os.path.join(sys.exec_prefix, "bin", name)  # noqa: PTH118
         if is_python:
             yield sys.executable
+    import shutil  # noqa: PLC0415 - as in `environment`
+
     found = shutil.which("python3")
     if found and not (is_frozen() and _is_this_application(found)):
         yield found
