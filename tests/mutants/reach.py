@@ -15,13 +15,23 @@ from tests.mutants.nursery import Nursery
 #: command line and the documentation take most of the suite's time, and add little.
 TESTS = (
     *("tests/jobs", "tests/engines", "tests/streams", "tests/program", "tests/storage", "tests/system"),
-    *("tests/conformance", "tests/processes", "tests/races", "tests/testing", "tests/cli/test_adapt.py"),
+    *(
+        "tests/conformance",
+        "tests/cluster",
+        "tests/processes",
+        "tests/races",
+        "tests/testing",
+        "tests/cli/test_adapt.py",
+    ),
     *("tests/test_cancel.py", "tests/test_process_end.py", "tests/test_read_back.py", "tests/test_shared_threads.py"),
     *("tests/test_tenants.py", "tests/test_work_queue.py"),
 )
 
 #: What of that is not: tests that run other tests, or last for a minute.
-WITHOUT = ("tests/program/test_hostile.py", "tests/processes/test_ordeal.py", "tests/processes/test_c_forks.py")
+WITHOUT = (
+    *("tests/program/test_hostile.py", "tests/processes/test_ordeal.py", "tests/processes/test_c_forks.py"),
+    *("tests/cluster/test_kills.py", "tests/cluster/test_web_servers.py", "tests/cluster/test_docs_page.py"),
+)
 
 #: Tests of code that runs in processes of its own, where coverage does not follow, or beside servers; all modules have
 #: ``tests/<room>/test_<module>.py``, where there is such a file.
@@ -37,6 +47,10 @@ OWN_TESTS: Mapping[str, tuple[str, ...]] = {
     "workqueue/storage/bucket.py": ("tests/storage/test_objects.py",),
     "workqueue/engines/local/at_exit.py": ("tests/test_process_end.py",),
     "workqueue/engines/host/engine.py": ("tests/test_process_end.py", "tests/processes/test_sharing.py"),
+    "workqueue/engines/cluster/fence.py": ("tests/cluster/test_takeover.py",),
+    "workqueue/engines/cluster/held.py": ("tests/cluster/test_takeover.py", "tests/cluster/test_worker_command.py"),
+    "workqueue/engines/cluster/offer.py": ("tests/cluster/test_worker_command.py",),
+    "workqueue/engines/cluster/worker.py": ("tests/cluster/test_worker_command.py", "tests/cluster/test_takeover.py"),
     "workqueue/engines/host/shared_task.py": ("tests/processes/test_sharing.py", "tests/processes/test_kill.py"),
 }
 
