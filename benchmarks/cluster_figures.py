@@ -107,6 +107,9 @@ def scene(n_nodes: int, n_lines: int) -> Iterator[Scene]:
                 yield here
             finally:
                 queue.close(0.0)
+                # By itself, so that nothing of it is left that still writes where all is removed.
+                worker.terminate()
+                worker.wait()
 
 
 def programs(directory: Path, n_lines: int) -> Path:
@@ -121,7 +124,7 @@ def programs(directory: Path, n_lines: int) -> Path:
 
 def figures(n_nodes: int, *given: float) -> dict[str, Any]:
     """In a process of its own: as `task_queues.figures_of` has them, and what only ours can do."""
-    sizes = Sizes(*given)  # type: ignore[arg-type] - as JSON carries them
+    sizes = Sizes(*given)  # type: ignore[arg-type]  # as JSON carries them
     found: dict[str, Any] = {}
     with scene(n_nodes, sizes.n_lines) as here:
         found["begun"] = [begun(here, f"b{i}") for i in range(sizes.n_begun)]
