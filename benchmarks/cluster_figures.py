@@ -189,15 +189,19 @@ def line_at_rest(here: Scene, sizes: Sizes) -> tuple[float, float]:
     _, jobs = ask_many(here, "stays", AT_ONCE + sizes.n_pending)
     for job in jobs:
         job.progress.subscribe(lambda _: None)
+    ticket, last = here.engine.latest, AT_ONCE + sizes.n_pending - 1
+    # All are in the line before this process has heard of each that it is.
     eventually(
-        lambda: (shared := here.engine.shared) is not None and shared[2:] == (AT_ONCE, sizes.n_pending),
+        lambda: (
+            (shared := here.engine.shared) is not None
+            and shared[2:] == (AT_ONCE, sizes.n_pending)
+            and ticket.n_ahead() == last
+        ),
         _PATIENCE_SECONDS,
     )
-    ticket = here.engine.latest
     with measured() as looks:
         for _ in range(sizes.n_looks):
             ticket.n_ahead()
-    assert ticket.n_ahead() == AT_ONCE + sizes.n_pending - 1
     time.sleep(SETTLE_SECONDS)
     with measured() as rest:
         time.sleep(sizes.rest_seconds)
