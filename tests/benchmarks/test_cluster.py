@@ -71,7 +71,7 @@ def test_the_table_has_a_dash_for_what_others_do_not_tell(redis: Callable[[str |
         ["Celery, Redis", 6, 6, 3, 3, 100, 2, 0.02, None, None],
     ]
     assert all(target.is_met for target in answer.targets)
-    assert [target.limit for target in answer.targets if "p99" in target.what] == [20, 10, 40, 15]
+    assert [target.limit for target in answer.targets if "p99" in target.what] == [20, 10, 40, 15, 2]
     assert [list(plot.curves) for plot in answer.plots] == [[row[0] for row in answer.rows if row[1]]] * 2
 
 
