@@ -39,6 +39,14 @@ def peak_memory_kb(pid: int | str = "self") -> int:
     raise LookupError("the kernel tells no peak")
 
 
+def cpu_seconds(pid: int | str = "self") -> float:
+    """What a process and those below it that are there have used by now, to 10 ms; Linux."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    children = [file.read_text().split() for file in Path(f"/proc/{pid}/task").glob("*/children")]
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(cpu_seconds(child) for some in children for child in some)
+
+
 @dataclass
 class Spent:
     """What a stretch of code took; filled in at its end."""

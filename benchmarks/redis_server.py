@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 #: For a note, where there is none.
-MISSING = "There was no redis-server, so SAQ was not measured; Debian's package redis-server has it."
+MISSING = "There was no redis-server, so what needs it was not measured; Debian's package redis-server has it."
 
 START_SECONDS = 10.0
 
