@@ -21,6 +21,9 @@ from workqueue.demo.server import listen, serving
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
+#: Seconds that a batch is held at most: longer than any test takes.
+HELD = 120.0
+
 #: More than a build takes, however often it begins.
 ALL = 1000
 
@@ -39,7 +42,7 @@ class ClusterDemo:
         #: A batch of 20 documents comes for each release; one has come before.
         self.batches = threading.Semaphore(1)
         app = create_overview_api(
-            make_document_set(45), TOKEN, delay=0.25, wait=lambda _: self.batches.acquire(timeout=PATIENCE)
+            make_document_set(45), TOKEN, delay=0.25, wait=lambda _: self.batches.acquire(timeout=HELD)
         )
         self.overview = self._stack.enter_context(serving(app, listen("127.0.0.1", 0)))
 
@@ -88,7 +91,8 @@ class ClusterDemo:
         return found
 
     def hold(self) -> None:
-        """From now on no batch comes."""
+        """From now on no batch comes, to a build that has not begun yet."""
+        self.batches.release(ALL)
         self.batches = threading.Semaphore(0)
 
     def generate(self) -> "Build":
