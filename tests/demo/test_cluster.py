@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.nats_servers import find_nats
 from tests.conftest import write_program
 from tests.demo.cluster_demo import ALL, ClusterDemo
 from tests.demo.conftest import TOKEN, ask, basic
@@ -109,6 +110,28 @@ def test_nobody_else_may_press_the_buttons(scratch: Path) -> None:
         assert ask(f"{demo.url}/cluster/kill", basic(TOKEN), node="nats-1").status == 405
         assert ask(f"{demo.url}/cluster/nodes").status == 401
         assert all(node["pid"] is not None for node in demo.nodes().values())
+
+
+def test_once_without_a_person(documents: Path, scratch: Path) -> None:
+    find_nats()
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "workqueue",
+        "demo",
+        "--once",
+        "--cluster",
+        "--documents",
+        documents,
+    ]
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Starting three NATS servers and two workers\n")
+    assert "document matches 'rhinoceros':" in done.stdout
+    assert list(scratch.iterdir()) == []
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "host.example"])
