@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -98,6 +99,10 @@ class NatsServers:
         process = self._processes.pop(node)
         process.kill()
         process.wait()
+
+    def forget(self, node: int = 0) -> None:
+        """Remove all that one has stored, which does not run."""
+        shutil.rmtree(self._directory / f"{node}")
 
     def stop(self, node: int = 0) -> None:
         """SIGSTOP: it is there, and does nothing."""

@@ -142,6 +142,14 @@ def kill_a_node(servers: NatsServers) -> None:
     servers.start(follower)
 
 
+def lose_a_disk(servers: NatsServers) -> None:
+    """Of one that leads nothing: it comes back with nothing."""
+    follower = next(node for node in range(3) if node != servers.leader())
+    servers.kill(follower)
+    servers.forget(follower)
+    servers.start(follower)
+
+
 def kill_the_leader(servers: NatsServers) -> None:
     """The one that decides."""
     leader = servers.leader()
@@ -158,7 +166,7 @@ def kill_all(servers: NatsServers) -> None:
     servers.wait_ready()
 
 
-@pytest.mark.parametrize("kill", [kill_a_node, kill_the_leader, kill_all])
+@pytest.mark.parametrize("kill", [kill_a_node, lose_a_disk, kill_the_leader, kill_all])
 def test_of_three_servers_any_may_be_killed(
     scene_of_three: Scene, three: NatsServers, program: NumberedProgram, kill: Callable[[NatsServers], None]
 ) -> None:

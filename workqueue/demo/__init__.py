@@ -13,6 +13,8 @@
     stage            all of the above, started together and cleared away at the end
     client           the plugin's answers, as a program reads them
     tour             `--once`: the whole way, without a person
+    cluster/         `--cluster`: three NATS servers and two workers, each with a button that kills it
+    refusal          why the demo cannot start
     start            the options -> a stage, for a person or for the tour
     run              `workqueue demo`: its options, and what ends it
 

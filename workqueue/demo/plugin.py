@@ -25,14 +25,15 @@ _POLICY: Final = (
 )
 
 
-def create_plugin(queue: WorkQueue, *, frame_ancestors: str = "*") -> Flask:
+def create_plugin(queue: WorkQueue, *, frame_ancestors: str = "*", page: str = "show.html") -> Flask:
     """Make the app. Several threads may serve it: every open /generate takes one.
 
     Args:
         queue: runs process-docset.py, and says where its indexes lie.
         frame_ancestors: who may show the page in a frame: Overview's origins, separated by spaces.
+        page: which template is shown.
     """
-    plugin = _Plugin(queue, _POLICY.format(frame_ancestors=frame_ancestors))
+    plugin = _Plugin(queue, _POLICY.format(frame_ancestors=frame_ancestors), page)
     app = Flask(__name__)
     app.add_url_rule("/metadata", view_func=plugin.metadata)
     app.add_url_rule("/show", view_func=plugin.show)
@@ -46,9 +47,10 @@ def create_plugin(queue: WorkQueue, *, frame_ancestors: str = "*") -> Flask:
 class _Plugin:
     """The views."""
 
-    def __init__(self, queue: WorkQueue, policy: str) -> None:
+    def __init__(self, queue: WorkQueue, policy: str, page: str) -> None:
         self._queue = queue
         self._policy = policy
+        self._page = page
 
     def metadata(self) -> Response:
         """Overview's browser asks, from its own origin, whether there is a plugin here."""
@@ -63,7 +65,7 @@ class _Plugin:
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
         }
-        return Response(render_template("show.html"), headers=headers)
+        return Response(render_template(self._page), headers=headers)
 
     def search(self) -> Response:
         """Find documents in the finished index."""

@@ -23,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--endpoint", metavar="URL", help="where the bucket's service is, if not at its provider's")
     add("--delay", type=_seconds, metavar="SECONDS", help="wait before each batch of 20 documents")
+    add(
+        "--cluster",
+        action="store_true",
+        help="run programs on two workers that meet on three NATS servers, with buttons that kill any of them",
+    )
     add("--search", metavar="WORDS", help="what --once searches for")
     real = parser.add_argument_group("a real Overview, instead of the stand-in (all three)")
     real.add_argument("--server", metavar="URL", help="such as https://www.overviewdocs.com")
@@ -42,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     if missing := _missing_library():
         print(f"workqueue demo needs {missing}: pip install 'overview-plugin-workqueue[demo]'", file=sys.stderr)
         return 2
-    from workqueue.demo.start import CannotStartError, start  # noqa: PLC0415 - needs the extra
+    from workqueue.demo.refusal import CannotStartError  # noqa: PLC0415
+    from workqueue.demo.start import start  # noqa: PLC0415 - needs the extra
 
     try:
         with _interruptible():

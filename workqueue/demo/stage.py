@@ -7,21 +7,29 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
+
+from flask import Flask
 
 from workqueue import OverviewViewParams, WorkQueue
 from workqueue.demo.documents import DocumentSet
 from workqueue.demo.overview_api import STREAM_BATCH, create_overview_api
 from workqueue.demo.plugin import create_plugin
-from workqueue.demo.server import listen, serving
+from workqueue.demo.server import listen, serving, url_of
 from workqueue.demo.texts import Text
 from workqueue.storage import DiskStorage, Storage
 
+if TYPE_CHECKING:  # it needs an extra more
+    from workqueue.demo.cluster.cluster import Cluster
+
 PROGRAM: Final = Path(__file__).with_name("process-docset.py")
+
+#: Where indexes are kept, in the private directory.
+DATABASES: Final = "databases"
 
 #: The stand-in's document set. Overview numbers its own from 1; this one is easy to recognize.
 _SET_ID: Final = 42
@@ -50,6 +58,7 @@ def open_stage(
     overview: Callable[[ExitStack], OverviewViewParams],
     listener: socket.socket,
     storage: Callable[[Path], Storage] = DiskStorage,
+    cluster: "Callable[[Path, Path], AbstractContextManager[Cluster]] | None" = None,
 ) -> Iterator[Stage]:
     """Start the plugin, and Overview if need be; stop them, and remove what is temporary, at the end.
 
@@ -57,18 +66,25 @@ def open_stage(
         overview: `real_overview()` or `stand_in()`.
         listener: where the plugin listens.
         storage: from a private directory, which is removed at the end, to where finished indexes are kept.
+        cluster: starts one that runs the program, the first argument, and keeps all it has in that directory, the
+            second; None: programs run in this process.
     """
     with ExitStack() as stack:
         stack.callback(listener.close)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workqueue-demo-")))
         stack.enter_context(_our_python_first())
-        kept = storage(scratch / "databases")
+        kept = storage(scratch / DATABASES)
         params = overview(stack)
-        queue = WorkQueue(runnable(PROGRAM, scratch), storage=kept)
-        # Unwound from the last to the first: the server stops taking requests, then the queue ends every stream.
-        stack.enter_context(queue)
-        plugin_url = stack.enter_context(serving(create_plugin(queue), listener))
-        yield Stage(plugin_url, params)
+        program = runnable(PROGRAM, scratch)
+        # Unwound from the last to the first: the server stops taking requests, the queue ends every stream, and then
+        # the cluster's processes end.
+        if cluster is None:
+            app = create_plugin(stack.enter_context(WorkQueue(program, storage=kept)))
+        else:
+            nodes = stack.enter_context(cluster(program, scratch))
+            queue = stack.enter_context(WorkQueue(program, storage=kept, engine=nodes.engine))
+            app = _with_control(create_plugin(queue, page="cluster.html"), nodes, queue, params, listener)
+        yield Stage(stack.enter_context(serving(app, listener)), params)
 
 
 def real_overview(params: OverviewViewParams) -> Callable[[ExitStack], OverviewViewParams]:
@@ -104,6 +120,17 @@ def runnable(program: Path, scratch: Path) -> Path:
     shutil.copyfile(program, copy)
     copy.chmod(0o700)
     return copy
+
+
+def _with_control(
+    app: Flask, cluster: "Cluster", queue: WorkQueue, params: OverviewViewParams, listener: socket.socket
+) -> Flask:
+    from workqueue.demo.cluster.control import create_control  # noqa: PLC0415 - needs an extra more
+
+    host, port = listener.getsockname()[:2]
+    origins = {url_of(host, port), url_of("localhost", port)}
+    app.register_blueprint(create_control(cluster, queue, params, origins))
+    return app
 
 
 @contextmanager

