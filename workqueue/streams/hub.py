@@ -17,6 +17,8 @@ from weakref import WeakValueDictionary
 
 from reactivex import Observable
 from reactivex.disposable import SerialDisposable
+from reactivex.scheduler import ImmediateScheduler
+from reactivex.subject import Subject
 
 from workqueue.streams.doorbell import doorbell_of
 from workqueue.streams.mailbox import END, Mailbox, Ring, Signal
@@ -46,7 +48,10 @@ class Hub(Generic[T]):
 
     def open(self) -> None:
         """Subscribe; the source's history is in the ring when this returns."""
-        self._subscription.disposable = self.source.subscribe(self._put, self._end, self._end)
+        # A subject calls on the writer's thread, at the cost of one call for all readers of this loop. What is composed
+        # of one is told on the loop, so that its operators may use it.
+        scheduler = ImmediateScheduler.singleton() if isinstance(self.source, Subject) else None
+        self._subscription.disposable = self.source.subscribe(self._put, self._end, self._end, scheduler=scheduler)
 
     def close(self) -> None:
         """Unsubscribe. Idempotent; on the loop's thread, or on any once the loop is closed."""
