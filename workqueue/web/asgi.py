@@ -2,12 +2,14 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Unpack
 
 from workqueue import Params, WorkQueue
+from workqueue.jobs.composed import Events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
+from workqueue.web.encodings import ENCODINGS, Encoding
 from workqueue.web.fields import MAX_BODY_BYTES, Fields, overview_params
 from workqueue.web.generate_service import GenerateService
 from workqueue.web.message import Answer, Request, headers_of
@@ -98,6 +100,8 @@ class GenerateApp(_App):
             request itself carries the secret, as Overview's token: no browser adds that by itself.
         heartbeat: see `ProgressStream`.
         max_duration: see `ProgressStream`.
+        events: see `ProgressStream`.
+        encodings: see `ProgressStream`.
         result: the path where results are served, such as ``/result``; None: they are not.
         result_options: how they are: see `ResultOptions`.
 
@@ -116,6 +120,8 @@ class GenerateApp(_App):
         allow_origin: str | None = "*",
         heartbeat: float | None = DEFAULT_HEARTBEAT,
         max_duration: float | None = DEFAULT_MAX_DURATION,
+        events: Events | None = None,
+        encodings: Sequence[type[Encoding]] = ENCODINGS,
         result: str | None = None,
         result_options: ResultOptions | None = None,
     ) -> None:
@@ -126,6 +132,8 @@ class GenerateApp(_App):
             allow_origin=allow_origin,
             heartbeat=heartbeat,
             max_duration=max_duration,
+            events=events,
+            encodings=encodings,
             result=result,
             result_options=result_options,
         )
