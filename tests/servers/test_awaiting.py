@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.apps.awaiting import WAYS
 from tests.servers.server import Client, Server
 from workqueue.testing import ScriptedProgram, output, say, wait
+
+#: Of tests/servers/apps/awaiting.py, each by its name.
+WAYS = ("job", "progress", "piped", "future", "build")
 
 SERVERS = {
     "uvicorn": ["uvicorn", "--port", "0", "tests.servers.apps.awaiting:app"],
