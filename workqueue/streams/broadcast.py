@@ -33,6 +33,7 @@ from reactivex.subject import ReplaySubject
 
 from workqueue.streams.last import last_of
 from workqueue.streams.on_loop import OnLoop, is_main_thread, loop_of_subscriber
+from workqueue.streams.options import check_history
 
 T = TypeVar("T")
 
@@ -77,7 +78,7 @@ class Broadcast(ReplaySubject[T]):
     """
 
     def __init__(self, history: int = DEFAULT_HISTORY, on_subscribe: Callable[[], None] | None = None) -> None:
-        _check_history(history)
+        check_history(history)
         super().__init__(buffer_size=history)
         # The base class's reentrant `lock` guards all of these and is_stopped, exception. It must be reentrant: a
         # garbage collection inside a guarded line may close an abandoned generator, which disposes here.
@@ -246,10 +247,3 @@ class Broadcast(ReplaySubject[T]):
             self._replaying.pop(id_, None)
             for untold in self._untold:
                 untold.observers.pop(id_, None)
-
-
-def _check_history(history: object) -> None:
-    # Not 0: a reader that comes late would never learn where things stand, nor one that is late with reading. Not None,
-    # which is "all" to the stock class: a program may print for days.
-    if not isinstance(history, int) or history < 1:
-        raise ValueError(f"history must be how many past events a new observer is told, 1 or more; got {history!r}")

@@ -46,6 +46,8 @@ class Encoding(ABC):
     `ProgressStream` or an app among its `encodings`.
     """
 
+    __slots__ = ()
+
     media_type: ClassVar[str]
     """What a client's Accept header calls it."""
 
@@ -71,6 +73,8 @@ class Encoding(ABC):
 class JsonArray(Encoding):
     """A JSON array that grows. Its end says that the job has ended, so it may not end before."""
 
+    __slots__ = ("_is_first",)
+
     media_type = "application/json"
     content_type = "application/json"  # has no charset: it is UTF-8 by definition (RFC 8259, section 11)
     is_resumable = False
@@ -95,6 +99,8 @@ class JsonArray(Encoding):
 class NdJson(Encoding):
     """An object a line."""
 
+    __slots__ = ()
+
     media_type = "application/x-ndjson"
     aliases = ("application/ndjson", "application/jsonl", "application/x-jsonlines")
     content_type = "application/x-ndjson; charset=utf-8"
@@ -106,6 +112,8 @@ class NdJson(Encoding):
 
 class ServerSent(Encoding):
     """Server-sent events; the data of each is an object."""
+
+    __slots__ = ("_is_first",)
 
     media_type = "text/event-stream"
     content_type = "text/event-stream; charset=utf-8"

@@ -2,14 +2,14 @@
 
 import math
 import time
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
 from contextlib import closing
 from typing import Final
 
 from workqueue.jobs.composed import Events, check_events, composed
 from workqueue.jobs.job import Job
 from workqueue.progress import Progress
-from workqueue.streams import AsyncReader, to_async_iter, to_generator
+from workqueue.streams import AsyncReader, to_generator
 from workqueue.streams.options import DEFAULT_HEARTBEAT, check_options
 from workqueue.web.encodings import ENCODINGS, LAST_EVENT_ID, Encoding, check_encodings, encoding_for
 
@@ -93,8 +93,8 @@ class ProgressStream:
         """
         if self._job is None or self._events is None:
             return _once(self._encoding.already_built())
-        events = to_async_iter(self._events, self._heartbeat)
-        return _AsyncBody(events, _Pieces(self._job, self._encoding(), self._max_duration))
+        pieces = _Pieces(self._job, self._encoding(), self._max_duration)
+        return _AsyncBody(AsyncReader(self._events, self._heartbeat, 1, pieces.encode), pieces)
 
 
 def has_seen_end(last_event_id: str) -> bool:
@@ -122,6 +122,8 @@ def check_stream_options(heartbeat: float | None, max_duration: float | None) ->
 class _Pieces:
     """Events -> pieces, and whether that has gone on for long enough; the clock starts with the first event."""
 
+    __slots__ = ("_encoding", "_end", "_job", "_max_duration")
+
     def __init__(self, job: Job, encoding: Encoding, max_duration: float | None) -> None:
         self._job = job
         self._encoding = encoding
@@ -145,17 +147,22 @@ class _Pieces:
 # Not an asynchronous generator: one that is dropped unfinished is closed by its loop some turns later, or never. This
 # lets go with its last reference, as the reader in it does.
 class _AsyncBody(AsyncIterator[bytes]):
-    def __init__(self, events: AsyncReader[Progress], pieces: _Pieces) -> None:
-        self._events = events
+    __slots__ = ("_pieces", "_reader")
+
+    def __init__(self, reader: AsyncReader[bytes], pieces: _Pieces) -> None:
+        self._reader = reader
         self._pieces = pieces
 
-    async def __anext__(self) -> bytes:
-        if self._pieces.are_enough:
-            await self._events.aclose()
-        return self._pieces.encode(await anext(self._events))
+    # Not a coroutine of its own around the reader's: it would be made for each event and client.
+    def __anext__(self) -> Awaitable[bytes]:
+        return self._end() if self._pieces.are_enough else self._reader.__anext__()
+
+    async def _end(self) -> bytes:
+        await self._reader.aclose()
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        await self._events.aclose()
+        await self._reader.aclose()
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:
