@@ -22,7 +22,7 @@ from reactivex.subject import Subject
 
 from workqueue.streams.doorbell import doorbell_of
 from workqueue.streams.mailbox import END, Mailbox, Ring, Signal
-from workqueue.streams.waiters import WAKE_AT_ONCE, Waiters, settle
+from workqueue.streams.waiters import WAKE_AT_ONCE, Waiters
 
 T = TypeVar("T")
 
@@ -123,7 +123,10 @@ class Hub(Generic[T]):
 
     def _wake_some(self) -> None:
         for _ in range(min(WAKE_AT_ONCE, len(self._to_wake))):
-            settle(self._to_wake.popleft(), has_news=True)
+            # As `settle` does, which would be a call more for each of thousands of readers.
+            future = self._to_wake.popleft()
+            if not future.done():
+                future.set_result(True)
         if self._to_wake:
             self.loop.call_soon(self._wake_some)
 

@@ -122,22 +122,22 @@ def check_stream_options(heartbeat: float | None, max_duration: float | None) ->
 class _Pieces:
     """Events -> pieces, and whether that has gone on for long enough; the clock starts with the first event."""
 
-    __slots__ = ("_encoding", "_end", "_job", "_max_duration")
+    __slots__ = ("_encoding", "_job", "_max_duration", "end")
 
     def __init__(self, job: Job, encoding: Encoding, max_duration: float | None) -> None:
         self._job = job
         self._encoding = encoding
         self._max_duration = max_duration
-        self._end: float | None = None
+        self.end: float | None = None
 
     def encode(self, progress: Progress) -> bytes:
-        if self._max_duration is not None and self._end is None:
-            self._end = time.monotonic() + self._max_duration
+        if self._max_duration is not None and self.end is None:
+            self.end = time.monotonic() + self._max_duration
         return self._encoding.encode(progress)
 
     @property
     def are_enough(self) -> bool:
-        if self._end is None or time.monotonic() < self._end:
+        if self.end is None or time.monotonic() < self.end:
             return False
         # A job that has ended meanwhile is told to its end, which is about to come: a client that had to ask again
         # would have a failed job run again.
@@ -155,7 +155,9 @@ class _AsyncBody(AsyncIterator[bytes]):
 
     # Not a coroutine of its own around the reader's: it would be made for each event and client.
     def __anext__(self) -> Awaitable[bytes]:
-        return self._end() if self._pieces.are_enough else self._reader.__anext__()
+        if self._pieces.end is not None and self._pieces.are_enough:
+            return self._end()
+        return self._reader.__anext__()
 
     async def _end(self) -> bytes:
         await self._reader.aclose()
