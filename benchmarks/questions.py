@@ -18,6 +18,7 @@ QUESTIONS: Final = (
     "seen",
     "waiting",
     "fanout",
+    "http_clients",
     "churn",
     "line",
     "bystander",

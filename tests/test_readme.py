@@ -9,23 +9,27 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosedOK
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
+from werkzeug.wrappers import Request
 
 from tests.readme import README, block
-from tests.servers.server import Client, serving
-from workqueue import WorkQueue
+from tests.servers.server import Client, Server, serving
+from workqueue import Progress, WorkQueue
 from workqueue.streams import to_async_iter, to_generator
 from workqueue.testing import ManualEngine, ScriptedProgram, collect, output, say, wait
+from workqueue.web.flask import progress_response
 
 _ASGI = """
-import asyncio, json
+import asyncio, contextlib
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
 from workqueue import WorkQueue
-from workqueue.streams import to_callback
+from workqueue.streams import to_async_iter
 from workqueue.web.starlette import progress_response
 
 queue = WorkQueue("program/program", storage_dir="databases")
@@ -69,17 +73,58 @@ def test_the_asgi_example_streams(tmp_path: Path, program: ScriptedProgram) -> N
         assert client.until(1.0)["returncode"] == 0
 
 
-def test_the_websocket_example_sends(tmp_path: Path, program: ScriptedProgram) -> None:
+def test_the_websocket_example_sends_to_all_that_come_at_any_time(tmp_path: Path, program: ScriptedProgram) -> None:
     command = write_app(tmp_path, "websocket.py", 'WebSocketRoute("/", watch)')
-    with serving(command, tmp_path) as port, connect(f"ws://127.0.0.1:{port}/") as socket:
-        while json.loads(socket.recv(timeout=20))["fraction"] != 0.25:
-            pass
-        program.release("one")
-        while (last := json.loads(socket.recv(timeout=20)))["returncode"] is None:
-            pass
-        assert last["returncode"] == 0
-        with pytest.raises(ConnectionClosedOK):
-            socket.recv(timeout=20)
+    with Server(command, tmp_path) as server:
+        url = f"ws://127.0.0.1:{server.port}/"
+        with connect(url) as first, connect(url) as leaving:
+            for socket in (first, leaving):
+                while event(socket)["fraction"] != 0.25:
+                    pass
+            leaving.close()
+            program.release("one")
+            while (last := event(first))["returncode"] is None:
+                pass
+            assert last["returncode"] == 0
+            assert_closed(first)
+        with connect(url) as second:  # the result is there
+            assert event(second)["returncode"] == 0
+            assert_closed(second)
+        assert len(program.runs) == 1
+        assert "Traceback" not in server.output
+
+
+def event(socket: ClientConnection) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(socket.recv(timeout=20))
+    return found
+
+
+def assert_closed(socket: ClientConnection) -> None:
+    with pytest.raises(ConnectionClosedOK):
+        socket.recv(timeout=20)
+
+
+def test_a_build_is_waited_for_in_each_way(tmp_path: Path) -> None:
+    with ScriptedProgram(tmp_path / "program", output(b"built")) as program:
+        with WorkQueue(program.path, storage_dir=tmp_path / "storage") as queue:
+            job = queue.ensure_run(("c",))
+            names = {"queue": queue, "job": job}
+            exec("async def main():\n" + textwrap.indent(block("build.py"), "    ") + "    return last", names)
+            last = asyncio.run(names["main"]())  # type: ignore[arg-type, operator]
+        assert last == Progress(fraction=1.0, returncode=0)
+        assert len(program.runs) == 2
+
+
+def test_a_response_is_composed(tmp_path: Path) -> None:
+    engine = ManualEngine()
+    with WorkQueue("unused", storage_dir=tmp_path, engine=engine) as queue:
+        job = queue.ensure_run(("a",))
+        assert job is not None
+        engine.start(job)
+        engine.succeed(job)
+        names = {"job": job, "request": Request({}), "progress_response": progress_response}
+        response = eval(block("events.py").strip(), names)
+        assert json.loads(response.get_data())[-1]["returncode"] == 0
 
 
 def test_both_adapters_print_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

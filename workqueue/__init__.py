@@ -44,7 +44,15 @@ What is named here and in `workqueue.streams`, `workqueue.engines`, `workqueue.s
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from workqueue.errors import InvalidParams, QueueClosed, QueueFull, ResultNotFound, StorageError, WorkQueueError
+    from workqueue.errors import (
+        BuildFailed,
+        InvalidParams,
+        QueueClosed,
+        QueueFull,
+        ResultNotFound,
+        StorageError,
+        WorkQueueError,
+    )
     from workqueue.jobs.hooks import Hooks
     from workqueue.jobs.job import Job
     from workqueue.jobs.lifecycle import State
@@ -55,6 +63,7 @@ if TYPE_CHECKING:
     from workqueue.work_queue import WorkQueue
 
 __all__ = (
+    "BuildFailed",
     "Hooks",
     "InvalidParams",
     "Job",
@@ -77,6 +86,7 @@ __all__ = (
 #: Where each name is defined. It is imported when it is first asked for, so that a program which imports
 #: `workqueue.builder` pays for nothing else, and needs no reactivex.
 _HOMES = {
+    "BuildFailed": "errors",
     "Hooks": "jobs.hooks",
     "InvalidParams": "errors",
     "Job": "jobs.job",

@@ -7,15 +7,22 @@
     +-- QueueFull (RuntimeError)       the caller: as many wait as may; later there is room
     +-- QueueClosed (RuntimeError)     the caller: the queue was closed before it was asked
     +-- ResultNotFound (LookupError)   the caller: there is no such result; ensure_run builds it
+    +-- BuildFailed                    the program's author or the operator: a build has ended without a result
     +-- ProgramError                   the program's author: it cannot start
     +-- StorageError                   the operator: the result cannot be kept
     |   +-- OutputError                the program's author: what it left is no result
     +-- IllegalMove (RuntimeError)     us, or the author of an engine: a bug
 
-The first four are raised to a caller of :class:`workqueue.WorkQueue`. So is ProgramError when a queue is made whose
+The first five are raised to a caller of :class:`workqueue.WorkQueue`. So is ProgramError when a queue is made whose
 program is not there, and StorageError when a result itself is asked for. Otherwise these two end a job: their text
-becomes the ``error`` of its last event. All carry one string, so that they survive pickling between processes.
+becomes the ``error`` of its last event. BuildFailed carries that event, the others one string, so that all survive
+pickling between processes.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workqueue.progress import Progress
 
 
 class WorkQueueError(Exception):
@@ -36,6 +43,24 @@ class QueueClosed(WorkQueueError, RuntimeError):
 
 class ResultNotFound(WorkQueueError, LookupError):
     """There is no such result: it was not built, or is not kept any more. `ensure_run` builds it."""
+
+
+class BuildFailed(WorkQueueError):
+    """A build that somebody waited for has ended without a result; the text is the `error` of its last event.
+
+    Args:
+        progress: that event.
+    """
+
+    progress: "Progress"
+    """The last event, with the ``returncode`` and the ``error``."""
+
+    def __init__(self, progress: "Progress") -> None:
+        super().__init__(progress)
+        self.progress = progress
+
+    def __str__(self) -> str:
+        return self.progress.error or f"the build ended with the returncode {self.progress.returncode}"
 
 
 class ProgramError(WorkQueueError):

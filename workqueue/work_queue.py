@@ -4,12 +4,13 @@ import contextlib
 import functools
 import logging
 import os
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Literal
 
 from workqueue.errors import IllegalMove, QueueClosed, QueueFull
+from workqueue.jobs.builds import Builds
 from workqueue.jobs.hooks import Hooks
 from workqueue.jobs.job import Job
 from workqueue.jobs.statistics import JobSnapshot, Statistics
@@ -21,7 +22,7 @@ from workqueue.program.limits import Limits, check_limits
 from workqueue.program.retry import Retry, check_retry
 from workqueue.progress import Progress, failed, succeeded
 from workqueue.results import Results
-from workqueue.streams import to_generator
+from workqueue.streams.on_loop import directly
 from workqueue.system import forks
 from workqueue.system.signals import ClosingHandler
 
@@ -36,7 +37,7 @@ _NO_LIMITS: Final = Limits()
 logger = logging.getLogger("workqueue")
 
 
-class WorkQueue(Results):
+class WorkQueue(Results, Builds):
     """Runs a program once for each set of parameters, and lets everybody who asks watch.
 
     Make one when the server starts and keep it; every method is callable from any thread. As a context manager it is
@@ -291,7 +292,8 @@ class WorkQueue(Results):
                 return
             job = self._run(params, key, is_refresh=True, replaces=info.published_at)
             if job is not None:
-                job.progress.subscribe()  # it is wanted, though nobody watches: see `abandon_after`
+                with directly():
+                    job.progress.subscribe()  # it is wanted, though nobody watches: see `abandon_after`
         except (QueueFull, QueueClosed):
             self._refreshing.forget(key)
         except Exception:
@@ -359,10 +361,6 @@ class WorkQueue(Results):
         forks.check()
         engine = self._engine
         return self._tally.statistics(self.jobs(), getattr(engine, "unguarded", None), getattr(engine, "shared", None))
-
-    def report_job_progress_until_completed(self, job: Job) -> Generator[Progress, None, None]:
-        """The job's progress as a blocking generator: ``to_generator(job.progress)``."""
-        return to_generator(job.progress)
 
     def delete(self, params: Params) -> bool:
         """Remove the result for these parameters, and what is remembered of a failure; return whether there was one.

@@ -31,6 +31,8 @@ class Recipe(NamedTuple):
 RECIPES = [
     Recipe("ready_wsgi.py", [*GUNICORN, "ready_wsgi:app"], "overview", is_ready=True),
     Recipe("ready_asgi.py", [*UVICORN, "ready_asgi:app"], "overview", is_async=True, is_ready=True),
+    Recipe("events_wsgi.py", [*GUNICORN, "events_wsgi:app"], "overview", is_ready=True),
+    Recipe("encoding_wsgi.py", [*GUNICORN, "encoding_wsgi:app"], "overview", is_ready=True),
     Recipe("flask_mount.py", ["flask", "--app", "flask_mount", "run", "--port", "0"], "overview", is_ready=True),
     Recipe("flask_view.py", [*GUNICORN, "flask_view:app"], "overview"),
     Recipe("django_wsgi.py", [*GUNICORN, "django_wsgi:application"], "form"),

@@ -520,3 +520,52 @@ def test_an_async_send_where_no_loop_runs_is_refused(kind: str) -> None:
 def test_options_that_cannot_work_raise_at_the_call(options: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         to_callback(subject_of(1), lambda _: None, **options)
+
+
+# A send that ends its thread, or means to
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_a_send_that_exits_in_a_thread_has_failed(kind: type[BaseException]) -> None:
+    def exit_(_: int) -> None:
+        raise kind
+
+    target = Target()
+    to_callback(subject_of(1), exit_, target.on_error, target.on_completed)
+    target.wait_for_end()
+    [error] = target.errors
+    assert str(error) == f"a progress callback raised {kind()!r}"
+    assert isinstance(error.__cause__, kind)
+    assert target.n_completed == 0
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_a_send_that_exits_ends_no_loop_of_another_thread(kind: type[BaseException]) -> None:
+    target, survived = Target(), threading.Event()
+
+    async def exit_(_: int) -> None:
+        raise kind
+
+    async def main() -> None:
+        to_callback(subject_of(1), exit_, target.on_error)
+        await until_pushed()
+        survived.set()
+
+    join(in_thread(lambda: asyncio.run(main())))
+    assert survived.is_set()
+    [error] = target.errors
+    assert isinstance(error.__cause__, kind)
+
+
+def test_an_exit_on_the_main_threads_loop_goes_on() -> None:
+    """It may be a signal's handler that raised it."""
+
+    async def exit_(_: int) -> None:
+        raise SystemExit(3)
+
+    async def main() -> None:
+        to_callback(subject_of(1), exit_)
+        await asyncio.Event().wait()
+
+    with pytest.raises(SystemExit):
+        asyncio.run(main())

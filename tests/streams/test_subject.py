@@ -4,12 +4,14 @@ import random
 import threading
 
 import pytest
+from reactivex import abc
 from reactivex import operators as ops
 from reactivex.internal import DisposedException
 from reactivex.subject import ReplaySubject
 
 from tests.streams.conftest import Gate, Recorder, in_thread, join, run_together
-from workqueue.streams.subject import DEFAULT_HISTORY, ProgressSubject
+from workqueue.streams.broadcast import DEFAULT_HISTORY
+from workqueue.streams.subject import ProgressSubject
 
 
 class Failing(Recorder):
@@ -547,7 +549,7 @@ def test_the_mark_of_the_end_and_its_error_appear_together_under_the_lock() -> N
     lock, seen = subject.lock, []
     subject.lock = Watched()  # type: ignore[assignment]
     subject.on_error(error)
-    assert seen == [(False, None), (True, error)]
+    assert seen[:2] == [(False, None), (True, error)]
 
 
 def test_subscribers_racing_an_error_never_see_a_completion() -> None:
@@ -601,8 +603,64 @@ def test_emitting_from_within_a_callback_neither_deadlocks_nor_loses() -> None:
     second = watch(subject)
     subject.on_next(1)
     assert first == [1, 2, 3]
-    assert sorted(second.values) == [1, 2, 3]
+    assert second.values == [1, 2, 3]
     assert watch(subject).values == [1, 2, 3]
+
+
+@pytest.mark.parametrize("ending", ["on_completed", "on_error", "fail"])
+def test_an_end_from_within_a_callback_comes_after_the_event_that_is_being_told(ending: str) -> None:
+    subject, error = subject_of(), ValueError("boom")
+    end = subject.on_completed if ending == "on_completed" else lambda: getattr(subject, ending)(error)
+    subject.subscribe(lambda _: end(), lambda _: None)
+    second = watch(subject)
+    subject.on_next(1)
+    assert second.values == [1]
+    assert second.endings == ["completed" if ending == "on_completed" else error]
+
+
+def test_a_second_writer_returns_at_once_and_its_event_is_told_next() -> None:
+    subject, gate = subject_of(), Gate()
+    subject.pipe(ops.take(1)).subscribe(lambda _: gate.stop_here())
+    recorder = watch(subject)
+    first = in_thread(lambda: subject.on_next(1))
+    gate.wait_until_reached()
+    subject.on_next(2)
+    assert recorder.values == []
+    gate.open()
+    join(first)
+    assert recorder.values == [1, 2]
+
+
+def test_who_was_dropped_is_not_told_what_was_written_before_that() -> None:
+    subject = subject_of()
+    subject.subscribe(lambda value: subject.on_next(2) if value == 1 else None)
+    bad = Failing(1)
+    subject.subscribe(bad)
+    subject.on_next(1)
+    assert (bad.values, subject.n_observers) == ([1], 1)
+
+
+def test_an_interrupt_between_two_events_leaves_neither_untold() -> None:
+    class Interrupted(Recorder):
+        def on_next(self, value: object) -> None:
+            super().on_next(value)
+            if value == 1:
+                subject.on_next(2)
+                raise KeyboardInterrupt
+
+    subject = subject_of()
+    subject.subscribe(Interrupted())
+    sibling = watch(subject)
+    with pytest.raises(KeyboardInterrupt):
+        subject.on_next(1)
+    subject.on_next(3)
+    assert sibling.values == [1, 2, 3]
+
+
+@pytest.mark.parametrize("history", [0, -1, None, 2.5, "64"])
+def test_a_history_that_is_none_is_refused(history: object) -> None:
+    with pytest.raises(ValueError, match="history must be how many past events a new observer is told, 1 or more"):
+        ProgressSubject(history)  # type: ignore[arg-type]
 
 
 def test_subscribing_from_within_a_callback_misses_and_repeats_nothing() -> None:
@@ -611,3 +669,74 @@ def test_subscribing_from_within_a_callback_misses_and_repeats_nothing() -> None
     for value in (1, 2, 3):
         subject.on_next(value)
     assert late.values == [1, 2, 3]
+
+
+def test_who_subscribes_within_a_callback_is_told_the_past_and_the_event_before_subscribe_returns() -> None:
+    subject, seen = subject_of(1), list[list[int]]()
+
+    def on_next(value: int) -> None:
+        if value == 2:
+            seen.append(watch(subject).values.copy())
+
+    subject.subscribe(on_next)
+    subject.on_next(2)
+    assert seen == [[1, 2]]
+
+
+# Beside the stock class
+
+
+class Play:
+    """A random course of events, in which observers do something to the subject while they are told.
+
+    What each observer is told must not depend on which class the subject is of.
+    """
+
+    def __init__(self, subject: ReplaySubject[int], seed: int) -> None:
+        self._subject = subject
+        self._seed = seed
+        self.logs: dict[str, list[object]] = {}
+        self._handles: dict[str, abc.DisposableBase] = {}
+
+    def run(self) -> "Play":
+        dice = random.Random(self._seed)
+        for step in range(dice.randint(3, 12)):
+            match dice.choice(["write", "write", "subscribe", "subscribe", "dispose", "end"]):
+                case "write":
+                    self._subject.on_next(step)
+                case "subscribe":
+                    self._subscribe(str(step))
+                case "dispose" if self._handles:
+                    self._handles[dice.choice(list(self._handles))].dispose()
+                case "end" if dice.random() < 0.3:
+                    self._subject.on_completed()
+        return self
+
+    def _subscribe(self, name: str) -> None:
+        log, dice = self.logs.setdefault(name, []), random.Random(f"{self._seed} {name}")
+        at, act = dice.randint(0, 4), dice.choice(["subscribe", "write", "complete", "dispose", "nothing"])
+
+        def on_next(value: int) -> None:
+            log.append(value)
+            if len(log) != at + 1:
+                return
+            if act == "subscribe" and name.count(".") < 2:
+                self._subscribe(f"{name}.{at}")
+            elif act == "write":
+                self._subject.on_next(100 + at)
+            elif act == "complete":
+                self._subject.on_completed()
+            # The stock class tells one that is subscribed within a callback later than that, so it has its handle.
+            elif act == "dispose" and "." not in name and name in self._handles:
+                self._handles[name].dispose()
+
+        handle = self._subject.subscribe(on_next, on_completed=lambda: log.append("completed"))
+        if "." not in name:
+            self._handles[name] = handle
+
+
+def test_each_observer_is_told_what_the_stock_class_tells_it() -> None:
+    for seed in range(1000):
+        history = seed % 4 + 1
+        ours, stock = Play(ProgressSubject(history), seed).run(), Play(ReplaySubject(history), seed).run()
+        assert ours.logs == stock.logs, seed

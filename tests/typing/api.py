@@ -1,7 +1,7 @@
 """The public interface as a type checker sees it; this file is only checked, never run."""
 
 import json
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, assert_type
@@ -21,6 +21,7 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from workqueue import (
+    BuildFailed,
     Hooks,
     InvalidParams,
     Job,
@@ -64,6 +65,7 @@ from workqueue.web import (
     starlette,
     wsgi,
 )
+from workqueue.web.encodings import ENCODINGS, Encoding, encoding_for
 
 
 class OtherParams(NamedTuple):
@@ -166,6 +168,18 @@ def a_job_is_looked_at(job: Job) -> None:
     assert_type(job.cancel(), bool)
     assert_type(job.snapshot(), JobSnapshot)
     assert_type(job.snapshot().run_seconds, float)
+
+
+async def a_build_is_waited_for(queue: WorkQueue, job: Job) -> None:
+    assert_type(queue.watch(("a",)), ReplaySubject[Progress])
+    assert_type(to_generator(queue.watch(("a",))), Generator[Progress, None, None])
+    try:
+        assert_type(queue.build(("a",), timeout=1.5), Progress)
+        assert_type(await queue.build_async(("a",)), Progress)
+    except BuildFailed as error:
+        assert_type(error.progress, Progress)
+    assert_type(await job, Progress)
+    assert_type(await job.progress, Progress)
 
 
 def progress_has_fields(progress: Progress) -> None:
@@ -276,6 +290,37 @@ def an_app_is_made_in_each_documented_way(queue: WorkQueue) -> None:
     asgi_app = asgi.ResultApp(queue, authorize=authorize, cache_control="no-store", inline=True, redirect=True)
     wsgi.ResultApp(queue, mediatype="video/mp4")  # type: ignore[call-arg]
     del wsgi_app, asgi_app
+
+
+class Percents(Encoding):
+    """A form of one's own."""
+
+    media_type = "text/plain"
+    content_type = "text/plain; charset=utf-8"
+
+    def encode(self, progress: Progress) -> bytes:
+        """See `Encoding`."""
+        return b"%d %%\n" % (progress.fraction * 100)
+
+
+def a_response_is_composed(
+    queue: WorkQueue,
+    job: Job | None,
+    request: WerkzeugRequest,
+    django_request: HttpRequest,
+    starlette_request: StarletteRequest,
+) -> None:
+    def events(progress: Observable[Progress]) -> Observable[Progress]:
+        return progress.pipe(ops.distinct_until_changed())
+
+    encodings: Sequence[type[Encoding]] = (*ENCODINGS, Percents)
+    wsgi.GenerateApp(queue, events=events, encodings=(*ENCODINGS, Percents))
+    asgi.GenerateApp(queue, events=lambda progress: progress.pipe(ops.take_last(1)), encodings=[Percents])
+    flask.progress_response(job, request, events=events, encodings=encodings)
+    django.progress_response(job, django_request, events=events, encodings=encodings)
+    starlette.progress_response(job, starlette_request, events=events, encodings=encodings)
+    ProgressStream(job, events=events, encodings=encodings)
+    assert_type(encoding_for("text/plain", encodings), type[Encoding])
 
 
 def a_view_reads_its_request_and_refuses_it(queue: WorkQueue, request: WerkzeugRequest) -> None:

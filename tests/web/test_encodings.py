@@ -30,6 +30,15 @@ def wire(events: tuple[Progress, ...] = EVENTS) -> list[dict[str, object]]:
 # The forms
 
 
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_what_is_said_to_many_is_encoded_once(encoding: type[Encoding]) -> None:
+    first, second = encoding(), encoding()
+    for encoder in (first, second):
+        encoder.encode(EVENTS[0])
+    for event in EVENTS:
+        assert first.encode(event) is second.encode(event._replace())
+
+
 def test_an_array_is_json_as_a_whole() -> None:
     assert json.loads(b"".join(encoded(JsonArray))) == wire()
 

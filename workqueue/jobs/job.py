@@ -5,8 +5,8 @@ looked at again. What there is to say goes through an `Outbox`, in the order in 
 """
 
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reactivex.subject import ReplaySubject
 
@@ -16,7 +16,7 @@ from workqueue.jobs.statistics import JobSnapshot
 from workqueue.jobs.times import Times
 from workqueue.params import Params, masked
 from workqueue.progress import Cancelling, Progress, WaitsAgain
-from workqueue.streams.subject import ProgressSubject
+from workqueue.streams.subject import Writer
 from workqueue.system import forks
 
 if TYPE_CHECKING:  # an import of the package goes without the engines
@@ -64,8 +64,9 @@ class Job:
         self.params = params
         self.key = key
         self._keeper = keeper
-        self._subject: ProgressSubject[Progress] = ProgressSubject(on_subscribe=lambda: keeper.watched(self))
-        self._outbox = Outbox(self._subject)
+        writer: Writer[Progress] = Writer(on_subscribe=lambda: keeper.watched(self))
+        self._subject = writer.subject
+        self._outbox = Outbox(writer)
         self._lock = threading.Lock()  # guards all below
         self._state = State.PENDING
         self._latest: Progress | None = None
@@ -83,9 +84,15 @@ class Job:
     def progress(self) -> ReplaySubject[Progress]:
         """The job's events: a bounded history to those who subscribe, then what comes, then completion.
 
-        A failure is the last event, never `on_error`. Subscribe, or use the adapters of `workqueue.streams`.
+        A failure is the last event, never `on_error`. Subscribe, await it, or use the adapters of `workqueue.streams`.
+        It is for reading: `on_next`, `on_completed`, `on_error`, `dispose` and ``with job.progress`` raise TypeError,
+        since they would end it for everybody; ``with job.progress.subscribe(...)`` ends one subscription.
         """
         return self._subject
+
+    def __await__(self) -> Generator[Any, None, Progress]:
+        """Wait for the end on asyncio: ``last = await job``; it is the last event, of a failure too."""
+        return self._subject.__await__()
 
     @property
     def state(self) -> State:

@@ -8,18 +8,18 @@ import threading
 from collections import deque
 
 from workqueue.progress import Progress
-from workqueue.streams.subject import ProgressSubject
+from workqueue.streams.subject import Writer
 
 
 class Outbox:
     """What a subject's observers are still to be told. Callable from any thread.
 
     Args:
-        subject: told each event, and completed after the one with a returncode.
+        writer: of the subject, which is told each event, and completed after the one with a returncode.
     """
 
-    def __init__(self, subject: ProgressSubject[Progress]) -> None:
-        self._subject = subject
+    def __init__(self, writer: Writer[Progress]) -> None:
+        self._writer = writer
         #: Set once the observers were told the last event.
         self.is_done = threading.Event()
         self._lock = threading.Lock()  # guards all below
@@ -57,11 +57,11 @@ class Outbox:
 
     def _tell(self, progress: Progress) -> None:
         try:
-            self._subject.on_next(progress)
+            self._writer.on_next(progress)
         finally:
             # An observer may raise an interrupt here too, and nobody comes again to say that the job has ended.
             if progress.returncode is not None:
                 try:
-                    self._subject.on_completed()
+                    self._writer.on_completed()
                 finally:
                     self.is_done.set()

@@ -1,9 +1,9 @@
 """6 async_iter: an observable -> an asynchronous iterator, for ASGI."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from reactivex import Observable
 
@@ -44,14 +44,24 @@ class AsyncReader(AsyncIterator[T]):
     # A class, not an asynchronous generator: one that is dropped unfinished is closed by its loop some turns later, or
     # never if the loop has ended. This lets go at once, wherever the last reference goes.
 
-    __slots__ = ("__weakref__", "_buffer", "_heartbeat", "_id", "_is_closed", "_is_waiting", "_place", "_source")
+    __slots__ = (
+        *("__weakref__", "_buffer", "_convert", "_heartbeat", "_id", "_is_closed", "_is_waiting", "_place", "_source"),
+    )
 
-    def __init__(self, source: Observable[T], heartbeat: float | None, buffer: int) -> None:
+    def __init__(
+        self,
+        source: Observable[Any],
+        heartbeat: float | None,
+        buffer: int,
+        convert: Callable[[Any], T] | None = None,
+    ) -> None:
         self._source = source
+        # What each value becomes. Here, not in an iterator around this one, which would be a coroutine more.
+        self._convert = convert
         self._heartbeat = heartbeat
         self._buffer = buffer
         self._id = next(_ids)
-        self._place: tuple[hubs.Hub[T], Mailbox[T], Waiters] | None = None
+        self._place: tuple[hubs.Hub[Any], Mailbox[Any], Waiters] | None = None
         self._is_closed = False
         self._is_waiting = False
 
@@ -63,7 +73,9 @@ class AsyncReader(AsyncIterator[T]):
             raise StopAsyncIteration
         hub, mailbox, waiters = self._place or self._enter()
         try:
-            item = hub.take(mailbox)
+            # A look without the lock, which would cost as much as the rest of the take: what comes at this moment wakes
+            # this reader in a later turn.
+            item = hub.take(mailbox) if mailbox.has_news else EMPTY
             while item is EMPTY:
                 self._is_waiting = True
                 has_news = await waiters.add(self._id)
@@ -80,9 +92,9 @@ class AsyncReader(AsyncIterator[T]):
             self._is_waiting = False
             self._close()
             raise
-        return item
+        return item if self._convert is None else self._convert(item)
 
-    def _enter(self) -> tuple[hubs.Hub[T], Mailbox[T], Waiters]:
+    def _enter(self) -> tuple[hubs.Hub[Any], Mailbox[Any], Waiters]:
         hub = hubs.acquire(self._source, self._buffer)
         self._place = hub, hub.mailbox(self._buffer), hub.waiters(self._heartbeat)
         return self._place

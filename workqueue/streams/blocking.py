@@ -13,6 +13,7 @@ from reactivex.disposable import SerialDisposable
 
 from workqueue.streams.bell import Bell, give_way
 from workqueue.streams.mailbox import EMPTY, END, Mailbox, Ring, Signal
+from workqueue.streams.on_loop import directly
 
 T = TypeVar("T")
 
@@ -67,7 +68,9 @@ class BlockingReader(Generic[T]):
         self._bell.ring()
 
     def _subscribe(self) -> abc.DisposableBase:
-        return self._source.subscribe(self._put, self._end, self._end)
+        # The thread that reads may be an event loop's, as a notebook's is, which tells nobody anything while it waits.
+        with directly():
+            return self._source.subscribe(self._put, self._end, self._end)
 
     def _take(self) -> T | Signal:
         if self._is_closed:

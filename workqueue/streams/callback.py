@@ -14,6 +14,7 @@ from reactivex.disposable import Disposable
 from workqueue.streams.async_iter import AsyncReader
 from workqueue.streams.blocking import BlockingReader
 from workqueue.streams.mailbox import Signal
+from workqueue.streams.on_loop import is_main_thread, running_loop
 from workqueue.streams.options import DEFAULT_HEARTBEAT, check_options
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ def to_callback(
         RuntimeError: for an async `send` where no event loop runs.
     """
     check_options(heartbeat, buffer)
-    loop = _running_loop()
+    loop = running_loop()
     if loop is not None:
         return _push_on_loop(loop, AsyncReader(source, heartbeat, buffer), _Target(send, on_error, on_completed))
     if _is_async(send):
@@ -77,9 +78,13 @@ class _Target:
         self._on_error = on_error
         self._on_completed = on_completed
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, raised: BaseException) -> None:
         if self.is_disposed:
             return
+        error = raised
+        if not isinstance(error, Exception):
+            error = RuntimeError(f"a progress callback raised {raised!r}")
+            error.__cause__ = raised
         if self._on_error is None:
             logger.warning("a progress callback failed, and is not called again", exc_info=error)
         else:
@@ -96,11 +101,13 @@ class _Target:
             logger.exception("a progress callback's %s raised", "on_error" if arguments else "on_completed")
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+def _is_failure(error: BaseException) -> bool:
+    """Whether it is `send` that has failed, whatever else it raised."""
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        # A task that raises one ends its loop, and all that this serves. In the main thread a signal's handler may have
+        # raised it, and means just that.
+        return not is_main_thread()
+    return isinstance(error, Exception)
 
 
 def _is_async(function: Send[Any]) -> bool:
@@ -123,7 +130,9 @@ def _push_on_loop(loop: asyncio.AbstractEventLoop, reader: AsyncReader[T], targe
                     result = target.send(value)
                     if inspect.isawaitable(result):
                         await result
-        except Exception as err:  # noqa: BLE001 - whatever it is, it is handed on or logged
+        except BaseException as err:
+            if not _is_failure(err):
+                raise
             target.fail(err)
         else:
             target.complete()
@@ -147,7 +156,9 @@ def _push_from_thread(reader: BlockingReader[T], target: _Target) -> DisposableB
         try:
             while not isinstance(item := reader.read(), Signal):
                 target.send(item)
-        except Exception as err:  # noqa: BLE001 - as above
+        except BaseException as err:
+            if not _is_failure(err):
+                raise
             target.fail(err)
         else:
             target.complete()

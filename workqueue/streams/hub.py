@@ -17,10 +17,12 @@ from weakref import WeakValueDictionary
 
 from reactivex import Observable
 from reactivex.disposable import SerialDisposable
+from reactivex.scheduler import ImmediateScheduler
+from reactivex.subject import Subject
 
 from workqueue.streams.doorbell import doorbell_of
 from workqueue.streams.mailbox import END, Mailbox, Ring, Signal
-from workqueue.streams.waiters import WAKE_AT_ONCE, Waiters, settle
+from workqueue.streams.waiters import WAKE_AT_ONCE, Waiters
 
 T = TypeVar("T")
 
@@ -46,7 +48,10 @@ class Hub(Generic[T]):
 
     def open(self) -> None:
         """Subscribe; the source's history is in the ring when this returns."""
-        self._subscription.disposable = self.source.subscribe(self._put, self._end, self._end)
+        # A subject calls on the writer's thread, at the cost of one call for all readers of this loop. What is composed
+        # of one is told on the loop, so that its operators may use it.
+        scheduler = ImmediateScheduler.singleton() if isinstance(self.source, Subject) else None
+        self._subscription.disposable = self.source.subscribe(self._put, self._end, self._end, scheduler=scheduler)
 
     def close(self) -> None:
         """Unsubscribe. Idempotent; on the loop's thread, or on any once the loop is closed."""
@@ -118,7 +123,10 @@ class Hub(Generic[T]):
 
     def _wake_some(self) -> None:
         for _ in range(min(WAKE_AT_ONCE, len(self._to_wake))):
-            settle(self._to_wake.popleft(), has_news=True)
+            # As `settle` does, which would be a call more for each of thousands of readers.
+            future = self._to_wake.popleft()
+            if not future.done():
+                future.set_result(True)
         if self._to_wake:
             self.loop.call_soon(self._wake_some)
 

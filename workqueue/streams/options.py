@@ -1,4 +1,4 @@
-"""6 options: the two that every adapter takes, checked where they are given rather than at the first event."""
+"""6 options: those of adapters and subjects, checked where they are given rather than at the first event."""
 
 import threading
 from typing import Final
@@ -17,3 +17,16 @@ def check_options(heartbeat: float | None, buffer: int) -> None:
         raise ValueError(f"heartbeat must be a number of seconds above 0, or None for none; got {heartbeat!r}")
     if buffer < 1:
         raise ValueError(f"buffer must be 1 or more unread values; got {buffer!r}")
+
+
+def check_history(history: object) -> None:
+    """Refuse a history that is no number of events.
+
+    Not 0: a reader that comes late would never learn where things stand. Not None, which is "all" to the stock class: a
+    program may print for days.
+
+    Raises:
+        ValueError: with what it must be.
+    """
+    if not isinstance(history, int) or history < 1:
+        raise ValueError(f"history must be how many past events a new observer is told, 1 or more; got {history!r}")

@@ -1,204 +1,112 @@
-"""5 subject: one writer's events -> every observer, now or later.
+"""5 subject: who may write a stream: its maker, with `ProgressSubject`; nobody who was handed a `ReadOnlySubject`."""
 
-`ProgressSubject` is a `reactivex.subject.ReplaySubject`, so every operator composes with it, with its delivery
-replaced. Departures from the stock class, each for a measured reason:
-
-1. An observer costs a dictionary entry and a call, not a scheduler: 0.1 us an event instead of 14, dispose in O(1).
-2. An observer that raises is logged and dropped. It harms neither its siblings nor the writer. In the main thread an
-   interrupt (KeyboardInterrupt, SystemExit), which a signal's handler may have raised, goes on to the writer once the
-   siblings were told. In any other thread it is the observer's, as other exceptions are: that thread serves many.
-3. The terminal state is set under the lock, together with who is to be told. The stock class marks itself stopped
-   first, and who subscribes in between is told "completed" of a stream that failed.
-4. The history is always bounded.
-
-Thread contract: one writer at a time (`on_next`, then one `on_completed` or `on_error`); anybody may subscribe and
-dispose from any thread, also from within a callback or a garbage collection. An observer is called by one thread at a
-time and in order: by the thread that subscribes for what was before and comes meanwhile, then by the writer's.
-Observers must not block: they would hold up the writer and their siblings. An `on_next` that has begun may end after
-`dispose` returned.
-"""
-
-import logging
-import threading
-from collections import deque
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
-from reactivex import abc
-from reactivex.disposable import Disposable
-from reactivex.subject import ReplaySubject
+from workqueue.streams.broadcast import DEFAULT_HISTORY, Broadcast
 
 T = TypeVar("T")
 
-logger = logging.getLogger("workqueue")
 
-#: Enough for an observer that draws the recent course; what a late one costs stays below a millisecond.
-DEFAULT_HISTORY: Final = 64
-
-
-class _Replaying(Generic[T]):
-    """An observer that is still being told what was before it came; new events queue up behind that."""
-
-    __slots__ = ("backlog", "observer")
-
-    def __init__(self, observer: abc.ObserverBase[T], backlog: deque[T]) -> None:
-        self.observer = observer
-        self.backlog = backlog
-
-
-class ProgressSubject(ReplaySubject[T]):
+class ProgressSubject(Broadcast[T]):
     """A ReplaySubject with a bounded history that no observer can harm.
 
+    ::
+
+        subject = ProgressSubject()
+        subject.subscribe(print)
+        subject.on_next(0.5)
+        subject.on_completed()
+
+    An observer is called by one thread at a time and in order: what was before it came, before `subscribe` returns,
+    also where it subscribes from within a callback; then what comes, by the writer's thread. One that subscribes where
+    an asyncio event loop runs is called on that loop, and loses the oldest events, never the last, if the loop falls
+    behind by more than `history`. An observer that raises is logged and dropped.
+
+    Written from within an observer's callback, or by a second thread, an event is told to everybody after those before
+    it, by whoever is telling them: the call returns at once.
+
     Args:
-        history: how many past events a new observer is told, at least 1.
+        history: how many past events a new observer is told, 1 or more.
         on_subscribe: called with no lock held, on the subscribing thread, once the observer is registered and before
             it is told anything: the moment to emit what only matters to somebody who looks.
+
+    Raises:
+        ValueError: for a history of 0, which leaves late readers with nothing, or None, which grows without end.
     """
-
-    def __init__(self, history: int = DEFAULT_HISTORY, on_subscribe: Callable[[], None] | None = None) -> None:
-        super().__init__(buffer_size=history)
-        # The base class's reentrant `lock` guards all of these and is_stopped, exception. It must be reentrant: a
-        # garbage collection inside a guarded line may close an abandoned generator, which disposes here.
-        self._history: deque[T] = deque(maxlen=history)
-        self._live: dict[int, abc.ObserverBase[T]] = {}
-        self._replaying: dict[int, _Replaying[T]] = {}
-        self._ids = 0
-        self._on_subscribe = on_subscribe
-
-    @property
-    def n_observers(self) -> int:
-        """How many observers are subscribed now; exact only while nobody comes or goes."""
-        return len(self._live) + len(self._replaying)
-
-    @property
-    def n_subscriptions(self) -> int:
-        """How many observers there have been, those that left too."""
-        return self._ids
-
-    def _subscribe_core(
-        self,
-        observer: abc.ObserverBase[T],
-        scheduler: abc.SchedulerBase | None = None,  # noqa: ARG002 - the base class's signature; delivery needs none
-    ) -> abc.DisposableBase:
-        with self.lock:
-            self.check_disposed()
-            self._ids += 1
-            id_ = self._ids
-            # Bounded like the history: while a slow observer is told of the past, it loses the oldest, not memory.
-            replaying = _Replaying(observer, deque(self._history, maxlen=self._history.maxlen))
-            self._replaying[id_] = replaying
-        try:
-            if self._on_subscribe is not None and not self.is_stopped:
-                self._on_subscribe()
-            self._replay(id_, replaying)
-        except BaseException:
-            # The hook failed, or an interrupt struck: the caller gets no handle to dispose.
-            self._drop(id_)
-            raise
-        return Disposable(lambda: self._drop(id_))
-
-    def _replay(self, id_: int, replaying: _Replaying[T]) -> None:
-        """Tell one observer what it missed, until there is nothing left, and make it a live one."""
-        while True:
-            with self.lock:
-                if id_ not in self._replaying:
-                    return  # disposed by its own callback, or dropped because it raised
-                events = list(replaying.backlog)
-                replaying.backlog.clear()
-                if not events:
-                    del self._replaying[id_]
-                    if not self.is_stopped:
-                        self._live[id_] = replaying.observer
-                        return
-                    error = self.exception
-                    break
-            for event in events:
-                if id_ in self._replaying:
-                    self._tell(id_, replaying.observer, event)
-        self._tell_end(replaying.observer, error)
 
     def on_next(self, value: T) -> None:
         """Tell every observer; ignored after the end."""
-        with self.lock:
-            self.check_disposed()
-            if self.is_stopped:
-                return
-            self._history.append(value)
-            for replaying in list(self._replaying.values()):
-                replaying.backlog.append(value)
-            # list() of a view allocates nothing that could start a garbage collection half-way.
-            observers = list(self._live.items())
-        interrupt: BaseException | None = None
-        for id_, observer in observers:
-            try:
-                self._tell(id_, observer, value)
-            except BaseException as err:
-                if _is_main_thread():
-                    interrupt = err  # raised below, once the siblings have their event
-                else:
-                    self._drop(id_)
-                    logger.exception("an observer of progress raised, and is dropped")
-        if interrupt is not None:
-            raise interrupt
+        self._put(value)
 
     def on_completed(self) -> None:
         """Tell every observer that nothing more comes; ignored after the end."""
-        self._end(None)
+        self._end()
 
     def on_error(self, error: Exception) -> None:
         """Tell every observer of the failure; ignored after the end. The library itself never calls this."""
         self._end(error)
 
-    def _end(self, error: Exception | None) -> None:
-        with self.lock:
-            self.check_disposed()
-            if self.is_stopped:
-                return
-            self.is_stopped = True
-            self.exception = error
-            observers = list(self._live.values())
-            self._live.clear()
-        interrupt: BaseException | None = None
-        for observer in observers:
-            try:
-                self._tell_end(observer, error)
-            except BaseException as err:
-                if _is_main_thread():
-                    interrupt = err  # as in on_next
-                else:
-                    logger.exception("an observer of progress raised at the end of the stream")
-        if interrupt is not None:
-            raise interrupt
+    def fail(self, exn: Exception) -> bool:
+        """`on_error`, for operators that ask whether it was told."""
+        return self._end(exn)
 
     def dispose(self) -> None:
         """Drop every observer without a word. The library never does this: a client that waits would wait for ever."""
-        with self.lock:
-            self._history.clear()
-            self._live.clear()
-            self._replaying.clear()
-            super().dispose()
-
-    def _tell(self, id_: int, observer: abc.ObserverBase[T], value: T) -> None:
-        try:
-            observer.on_next(value)
-        except Exception:
-            self._drop(id_)
-            logger.exception("an observer of progress raised, and is dropped")
-
-    def _tell_end(self, observer: abc.ObserverBase[T], error: Exception | None) -> None:
-        try:
-            if error is None:
-                observer.on_completed()
-            else:
-                observer.on_error(error)
-        except Exception:
-            logger.exception("an observer of progress raised at the end of the stream")
-
-    def _drop(self, id_: int) -> None:
-        with self.lock:
-            self._live.pop(id_, None)
-            self._replaying.pop(id_, None)
+        self._discard()
 
 
-def _is_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+class ReadOnlySubject(Broadcast[T]):
+    """The stream of a job as its readers have it: a ReplaySubject by type, which a `Writer` alone can write or end."""
+
+    def on_next(self, value: T) -> NoReturn:  # noqa: ARG002 - the base class's signature, as below
+        """Refuse."""
+        _refuse("on_next")
+
+    def on_completed(self) -> NoReturn:
+        """Refuse."""
+        _refuse("on_completed")
+
+    def on_error(self, error: Exception) -> NoReturn:  # noqa: ARG002
+        """Refuse."""
+        _refuse("on_error")
+
+    def fail(self, exn: Exception) -> NoReturn:  # noqa: ARG002
+        """Refuse."""
+        _refuse("fail")
+
+    def dispose(self) -> NoReturn:
+        """Refuse."""
+        _refuse("dispose")
+
+    def __enter__(self) -> NoReturn:
+        _refuse("a with block")
+
+
+class Writer(Generic[T]):
+    """The writer's side of a `ReadOnlySubject`, for whoever makes the stream; see `Broadcast` for its contract.
+
+    Args:
+        history: see `Broadcast`.
+        on_subscribe: see `Broadcast`.
+    """
+
+    def __init__(self, history: int = DEFAULT_HISTORY, on_subscribe: Callable[[], None] | None = None) -> None:
+        #: For the readers.
+        self.subject: ReadOnlySubject[T] = ReadOnlySubject(history, on_subscribe)
+
+    def on_next(self, value: T) -> None:
+        """Tell every observer; ignored after the end."""
+        self.subject._put(value)  # noqa: SLF001 - what is private to readers is this class's
+
+    def on_completed(self) -> None:
+        """Tell every observer that nothing more comes; ignored after the end."""
+        self.subject._end()  # noqa: SLF001
+
+
+def _refuse(what: str) -> NoReturn:
+    raise TypeError(
+        f"this stream is for reading, and {what} would change or end it for all its readers. To stop reading, dispose"
+        " what subscribe() returned, as `with progress.subscribe(...):` does; to stop the job, call job.cancel(); to"
+        " write a stream of your own, make a workqueue.streams.ProgressSubject"
+    )

@@ -4,6 +4,7 @@ import threading
 
 from workqueue.jobs.job import Job
 from workqueue.progress import Progress
+from workqueue.streams.on_loop import directly
 
 
 def collect(job: Job, timeout: float = 10.0) -> list[Progress]:
@@ -18,7 +19,9 @@ def collect(job: Job, timeout: float = 10.0) -> list[Progress]:
     """
     events: list[Progress] = []
     has_ended = threading.Event()
-    subscription = job.progress.subscribe(events.append, on_completed=has_ended.set)
+    # A test may be a coroutine, whose event loop is blocked below.
+    with directly():
+        subscription = job.progress.subscribe(events.append, on_completed=has_ended.set)
     try:
         if not has_ended.wait(timeout):
             raise TimeoutError(f"{job} has not ended after {timeout} seconds; its events so far: {events}")

@@ -2,18 +2,20 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Unpack
 
 from workqueue import Params, WorkQueue
+from workqueue.jobs.composed import Events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
+from workqueue.web.encodings import ENCODINGS, Encoding
 from workqueue.web.fields import MAX_BODY_BYTES, Fields, overview_params
 from workqueue.web.generate_service import GenerateService
 from workqueue.web.message import Answer, Request, headers_of
 from workqueue.web.result_options import ResultOptions
 from workqueue.web.result_service import MountedResultService
-from workqueue.web.sending import Receive, Send, checked, send_response, send_stream, until_left
+from workqueue.web.sending import Receive, Send, send_response, send_stream, send_whole, until_left
 from workqueue.web.service import REFUSALS, Authorize, Service, check_verdict, is_async
 from workqueue.web.stream import DEFAULT_MAX_DURATION
 
@@ -35,7 +37,10 @@ class _App:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's start and stop."""
         if scope["type"] == "http":
-            await self._serve(scope, receive, send)
+            # Not in a method of its own, which would be a frame more for each of thousands of clients.
+            body = await _body(receive) if scope["method"] == "POST" else b""
+            if body is not None:
+                await until_left(self._respond(_request(scope, body), send), receive)
         elif scope["type"] == "lifespan":
             await _live(receive, send)
         elif scope["type"] == "websocket":
@@ -44,23 +49,20 @@ class _App:
         else:
             raise ValueError(f"cannot serve the ASGI scope {scope['type']!r}")
 
-    async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        body = await _body(receive) if scope["method"] == "POST" else b""
-        if body is not None:
-            await until_left(self._respond(_request(scope, body), checked(send)), receive)
-
     async def _respond(self, request: Request, send: Send) -> None:
         try:
             answer = await self._answer(request)
         except REFUSALS as error:
             answer = self._service.refuse(error)
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers_of(answer)]
-        if isinstance(answer.body, bytes):
-            body = b"" if request.method == "HEAD" else answer.body
-            await send({"type": "http.response.start", "status": answer.status.value, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-        else:
-            await send_response(answer.status.value, headers, answer.body.to_async_iter(), send)
+        status, body = answer.status.value, answer.body
+        if isinstance(body, bytes):
+            await send_whole(status, headers, b"" if request.method == "HEAD" else body, send)
+            return
+        sending = send_response(status, headers, body.to_async_iter(), send)
+        # What this frame holds it holds for as long as the response lasts, for each of thousands of clients.
+        del request, answer, body, headers
+        await sending
 
     async def _answer(self, request: Request) -> Answer:
         answer = self._service.answer_without_job(request)
@@ -98,6 +100,8 @@ class GenerateApp(_App):
             request itself carries the secret, as Overview's token: no browser adds that by itself.
         heartbeat: see `ProgressStream`.
         max_duration: see `ProgressStream`.
+        events: see `ProgressStream`.
+        encodings: see `ProgressStream`.
         result: the path where results are served, such as ``/result``; None: they are not.
         result_options: how they are: see `ResultOptions`.
 
@@ -116,6 +120,8 @@ class GenerateApp(_App):
         allow_origin: str | None = "*",
         heartbeat: float | None = DEFAULT_HEARTBEAT,
         max_duration: float | None = DEFAULT_MAX_DURATION,
+        events: Events | None = None,
+        encodings: Sequence[type[Encoding]] = ENCODINGS,
         result: str | None = None,
         result_options: ResultOptions | None = None,
     ) -> None:
@@ -126,6 +132,8 @@ class GenerateApp(_App):
             allow_origin=allow_origin,
             heartbeat=heartbeat,
             max_duration=max_duration,
+            events=events,
+            encodings=encodings,
             result=result,
             result_options=result_options,
         )

@@ -1,5 +1,6 @@
 """7 django: a job, or a result -> a response for a view in Django, under WSGI or ASGI."""
 
+from collections.abc import Sequence
 from typing import Unpack
 
 from django.core.handlers.asgi import ASGIRequest
@@ -7,7 +8,9 @@ from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpRe
 from django.http.response import HttpResponseBase
 
 from workqueue import Job, Params, WorkQueue
+from workqueue.jobs.composed import Events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
+from workqueue.web.encodings import ENCODINGS, Encoding
 from workqueue.web.file_body import FileBody
 from workqueue.web.message import request_of
 from workqueue.web.result_options import ResultOptions
@@ -21,6 +24,8 @@ def progress_response(
     *,
     heartbeat: float | None = DEFAULT_HEARTBEAT,
     max_duration: float | None = DEFAULT_MAX_DURATION,
+    events: Events | None = None,
+    encodings: Sequence[type[Encoding]] = ENCODINGS,
 ) -> HttpResponseBase:
     """Tell how a job goes, in the form that the request asks for.
 
@@ -34,14 +39,19 @@ def progress_response(
         request: whose view this is, plain or async.
         heartbeat: see `ProgressStream`.
         max_duration: see `ProgressStream`.
+        events: see `ProgressStream`.
+        encodings: see `ProgressStream`.
 
     Raises:
+        TypeError: for `events` or `encodings` that are none.
         ValueError: for a heartbeat or max_duration that cannot work.
     """
     if has_seen_end(request.headers.get("Last-Event-ID", "")):
         return HttpResponse(status=204)
     accept = request.headers.get("Accept", "")
-    stream = ProgressStream(job, accept, heartbeat=heartbeat, max_duration=max_duration)
+    stream = ProgressStream(
+        job, accept, heartbeat=heartbeat, max_duration=max_duration, events=events, encodings=encodings
+    )
     if request.method == "HEAD":
         return StreamingHttpResponse((), headers=stream.headers)
     body = stream.to_async_iter() if isinstance(request, ASGIRequest) else stream.to_generator()

@@ -1,11 +1,14 @@
 """7 flask: a job, or a result -> a response for a view in Flask, or in anything of Werkzeug's."""
 
+from collections.abc import Sequence
 from typing import Unpack
 
 from werkzeug.wrappers import Request, Response
 
 from workqueue import Job, Params, WorkQueue
+from workqueue.jobs.composed import Events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
+from workqueue.web.encodings import ENCODINGS, Encoding
 from workqueue.web.file_body import FileBody
 from workqueue.web.message import headers_of, request_of
 from workqueue.web.result_options import ResultOptions
@@ -20,6 +23,8 @@ def progress_response(
     *,
     heartbeat: float | None = DEFAULT_HEARTBEAT,
     max_duration: float | None = DEFAULT_MAX_DURATION,
+    events: Events | None = None,
+    encodings: Sequence[type[Encoding]] = ENCODINGS,
 ) -> Response:
     """Tell how a job goes, in the form that the request asks for.
 
@@ -30,14 +35,19 @@ def progress_response(
         request: whose view this is; ``flask.request`` will do.
         heartbeat: see `ProgressStream`.
         max_duration: see `ProgressStream`.
+        events: see `ProgressStream`.
+        encodings: see `ProgressStream`.
 
     Raises:
+        TypeError: for `events` or `encodings` that are none.
         ValueError: for a heartbeat or max_duration that cannot work.
     """
     if has_seen_end(request.headers.get("Last-Event-ID", "")):
         return Response(status=204)
     accept = request.headers.get("Accept", "")
-    stream = ProgressStream(job, accept, heartbeat=heartbeat, max_duration=max_duration)
+    stream = ProgressStream(
+        job, accept, heartbeat=heartbeat, max_duration=max_duration, events=events, encodings=encodings
+    )
     return Response(stream.to_generator(), headers=stream.headers)
 
 

@@ -1,11 +1,13 @@
 """7 generate_service: a request to /generate -> a job that is told of; and the browser module."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from workqueue import Params, WorkQueue
+from workqueue.jobs.composed import Events, check_events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.web.browser import module
+from workqueue.web.encodings import ENCODINGS, Encoding, check_encodings
 from workqueue.web.fields import Fields, overview_params
 from workqueue.web.message import Answer, Request
 from workqueue.web.problem import Problem
@@ -30,6 +32,8 @@ class GenerateService(Service):
         allow_origin: str | None = "*",
         heartbeat: float | None = DEFAULT_HEARTBEAT,
         max_duration: float | None = DEFAULT_MAX_DURATION,
+        events: Events | None = None,
+        encodings: Sequence[type[Encoding]] = ENCODINGS,
         result: str | None = None,
         result_options: ResultOptions | None = None,
     ) -> None:
@@ -37,6 +41,10 @@ class GenerateService(Service):
         check_stream_options(heartbeat, max_duration)
         self._heartbeat = heartbeat
         self._max_duration = max_duration
+        check_events(events)
+        check_encodings(encodings)
+        self._events = events
+        self._encodings = tuple(encodings)
         self._results = None
         if result is not None:
             self._results = ResultService(
@@ -71,7 +79,14 @@ class GenerateService(Service):
         # HEAD is what GET would say, without doing it.
         job = None if request.method == "HEAD" else self._queue.ensure_run(params)
         accept = request.headers.get("accept", "")
-        stream = ProgressStream(job, accept, heartbeat=self._heartbeat, max_duration=self._max_duration)
+        stream = ProgressStream(
+            job,
+            accept,
+            heartbeat=self._heartbeat,
+            max_duration=self._max_duration,
+            events=self._events,
+            encodings=self._encodings,
+        )
         body: bytes | ProgressStream = b"" if request.method == "HEAD" else stream
         return Answer(HTTPStatus.OK, {**stream.headers, **self._cors}, body)
 

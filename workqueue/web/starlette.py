@@ -1,5 +1,6 @@
 """7 starlette: a job, or a result -> a response for an endpoint in Starlette or FastAPI."""
 
+from collections.abc import Sequence
 from typing import Unpack
 
 from starlette.requests import Request
@@ -7,7 +8,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from workqueue import Job, Params, WorkQueue
+from workqueue.jobs.composed import Events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
+from workqueue.web.encodings import ENCODINGS, Encoding
 from workqueue.web.file_body import FileBody
 from workqueue.web.message import Answer, headers_of, request_of
 from workqueue.web.result_options import ResultOptions
@@ -22,6 +25,8 @@ def progress_response(
     *,
     heartbeat: float | None = DEFAULT_HEARTBEAT,
     max_duration: float | None = DEFAULT_MAX_DURATION,
+    events: Events | None = None,
+    encodings: Sequence[type[Encoding]] = ENCODINGS,
 ) -> Response:
     """Tell how a job goes, in the form that the request asks for.
 
@@ -32,14 +37,20 @@ def progress_response(
         request: whose endpoint this is.
         heartbeat: see `ProgressStream`.
         max_duration: see `ProgressStream`.
+        events: see `ProgressStream`.
+        encodings: see `ProgressStream`.
 
     Raises:
+        TypeError: for `events` or `encodings` that are none.
         ValueError: for a heartbeat or max_duration that cannot work.
     """
     if has_seen_end(request.headers.get("last-event-id", "")):
         return Response(status_code=204)
     accept = request.headers.get("accept", "")
-    return ProgressResponse(ProgressStream(job, accept, heartbeat=heartbeat, max_duration=max_duration))
+    stream = ProgressStream(
+        job, accept, heartbeat=heartbeat, max_duration=max_duration, events=events, encodings=encodings
+    )
+    return ProgressResponse(stream)
 
 
 class ProgressResponse(StreamingResponse):

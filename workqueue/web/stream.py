@@ -2,15 +2,16 @@
 
 import math
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
 from contextlib import closing
 from typing import Final
 
+from workqueue.jobs.composed import Events, check_events, composed
 from workqueue.jobs.job import Job
 from workqueue.progress import Progress
-from workqueue.streams import AsyncReader, to_async_iter, to_generator
+from workqueue.streams import AsyncReader, to_generator
 from workqueue.streams.options import DEFAULT_HEARTBEAT, check_options
-from workqueue.web.encodings import LAST_EVENT_ID, Encoding, encoding_for
+from workqueue.web.encodings import ENCODINGS, LAST_EVENT_ID, Encoding, check_encodings, encoding_for
 
 #: With a heartbeat more, below the 60 s after which many proxies, and servers that stop, give up on a response.
 DEFAULT_MAX_DURATION: Final = 45.0
@@ -40,8 +41,14 @@ class ProgressStream:
             never. Its client asks again, and is told where the job is by then: `EventSource` and the browser module do
             so by themselves. It bounds what a server is left with when it never notices that a client has gone, and
             what a stopping server waits for. The JSON array, whose end says that the job has ended, never does this.
+        events: makes of the job's progress, an observable, what is told of it, with any operator of reactivex:
+            ``lambda progress: progress.pipe(ops.distinct_until_changed())``. The job's last event is told in any case,
+            and is the last that is. Not called when the result is there.
+        encodings: what the Accept header chooses from, the one for a client without a preference first:
+            ``(*ENCODINGS, MessagePack)`` adds a subclass of `Encoding` of your own.
 
     Raises:
+        TypeError: for `events` or `encodings` that are none.
         ValueError: for a heartbeat or a max_duration that cannot work.
     """
 
@@ -52,10 +59,15 @@ class ProgressStream:
         *,
         heartbeat: float | None = DEFAULT_HEARTBEAT,
         max_duration: float | None = DEFAULT_MAX_DURATION,
+        events: Events | None = None,
+        encodings: Sequence[type[Encoding]] = ENCODINGS,
     ) -> None:
         check_stream_options(heartbeat, max_duration)
-        encoding = encoding_for(accept)
+        check_encodings(encodings)
+        check_events(events)
+        encoding = encoding_for(accept, encodings)
         self._job = job
+        self._events = None if job is None else composed(job, events)
         self._encoding = encoding
         self._max_duration = max_duration if encoding.is_resumable else None
         # A silent stream comes to its end by a heartbeat, so there must be one by then.
@@ -64,11 +76,11 @@ class ProgressStream:
 
     def to_generator(self) -> Generator[bytes, None, None]:
         """The body for a WSGI server: a generator that blocks. Its `close` unsubscribes."""
-        if self._job is None:
+        if self._job is None or self._events is None:
             yield self._encoding.already_built()
             return
         pieces = _Pieces(self._job, self._encoding(), self._max_duration)
-        with closing(to_generator(self._job.progress, self._heartbeat)) as events:
+        with closing(to_generator(self._events, self._heartbeat)) as events:
             for progress in events:
                 yield pieces.encode(progress)
                 if pieces.are_enough:
@@ -79,10 +91,10 @@ class ProgressStream:
 
         It has no `__iter__`: Django and Quart would take that, and block their loop or hold back the whole body.
         """
-        if self._job is None:
+        if self._job is None or self._events is None:
             return _once(self._encoding.already_built())
-        events = to_async_iter(self._job.progress, self._heartbeat)
-        return _AsyncBody(events, _Pieces(self._job, self._encoding(), self._max_duration))
+        pieces = _Pieces(self._job, self._encoding(), self._max_duration)
+        return _AsyncBody(AsyncReader(self._events, self._heartbeat, 1, pieces.encode), pieces)
 
 
 def has_seen_end(last_event_id: str) -> bool:
@@ -110,20 +122,22 @@ def check_stream_options(heartbeat: float | None, max_duration: float | None) ->
 class _Pieces:
     """Events -> pieces, and whether that has gone on for long enough; the clock starts with the first event."""
 
+    __slots__ = ("_encoding", "_job", "_max_duration", "end")
+
     def __init__(self, job: Job, encoding: Encoding, max_duration: float | None) -> None:
         self._job = job
         self._encoding = encoding
         self._max_duration = max_duration
-        self._end: float | None = None
+        self.end: float | None = None
 
     def encode(self, progress: Progress) -> bytes:
-        if self._max_duration is not None and self._end is None:
-            self._end = time.monotonic() + self._max_duration
+        if self._max_duration is not None and self.end is None:
+            self.end = time.monotonic() + self._max_duration
         return self._encoding.encode(progress)
 
     @property
     def are_enough(self) -> bool:
-        if self._end is None or time.monotonic() < self._end:
+        if self.end is None or time.monotonic() < self.end:
             return False
         # A job that has ended meanwhile is told to its end, which is about to come: a client that had to ask again
         # would have a failed job run again.
@@ -133,17 +147,24 @@ class _Pieces:
 # Not an asynchronous generator: one that is dropped unfinished is closed by its loop some turns later, or never. This
 # lets go with its last reference, as the reader in it does.
 class _AsyncBody(AsyncIterator[bytes]):
-    def __init__(self, events: AsyncReader[Progress], pieces: _Pieces) -> None:
-        self._events = events
+    __slots__ = ("_pieces", "_reader")
+
+    def __init__(self, reader: AsyncReader[bytes], pieces: _Pieces) -> None:
+        self._reader = reader
         self._pieces = pieces
 
-    async def __anext__(self) -> bytes:
-        if self._pieces.are_enough:
-            await self._events.aclose()
-        return self._pieces.encode(await anext(self._events))
+    # Not a coroutine of its own around the reader's: it would be made for each event and client.
+    def __anext__(self) -> Awaitable[bytes]:
+        if self._pieces.end is not None and self._pieces.are_enough:
+            return self._end()
+        return self._reader.__anext__()
+
+    async def _end(self) -> bytes:
+        await self._reader.aclose()
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        await self._events.aclose()
+        await self._reader.aclose()
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

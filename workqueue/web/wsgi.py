@@ -1,12 +1,14 @@
 """7 wsgi: WSGI applications for /generate and /result; each open response takes a thread of its server."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Unpack
 
 from workqueue import Params, WorkQueue
+from workqueue.jobs.composed import Events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
+from workqueue.web.encodings import ENCODINGS, Encoding
 from workqueue.web.fields import MAX_BODY_BYTES, Fields, overview_params
 from workqueue.web.file_body import BLOCK_BYTES, FileBody
 from workqueue.web.generate_service import GenerateService
@@ -71,6 +73,8 @@ class GenerateApp(_App):
             request itself carries the secret, as Overview's token: no browser adds that by itself.
         heartbeat: see `ProgressStream`.
         max_duration: see `ProgressStream`.
+        events: see `ProgressStream`.
+        encodings: see `ProgressStream`.
         result: the path where results are served, such as ``/result``; None: they are not.
         result_options: how they are: see `ResultOptions`.
 
@@ -89,6 +93,8 @@ class GenerateApp(_App):
         allow_origin: str | None = "*",
         heartbeat: float | None = DEFAULT_HEARTBEAT,
         max_duration: float | None = DEFAULT_MAX_DURATION,
+        events: Events | None = None,
+        encodings: Sequence[type[Encoding]] = ENCODINGS,
         result: str | None = None,
         result_options: ResultOptions | None = None,
     ) -> None:
@@ -99,6 +105,8 @@ class GenerateApp(_App):
             allow_origin=allow_origin,
             heartbeat=heartbeat,
             max_duration=max_duration,
+            events=events,
+            encodings=encodings,
             result=result,
             result_options=result_options,
         )
