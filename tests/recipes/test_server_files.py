@@ -4,6 +4,7 @@ import base64
 import importlib.util
 import os
 import re
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,7 +16,7 @@ import pytest
 from tests.objects.ports import free_ports
 from tests.readme import block
 from tests.recipes.recipe import RECIPES, STEPS, WEB
-from tests.servers.server import Client, Server
+from tests.servers.server import Client, Server, eventually
 from tests.tools import missing
 from workqueue.testing import ScriptedProgram
 
@@ -41,6 +42,11 @@ KINDS = {
 }
 
 
+def is_listening(port: int) -> bool:
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Site(NamedTuple):
     port: int
     program: ScriptedProgram
@@ -62,6 +68,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytes
         (directory / "process-docset.py").symlink_to(program.path)
         path = {} if kind.package != "pyuwsgi" else {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with OtherServer(command, directory, **path) as server:
+            eventually(lambda: is_listening(server.port))  # Granian says so before it does
             try:
                 yield Site(server.port, program)
             finally:

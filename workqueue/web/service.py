@@ -117,7 +117,9 @@ class Service(ABC):
 
 def _name_as_sent(error: InvalidParams, params: Params, fields: Fields) -> None:
     """Have a refusal name a field as this client does: by the one field that it sent with this value."""
-    named = dict(zip(field_names(params), params, strict=True)) if isinstance(params, tuple) else {}
+    if error.field is None:
+        return
+    named = dict(zip(field_names(params), params, strict=True))
     if error.field in named:
         candidates = [name for name, value in fields.items() if value == named[error.field]]
         if len(candidates) == 1:

@@ -67,7 +67,7 @@ def is_asgi(request: HttpRequest) -> bool:
 def _streaming(stream: ProgressStream, request: HttpRequest) -> StreamingHttpResponse:
     if is_asgi(request):
         return StreamingHttpResponse(stream.to_async_iter(), headers=stream.headers)
-    warn_of_one_thread(request.environ)
+    warn_of_one_thread(request.META)
     return StreamingHttpResponse(stream.to_generator(), headers=stream.headers)
 
 
@@ -109,10 +109,10 @@ def response_of(answer: Answer, request: HttpRequest) -> HttpResponseBase:
         TypeError: for a request of neither interface.
     """
     if isinstance(answer.body, ProgressStream):
-        response = _streaming(answer.body, request)
+        streaming = _streaming(answer.body, request)
         for name, value in answer.headers.items():
-            response.headers[name] = value
-        return response
+            streaming.headers[name] = value
+        return streaming
     # Django's `FileResponse` has the server send a whole file, and that is used. It knows neither conditions nor
     # ranges, and reads the file into memory under ASGI.
     if isinstance(answer.body, bytes):
