@@ -8,6 +8,7 @@ import pytest
 from tests.browser.holding_proxy import holding_proxy
 from tests.browser.pages import DONE, Answer, Environ, Script, SilentAnswer, Site, StartResponse, line
 from tests.browser.test_element import has_text, open_page, text_of, wait_state
+from tests.servers.server import eventually
 from workqueue import WorkQueue
 from workqueue.testing import ScriptedProgram
 from workqueue.web.wsgi import GenerateApp
@@ -93,7 +94,12 @@ def test_a_server_that_says_nothing_is_asked_both_ways_and_told_lost(page: "Page
     """The first time it may have been held back; the second it is a loss."""
     silent = [SilentAnswer(b"") for _ in range(2)]
     script, site = serve_script(serve, *silent, Answer(DONE))
-    open_page(page, site, script="element.request = { stall: 200, firstPause: 10, longestPause: 10 };")
+    page.clock.install()
+    open_page(page, site, script="element.request = { firstPause: 10, longestPause: 10 };")
+    for n_requests, patience in ((1, 20_000), (2, 45_000)):
+        # The page waits from the moment when it asks.
+        eventually(lambda n=n_requests: len(script.requests) == n)
+        page.clock.fast_forward(patience)
     wait_state(page, "done")
     for answer in silent:
         answer.released.set()
