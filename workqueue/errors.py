@@ -30,7 +30,25 @@ class WorkQueueError(Exception):
 
 
 class InvalidParams(WorkQueueError, ValueError):
-    """These parameters can never run; the text says which field and why, and never repeats a secret."""
+    """These parameters can never run; the text says which field and why, and never repeats a secret.
+
+    Args:
+        text: it begins with the field's name, where it is about one.
+        field: the name, as the parameters have it.
+        sent_as: the name under which a client sends the field, if that is known and another.
+    """
+
+    def __init__(self, text: str, field: str | None = None, sent_as: str | None = None) -> None:
+        super().__init__(text)
+        self.field = field
+        self.sent_as = sent_as
+
+    def for_client(self) -> str:
+        """The text, with the name that the client knows."""
+        text = str(self)
+        if self.field is None or self.sent_as is None:
+            return text
+        return self.sent_as + text.removeprefix(self.field)
 
 
 class QueueFull(WorkQueueError, RuntimeError):

@@ -39,6 +39,9 @@ class OverviewViewParams(NamedTuple):
         return f"OverviewViewParams(server={self.server!r}, document_set_id={self.document_set_id!r}, api_token=...)"
 
 
+#: What Overview, and so a client, calls the fields of an `OverviewViewParams`; "server" is the same.
+_SENT_AS: Final = {"document_set_id": "documentSetId", "api_token": "apiToken"}
+
 #: Fields whose names hold one of these are secrets.
 _SECRET_NAMES: Final = ("token", "secret", "password", "credential")
 
@@ -84,38 +87,50 @@ def check_params(params: Params, allowed_servers: Collection[str] | None = None)
         raise InvalidParams(f"parameters must be a tuple of strings; got {type(params).__name__}")
     if len(params) > MAX_FIELDS:
         raise InvalidParams(f"parameters must have at most {MAX_FIELDS} fields; got {len(params)}")
-    names: tuple[str, ...] = getattr(params, "_fields", ())
-    for i, value in enumerate(params):
-        check_field(names[i] if i < len(names) else f"field {i}", value)
+    sent_as = _SENT_AS if isinstance(params, OverviewViewParams) else {}
+    for name, value in zip(field_names(params), params, strict=True):
+        check_field(name, value, sent_as.get(name))
     if isinstance(params, OverviewViewParams):
         _check_overview(params, allowed_servers)
 
 
-def check_field(name: str, value: object) -> None:
+def field_names(params: Params) -> tuple[str, ...]:
+    """What refusals call the fields: by their names, or by their numbers."""
+    names = _names(params)
+    return (*names[: len(params)], *(f"field {i}" for i in range(len(names), len(params))))
+
+
+def check_field(name: str, value: object, sent_as: str | None = None) -> None:
     """Refuse what can be no argument of a program.
+
+    Args:
+        name: of the field.
+        value: of the field.
+        sent_as: see `InvalidParams`.
 
     Raises:
         InvalidParams: with the name and the reason.
     """
     if not isinstance(value, str):
-        raise InvalidParams(f"{name} must be a string; got {type(value).__name__}")
+        raise InvalidParams(f"{name} must be a string; got {type(value).__name__}", name, sent_as)
     if "\0" in value:
-        raise InvalidParams(f"{name} must not contain a NUL character")
+        raise InvalidParams(f"{name} must not contain a NUL character", name, sent_as)
     try:
         size = len(value.encode("utf-8"))
     except UnicodeEncodeError:
-        raise InvalidParams(f"{name} must be valid Unicode; it contains a lone surrogate") from None
+        text = f"{name} must be valid Unicode; it contains a lone surrogate"
+        raise InvalidParams(text, name, sent_as) from None
     if size > MAX_FIELD_BYTES:
-        raise InvalidParams(f"{name} must be at most {MAX_FIELD_BYTES} bytes long; got {size}")
+        raise InvalidParams(f"{name} must be at most {MAX_FIELD_BYTES} bytes long; got {size}", name, sent_as)
 
 
 def _check_overview(params: OverviewViewParams, allowed_servers: Collection[str] | None) -> None:
     for name, value in zip(params._fields, params, strict=True):
         if not value:
-            raise InvalidParams(f"{name} must not be empty")
+            raise InvalidParams(f"{name} must not be empty", name, _SENT_AS.get(name))
     server = server_identity(params.server)
     if allowed_servers is not None and server not in map(server_identity, allowed_servers):
-        raise InvalidParams(f"server {_shown(params.server)} is not one of those this plugin serves")
+        raise InvalidParams(f"server {_shown(params.server)} is not one of those this plugin serves", "server")
 
 
 # The servers that are asked for are few, and each is asked for with every request.
@@ -132,14 +147,14 @@ def server_identity(server: str) -> tuple[str, str, int, str]:
     # Not all of it is repeated: it may hold a password.
     refusal = f"server must be an http:// or https:// URL with a host and nothing behind its path; got {_shown(server)}"
     if not server.isprintable() or any(c in server for c in ' \\@?#"<>'):
-        raise InvalidParams(refusal)
+        raise InvalidParams(refusal, "server")
     try:
         url = urlsplit(server)
         port = url.port
     except ValueError:
-        raise InvalidParams(refusal) from None
+        raise InvalidParams(refusal, "server") from None
     if url.scheme not in _DEFAULT_PORTS or not url.hostname:
-        raise InvalidParams(refusal)
+        raise InvalidParams(refusal, "server")
     return (url.scheme, url.hostname, _port(url, port), url.path.rstrip("/"))
 
 

@@ -1,15 +1,17 @@
 """No recipe without a test."""
 
 from tests.readme import blocks
-from tests.recipes import test_http, test_results, test_websocket
+from tests.recipes import test_django_app, test_http, test_results, test_websocket
 from tests.recipes.recipe import RECIPES, WEB
 
 SERVED = [recipe.name for recipe in (*test_http.RECIPES, *test_results.SERVED)] + list(test_websocket.RECIPES)
 
-#: What tests/servers and tests/browser run, and what tests/recipes/test_web_page.py and test_openapi.py look at.
+#: What tests/servers and tests/browser run, and what other tests of tests/recipes look at.
 SHOWN = {
     *("report.html", "show.html", "watch.js", "event_source.js"),
     *("stop.py", "nginx.conf", "stream.json", "stream.ndjson", "stream.sse"),
+    *test_django_app.FILES,
+    *("uwsgi.ini", "plugin.conf"),
     *("own_params.py", "own_view.py", "overview_only.py", "refusal.json", "typed_client.py"),
 }
 

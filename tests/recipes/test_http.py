@@ -1,6 +1,7 @@
 """Each recipe that answers HTTP requests, served by the server that the documentation names."""
 
 import base64
+import importlib.util
 from collections.abc import Iterator
 from contextlib import closing
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import pytest
 from tests.recipes.recipe import GUNICORN, HYPERCORN, UVICORN, WAITRESS, Served, served
 from tests.recipes.spy import close_queue, wait_for_no_watchers
 from tests.servers.server import Client
+from tests.tools import missing
 from workqueue.web import ProgressStream
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"token:x-auth-token").decode()}
@@ -27,6 +29,9 @@ class Recipe(NamedTuple):
     is_ready: bool = False
     """Whether it is the ready application."""
 
+    needs: str | None = None
+    """A package that may be missing."""
+
 
 RECIPES = [
     Recipe("ready_wsgi.py", [*GUNICORN, "ready_wsgi:app"], "overview", is_ready=True),
@@ -41,6 +46,7 @@ RECIPES = [
     Recipe(
         "django_asgi_mount.py", [*UVICORN, "django_asgi_mount:application"], "overview", is_async=True, is_ready=True
     ),
+    Recipe("django_rest.py", [*UVICORN, "django_rest:application"], "form", is_async=True, needs="rest_framework"),
     Recipe("starlette_mount.py", [*UVICORN, "starlette_mount:app"], "overview", is_async=True, is_ready=True),
     Recipe("starlette_endpoint.py", [*UVICORN, "starlette_endpoint:app"], "report", is_async=True),
     Recipe("fastapi_mount.py", [*UVICORN, "fastapi_mount:app"], "overview", is_async=True, is_ready=True),
@@ -80,6 +86,8 @@ class Site(NamedTuple):
 @pytest.fixture(params=RECIPES, ids=lambda recipe: recipe.name, scope="module")
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     recipe: Recipe = request.param
+    if recipe.needs is not None and importlib.util.find_spec(recipe.needs) is None:
+        missing(f"there is no {recipe.needs}; see the extra test")
     with served(recipe.name, recipe.command, tmp_path_factory.mktemp("recipe")) as server:
         yield Site(recipe, server)
 

@@ -80,6 +80,7 @@ def test_a_sync_worker_is_killed_with_its_stream(program: ScriptedProgram, tmp_p
             with pytest.raises(http.client.IncompleteRead):
                 client.until(1.0)
         assert "WORKER TIMEOUT" in server.output
+        assert server.output.count("wsgi.multithread is False") == 1
         finish(program)  # else the worker that is killed would wait for it
 
 
@@ -89,14 +90,15 @@ def test_a_worker_with_threads_outlives_its_time_out(
 ) -> None:
     """There, --timeout is for the worker, not for a response."""
     with (
-        running([*command, "--timeout", "1", WSGI], tmp_path) as site,
-        closing(site.watch(program, heartbeat=0.25)) as client,
+        Server([*command, "--timeout", "1", WSGI], tmp_path) as server,
+        closing(Site(server.port).watch(program, heartbeat=0.25)) as client,
     ):
         client.until(0.25)
         for _ in range(8):
             client.event()
         finish(program)
         assert client.until(1.0)["returncode"] == 0
+        assert "multithread" not in server.output
 
 
 def wsgi_by_a2wsgi(directory: Path) -> list[str]:
@@ -126,6 +128,16 @@ def test_wsgi_on_an_asgi_server_never_notices(
         eventually(lambda: not site.is_open(program, "left"))
         assert site.n_watchers(program) == 0
         finish(program)
+
+
+@pytest.mark.parametrize("path", ["/generate", "/view", "/base/generate", "/base/view"])
+def test_asgi_on_a_wsgi_server_streams(program: ScriptedProgram, tmp_path: Path, path: str) -> None:
+    """By a2wsgi's other middleware."""
+    (tmp_path / "adapted.py").write_text(
+        "from a2wsgi import ASGIMiddleware\nfrom tests.servers.apps.asgi import app\n\napp = ASGIMiddleware(app)\n"
+    )
+    with running([*GTHREAD, "adapted:app"], tmp_path) as site:
+        check_events_come_one_by_one(site.watch(program, path), program)
 
 
 def test_abandoned_streams_keep_the_threads_of_an_adapter(program: ScriptedProgram, tmp_path: Path) -> None:

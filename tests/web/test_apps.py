@@ -6,14 +6,14 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.web.conftest import BODY, FORM, PARAMS, TOKEN, Ask
 from workqueue import Params, QueueClosed, WorkQueue
 from workqueue.testing import ManualEngine, ScriptedProgram, exit_with, output, print_error, say
-from workqueue.web import BROWSER_MODULE, Fields, Problem, asgi, wsgi
+from workqueue.web import BROWSER_MODULE, BROWSER_TYPES, Fields, Problem, asgi, overview_params, wsgi
 from workqueue.web.fields import MAX_BODY_BYTES
 
 MakeApp = Callable[..., Any]
@@ -284,6 +284,16 @@ def test_options_answers_a_preflight(make_app: MakeApp, queue: WorkQueue, ask: A
     }
 
 
+def test_options_that_is_no_preflight_has_none_of_its_headers(make_app: MakeApp, queue: WorkQueue, ask: Ask) -> None:
+    reply = ask(make_app(queue), "OPTIONS", Origin="http://page")
+    assert (reply.status, reply.body) == (204, b"")
+    assert reply.headers == {
+        "allow": "GET, HEAD, OPTIONS, POST",
+        "access-control-allow-origin": "*",
+        "access-control-expose-headers": "Retry-After",
+    }
+
+
 def test_one_origin_may_be_allowed_or_none(make_app: MakeApp, built: WorkQueue, ask: Ask) -> None:
     one, none = make_app(built, allow_origin="https://page"), make_app(built, allow_origin=None)
     reply = ask(one, body=BODY, Content_Type=FORM, Authorization=TOKEN)
@@ -311,6 +321,45 @@ def test_the_browser_module_is_served_and_revalidated(make_app: MakeApp, queue: 
     assert (again.status, again.body) == (304, b"")
     head = ask(app, "HEAD", "/workqueue.js")
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(reply.body)))
+
+
+def test_the_modules_types_are_served_beside_it(make_app: MakeApp, queue: WorkQueue, ask: Ask) -> None:
+    app = make_app(queue)
+    reply = ask(app, "GET", "/generate/workqueue.d.ts")
+    assert (reply.status, reply.body) == (200, BROWSER_TYPES.read_bytes())
+    assert reply.headers["content-type"] == "application/typescript; charset=utf-8"
+    module = ask(app, "GET", "/generate/workqueue.js")
+    assert module.headers["x-typescript-types"] == "./workqueue.d.ts"
+    assert module.headers["etag"] != reply.headers["etag"]
+    assert ask(app, "GET", "/workqueue.d.ts", If_None_Match=reply.headers["etag"]).status == 304
+
+
+class Named(NamedTuple):
+    corpus_name: str
+    year: str
+
+
+@pytest.mark.parametrize(
+    ("params", "form", "detail"),
+    [
+        (overview_params, b"server=http://h&documentSetId=%00&apiToken=t", "documentSetId must not contain a NUL"),
+        (overview_params, b"server=http://h&documentSetId=&apiToken=t", "documentSetId must not be empty"),
+        (overview_params, b"server=http://h&documentSetId=1&apiToken=%00", "apiToken must not contain a NUL"),
+        (overview_params, b"server=ftp://h&documentSetId=1&apiToken=t", "server must be an http:// or https:// URL"),
+        (lambda fields: Named(fields["corpusName"], fields["y"]), b"corpusName=%00&y=1", "corpusName must not contain"),
+        (lambda fields: (fields["a"], fields["b"]), b"a=1&b=%00", "b must not contain a NUL"),
+        (lambda fields: (fields["a"], fields["b"]), b"a=%00&b=%00", "field 0 must not contain a NUL"),
+        (lambda fields: Named(fields["a"] + "\0", "2"), b"a=1", "corpus_name must not contain a NUL"),
+        (lambda _: Named(1, "2"), b"a=1", "corpus_name must be a string; got int"),  # type: ignore[arg-type]
+        (lambda _: "ab", b"a=1", "parameters must be a tuple of strings; got str"),
+    ],
+)
+def test_a_refusal_names_a_field_as_the_client_sent_it(
+    make_app: MakeApp, queue: WorkQueue, ask: Ask, params: Callable[[Fields], Params], form: bytes, detail: str
+) -> None:
+    reply = ask(make_app(queue, params=params), body=form, Content_Type=FORM)
+    assert reply.status == 400
+    assert reply.detail().startswith(detail)
 
 
 def test_another_last_event_id_is_a_request_like_any_other(make_app: MakeApp, built: WorkQueue, ask: Ask) -> None:

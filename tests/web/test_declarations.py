@@ -2,6 +2,7 @@
 
 import re
 
+from tests.readme import DOCS
 from workqueue.web import BROWSER_MODULE, progress_schema
 
 MODULE = BROWSER_MODULE.read_text()
@@ -41,7 +42,7 @@ def test_the_same_things_are_exported() -> None:
 
 
 def test_each_option_is_declared_with_its_default() -> None:
-    found = re.findall(r"(?:const|function initOf\() ?\{ ([^}]*) \}(?: = options;|\) \{)", MODULE)
+    found = re.findall(r"(?:const|function initOf\() ?\{ ([^}]*) \}(?: = options;|, isShort = false\) \{)", MODULE)
     options = {name: default for pattern in found for name, default in unpacked(pattern).items()}
     assert set(options) == members("WatchRequest") | members("WatchOptions")
     for name in ("stall", "firstPause", "longestPause", "glance", "grace"):
@@ -73,3 +74,20 @@ def test_each_part_and_each_variable_is_named() -> None:
     assert set(re.findall(r"\w+", listed[1])) == parts - unlisted
     variables = set(re.findall(r"var\(--workqueue(-[\w-]+)", MODULE))
     assert {"-" + name for name in re.findall(r"-([\w-]+)`", listed[2].replace("--workqueue-", "-"))} == variables
+
+
+def test_the_documentation_has_all_of_it() -> None:
+    """Attributes, properties, options, events, texts, parts and variables, each by its name."""
+    page = (DOCS / "pages.rst").read_text()
+    parts = set(re.findall(r'part\(\s*"\w+",\s*"(\w+)"', MODULE)) - {"spoken"}
+    variables = {f"--workqueue{name}" for name in re.findall(r"var\(--workqueue(-[\w-]+)", MODULE)}
+    events = set(re.findall(r"^  (\w+): CustomEvent", DECLARED, re.MULTILINE))
+    names = parts | variables | events | members("Texts") | members("WatchRequest") | members("WatchOptions")
+    names |= {"src", "label", "manual", "state", "request", "texts", "redirected", *states_declared()}
+    assert {name for name in names if not re.search(rf"``{re.escape(name)}[`(]", page)} == set()
+
+
+def states_declared() -> set[str]:
+    states = re.search(r"export type WorkqueueProgressState = ([^;]*);", DECLARED)
+    assert states is not None
+    return set(re.findall(r'"(\w+)"', states[1]))

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from workqueue import Progress
 from workqueue.progress import failed, succeeded
-from workqueue.web.encodings import ENCODINGS, LAST_EVENT_ID, Encoding, JsonArray, NdJson, ServerSent, encoding_for
+from workqueue.web.encodings import (
+    ENCODINGS,
+    LAST_EVENT_ID,
+    Encoding,
+    JsonArray,
+    NdJson,
+    ServerSent,
+    encoding_for,
+    wait_of,
+)
 
 EVENTS = (
     Progress(n_ahead_in_queue=2),
@@ -159,3 +168,34 @@ def test_no_accept_header_is_too_strange(accept: str) -> None:
 def test_no_number_that_is_none_is_preferred() -> None:
     assert encoding_for("application/json, text/event-stream;q=nan") is JsonArray
     assert encoding_for("application/json, text/event-stream;q=inf") is JsonArray
+
+
+# How long
+
+
+@pytest.mark.parametrize(
+    ("accept", "encoding", "seconds"),
+    [
+        ("text/event-stream;wait=5", ServerSent, 5),
+        ("Text/Event-Stream; Wait = 007 ;q=0.5", ServerSent, 7),
+        ("application/jsonl;wait=5", NdJson, 5),
+        ("application/json;wait=1, application/x-ndjson;wait=2", NdJson, 2),
+        ("application/json;wait=1, application/x-ndjson;wait=2", ServerSent, None),
+        ("text/event-stream", ServerSent, None),
+        ("text/*;wait=5", ServerSent, None),
+        ("text/event-stream;wait=0", ServerSent, None),
+        ("text/event-stream;wait=-1", ServerSent, None),
+        ("text/event-stream;wait=0.5", ServerSent, None),
+        ("text/event-stream;wait=\u0665", ServerSent, None),
+        ("text/event-stream;wait=1234567", ServerSent, None),
+        ("text/event-stream;wait=;wait", ServerSent, None),
+        ("", JsonArray, None),
+    ],
+)
+def test_a_client_may_ask_for_a_short_stream(accept: str, encoding: type[Encoding], seconds: int | None) -> None:
+    assert wait_of(accept, encoding) == seconds
+
+
+@given(st.text())
+def test_no_header_is_too_strange_to_look_for_a_wait(accept: str) -> None:
+    assert wait_of(accept, ServerSent) is None or "wait" in accept.lower()

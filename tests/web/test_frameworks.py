@@ -5,16 +5,21 @@ import io
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
-from typing import cast
+from typing import Any, cast
 
 import django.conf
+import httpx
 import pytest
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import StreamingHttpResponse
 from flask import Flask, Response, request
+from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
+from starlette.routing import Route
 
 from tests.conftest import ensure
 from tests.web.conftest import Wire, environ, scope
@@ -23,6 +28,7 @@ from workqueue.testing import ManualEngine
 from workqueue.web import django as for_django
 from workqueue.web import flask as for_flask
 from workqueue.web import starlette as for_starlette
+from workqueue.web.asgi import GenerateApp
 
 NDJSON = {"Accept": "application/x-ndjson"}
 
@@ -102,6 +108,32 @@ def test_starlette_streams_and_notices_who_leaves(job: Job, engine: ManualEngine
     assert fractions(asyncio.run(scenario(is_left=True))) == [0.0]
     assert fractions(asyncio.run(scenario(is_left=False))) == [0.0, 1.0]
     assert done == ["done", "done"]
+
+
+def test_a_test_client_for_asgi_reads_a_stream_to_its_end(queue: WorkQueue, engine: ManualEngine) -> None:
+    """httpx's says that it has left once the response is over; also through `BaseHTTPMiddleware`."""
+    job = ensure(queue, "a", "b")
+    engine.start(job)
+    engine.succeed(job)
+
+    async def endpoint(request: Request) -> object:
+        return for_starlette.progress_response(queue.ensure_run(("a", "b")), request)
+
+    async def look(request: Request, call_next: Any) -> Any:
+        return await call_next(request)
+
+    app = Starlette(
+        routes=[Route("/own", endpoint), Route("/generate", GenerateApp(queue, params=lambda _: ("a", "b")))],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=look)],
+    )
+
+    async def get(path: str) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            return await client.get(path, headers=NDJSON)
+
+    for path in ("/own", "/generate"):
+        response = asyncio.run(get(path))
+        assert (response.status_code, fractions(response.content)) == (200, [1.0])
 
 
 def django_response(job: Job | None, request: WSGIRequest | ASGIRequest) -> StreamingHttpResponse:

@@ -2,11 +2,13 @@
 
 import json
 import pickle
+from typing import NamedTuple
 
 import pytest
 
-from workqueue import InvalidParams, QueueClosed, QueueFull, WorkQueueError
+from workqueue import InvalidParams, OverviewViewParams, QueueClosed, QueueFull, WorkQueueError
 from workqueue.errors import StorageError
+from workqueue.params import check_params
 from workqueue.web import Problem
 
 
@@ -75,3 +77,20 @@ def test_a_problem_is_one_already_and_what_is_no_refusal_is_none() -> None:
     with pytest.raises(TypeError, match="StorageError refuses no request") as error:
         Problem.of(StorageError("Cannot make the directory /secret"))
     assert isinstance(error.value.__cause__, StorageError)
+
+
+class Own(NamedTuple):
+    document_set_id: str
+
+
+def test_a_view_of_ones_own_names_overviews_fields_as_overview_does() -> None:
+    """And a field of one's own parameters as they do, since nobody knows what the client calls it."""
+    for name, sent_as in (("document_set_id", "documentSetId"), ("api_token", "apiToken"), ("server", "server")):
+        with pytest.raises(InvalidParams) as caught:
+            check_params(OverviewViewParams("http://h", "1", "t")._replace(**{name: ""}))
+        assert Problem.of(caught.value).detail.startswith(f"{sent_as} must")
+        assert str(caught.value).startswith(f"{name} must")
+        assert pickle.loads(pickle.dumps(caught.value)).for_client() == caught.value.for_client()
+    with pytest.raises(InvalidParams) as caught:
+        check_params(Own("\0"))
+    assert Problem.of(caught.value).detail.startswith("document_set_id must")

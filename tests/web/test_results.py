@@ -157,7 +157,7 @@ def test_an_async_authorize_is_for_asgi(built: WorkQueue) -> None:
 
 def test_cors_lets_pages_read_what_they_need(apps: Any, built: WorkQueue) -> None:
     app = apps.ResultApp(built, params=named)
-    reply = ask(app, "OPTIONS", Origin="http://page")
+    reply = ask(app, "OPTIONS", Origin="http://page", Access_Control_Request_Method="GET")
     assert reply.status == 204
     assert "if-range" in reply.headers["access-control-allow-headers"]
     assert reply.headers["allow"] == "GET, HEAD, OPTIONS, POST"

@@ -221,3 +221,15 @@ def test_closing_the_queue_ends_every_stream(queue: WorkQueue, engine: ManualEng
     next(pieces)
     queue.close()
     assert json.loads(list(pieces)[-1].lstrip(b",").removesuffix(b"]\n"))["returncode"] == -999
+
+
+def test_a_client_that_asks_for_a_short_stream_gets_one(job: Job, engine: ManualEngine) -> None:
+    """At most as long as the application says, and to the end of what is no stream by itself."""
+    assert ProgressStream(job, f"{SSE};wait=5")._max_duration == 5
+    assert ProgressStream(job, f"{SSE};wait=5")._heartbeat == 5
+    assert ProgressStream(job, f"{SSE};wait=5", max_duration=None, heartbeat=None)._heartbeat == 5
+    assert ProgressStream(job, f"{SSE};wait=90")._max_duration == 45
+    assert ProgressStream(job, "application/json;wait=5")._max_duration is None
+    pieces = ProgressStream(job, f"{NDJSON};wait=1", heartbeat=0.01).to_generator()
+    assert len(list(pieces)) > 1  # without an end of the job
+    engine.succeed(job)

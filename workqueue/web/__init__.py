@@ -18,10 +18,10 @@
 ===========================================  ===========================================================================
 
 Nothing here needs a package besides the framework that is named. The browser's side is `BROWSER_MODULE`, which the
-apps serve as ``workqueue.js``.
+apps serve as ``workqueue.js``, and beside it `BROWSER_TYPES`, which declares it to TypeScript.
 """
 
-from workqueue.web.browser import BROWSER_MODULE
+from workqueue.web.browser import BROWSER_MODULE, BROWSER_TYPES
 from workqueue.web.fields import Fields, overview_params, parse_fields
 from workqueue.web.openapi import progress_responses
 from workqueue.web.overview import OverviewTokenCheck
@@ -32,6 +32,7 @@ from workqueue.web.stream import ProgressStream
 
 __all__ = (
     "BROWSER_MODULE",
+    "BROWSER_TYPES",
     "Fields",
     "OverviewTokenCheck",
     "Problem",

@@ -163,6 +163,27 @@ def encoding_for(accept: str, encodings: Sequence[type[Encoding]] = ENCODINGS) -
     return encodings[ranks.index(max(ranks))]
 
 
+def wait_of(accept: str, encoding: type[Encoding]) -> int | None:
+    """For how many seconds at most a client wants a response to last; None: it does not say.
+
+    A client behind a proxy that holds responses back until they are whole asks for short ones, in a parameter of the
+    media type: ``Accept: text/event-stream;wait=5``. Not in a header of its own (`Prefer: wait=5`, RFC 7240), which
+    another origin's page might have to ask for first, and which proxies and views would have to pass on.
+
+    Args:
+        accept: its Accept header.
+        encoding: what was chosen by that.
+    """
+    for item in accept.split(","):
+        media_range, *parameters = (part.strip().lower() for part in item.split(";"))
+        if media_range in {encoding.media_type, *encoding.aliases}:
+            for parameter in parameters:
+                found = re.fullmatch(r"wait\s*=\s*0*([1-9][0-9]{0,5})", parameter, re.ASCII)
+                if found is not None:
+                    return int(found[1])
+    return None
+
+
 def _wish(item: str) -> tuple[str, float]:
     """One item of an Accept header: a media range, and how much it is wanted."""
     media_range, *parameters = (part.strip().lower() for part in item.split(";"))

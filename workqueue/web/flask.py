@@ -11,6 +11,7 @@ from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.web.encodings import ENCODINGS, Encoding
 from workqueue.web.file_body import FileBody
 from workqueue.web.message import headers_of, request_of
+from workqueue.web.one_thread import warn_of_one_thread
 from workqueue.web.result_options import ResultOptions
 from workqueue.web.results import respond
 from workqueue.web.stream import DEFAULT_MAX_DURATION, ProgressStream, has_seen_end
@@ -39,16 +40,28 @@ def progress_response(
         encodings: see `ProgressStream`.
 
     Raises:
-        TypeError: for `events` or `encodings` that are none.
+        TypeError: for a request of a framework for ASGI, such as Quart's, or `events` or `encodings` that are none.
         ValueError: for a heartbeat or max_duration that cannot work.
     """
+    _check_is_wsgi(request)
     if has_seen_end(request.headers.get("Last-Event-ID", "")):
         return Response(status=204)
+    warn_of_one_thread(request.environ)
     accept = request.headers.get("Accept", "")
     stream = ProgressStream(
         job, accept, heartbeat=heartbeat, max_duration=max_duration, events=events, encodings=encodings
     )
     return Response(stream.to_generator(), headers=stream.headers)
+
+
+def _check_is_wsgi(request: Request) -> None:
+    # Quart's request is one of Werkzeug's, and its server would wait for a blocking generator, or hold it back.
+    if not hasattr(request, "environ"):
+        kind = f"{type(request).__module__}.{type(request).__name__}"
+        raise TypeError(
+            f"progress_response needs a request of a WSGI server; got a {kind}."
+            " In Quart, and under ASGI elsewhere, send ProgressStream(job, accept).to_async_iter()"
+        )
 
 
 def result_response(

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from workqueue import Params, WorkQueue
 from workqueue.jobs.composed import Events, check_events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
-from workqueue.web.browser import module
+from workqueue.web.browser import BROWSER_MODULE, BROWSER_TYPES, BrowserFile, browser_file
 from workqueue.web.encodings import ENCODINGS, Encoding, check_encodings
 from workqueue.web.fields import Fields, overview_params
 from workqueue.web.message import Answer, Request
@@ -63,8 +63,9 @@ class GenerateService(Service):
         if self._results is not None and self._results.is_at(request):
             return self._results.answer_without_job(request)
         name = request.path.rstrip("/").rpartition("/")[2]
-        if name == "workqueue.js":
-            return self._module(request)
+        file = browser_file(name)
+        if file is not None:
+            return self._file(request, name, file)
         if name not in {"", "generate"}:
             raise Problem(HTTPStatus.NOT_FOUND, "there is nothing here; ask for /generate or /workqueue.js")
         answer = self._check_method(request)
@@ -90,13 +91,14 @@ class GenerateService(Service):
         body: bytes | ProgressStream = b"" if request.method == "HEAD" else stream
         return Answer(HTTPStatus.OK, {**stream.headers, **self._cors}, body)
 
-    def _module(self, request: Request) -> Answer:
+    def _file(self, request: Request, name: str, file: BrowserFile) -> Answer:
         if request.method not in {"GET", "HEAD"}:
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "use GET", {"Allow": "GET, HEAD"})
-        data, etag = module()
         # Asked again each time, and answered with 304: no page runs last week's module against today's server.
-        headers = {"Cache-Control": "no-cache", "ETag": etag, "X-Content-Type-Options": "nosniff", **self._cors}
-        if any(tag in request.headers.get("if-none-match", "") for tag in (etag, "*")):
+        headers = {"Cache-Control": "no-cache", "ETag": file.etag, "X-Content-Type-Options": "nosniff", **self._cors}
+        if name == BROWSER_MODULE.name:
+            headers["X-TypeScript-Types"] = f"./{BROWSER_TYPES.name}"  # Deno reads it, and editors that know Deno
+        if any(tag in request.headers.get("if-none-match", "") for tag in (file.etag, "*")):
             return Answer(HTTPStatus.NOT_MODIFIED, headers)
-        headers["Content-Type"] = "text/javascript; charset=utf-8"
-        return Answer(HTTPStatus.OK, headers, data)
+        headers["Content-Type"] = file.content_type
+        return Answer(HTTPStatus.OK, headers, file.data)

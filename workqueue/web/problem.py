@@ -70,7 +70,7 @@ class Problem(WorkQueueError):
         if isinstance(error, Problem):
             return error
         if isinstance(error, InvalidParams):
-            return cls(HTTPStatus.BAD_REQUEST, str(error))
+            return cls(HTTPStatus.BAD_REQUEST, error.for_client())
         if isinstance(error, QueueFull | QueueClosed):
             return cls(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": str(RETRY_AFTER)})
         raise TypeError(f"{type(error).__name__} refuses no request") from error

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import ClassVar, Final
 
 from workqueue import InvalidParams, Params, QueueClosed, QueueFull, WorkQueue
+from workqueue.params import field_names
 from workqueue.web.fields import Fields, parse_fields
 from workqueue.web.message import Answer, Request
 from workqueue.web.problem import Problem
@@ -82,7 +83,11 @@ class Service(ABC):
             request.query, headers.get("content-type", ""), request.body, headers.get("authorization", "")
         )
         params = self._params(fields)
-        self._queue.check_params(params)
+        try:
+            self._queue.check_params(params)
+        except InvalidParams as error:
+            _name_as_sent(error, params, fields)
+            raise
         return params
 
     def refuse(self, error: Problem | InvalidParams | QueueFull | QueueClosed) -> Answer:
@@ -91,14 +96,14 @@ class Service(ABC):
         return Answer(problem.status, {**problem.headers, **self._cors}, problem.body())
 
     def _check_method(self, request: Request) -> Answer | None:
-        """The answer to OPTIONS; None: another method that there is.
+        """The answer to OPTIONS, which may be a preflight; None: another method that there is.
 
         Raises:
             Problem: there is no such method.
         """
         if request.method == "OPTIONS":
             headers = {"Allow": METHODS, **self._cors}
-            if self._cors:
+            if self._cors and "access-control-request-method" in request.headers:
                 headers |= {
                     "Access-Control-Allow-Methods": METHODS,
                     "Access-Control-Allow-Headers": self._sent,
@@ -108,6 +113,17 @@ class Service(ABC):
         if request.method not in {"GET", "HEAD", "POST"}:
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "use POST, or GET", {"Allow": METHODS})
         return None
+
+
+def _name_as_sent(error: InvalidParams, params: Params, fields: Fields) -> None:
+    """Have a refusal name a field as this client does: by the one field that it sent with this value."""
+    if error.field is None:
+        return
+    named = dict(zip(field_names(params), params, strict=True))
+    if error.field in named:
+        candidates = [name for name, value in fields.items() if value == named[error.field]]
+        if len(candidates) == 1:
+            error.sent_as = candidates[0]
 
 
 def check_authorize(queue: WorkQueue, authorize: Authorize | None) -> None:

@@ -11,7 +11,7 @@ from workqueue.jobs.job import Job
 from workqueue.progress import Progress
 from workqueue.streams import AsyncReader, to_generator
 from workqueue.streams.options import DEFAULT_HEARTBEAT, check_options
-from workqueue.web.encodings import ENCODINGS, LAST_EVENT_ID, Encoding, check_encodings, encoding_for
+from workqueue.web.encodings import ENCODINGS, LAST_EVENT_ID, Encoding, check_encodings, encoding_for, wait_of
 
 #: With a heartbeat more, below the 60 s after which many proxies, and servers that stop, give up on a response.
 DEFAULT_MAX_DURATION: Final = 45.0
@@ -34,7 +34,8 @@ class ProgressStream:
 
     Args:
         job: what `WorkQueue.ensure_run` returned; None: the result is there.
-        accept: the request's Accept header, which chooses the encoding.
+        accept: the request's Accept header, which chooses the encoding; and may ask for a short stream, by a parameter:
+            ``text/event-stream;wait=5`` is for 5 seconds at most.
         heartbeat: seconds of silence after which the latest event comes once more; None: never. A WSGI server notices
             only by writing that its client has left.
         max_duration: seconds after which a stream ends before its job does, with the next event or heartbeat; None:
@@ -69,7 +70,8 @@ class ProgressStream:
         self._job = job
         self._events = None if job is None else composed(job, events)
         self._encoding = encoding
-        self._max_duration = max_duration if encoding.is_resumable else None
+        limits = (max_duration, wait_of(accept, encoding)) if encoding.is_resumable else ()
+        self._max_duration = min((s for s in limits if s is not None), default=None)
         # A silent stream comes to its end by a heartbeat, so there must be one by then.
         self._heartbeat = min((s for s in (heartbeat, self._max_duration) if s is not None), default=None)
         self.headers: dict[str, str] = {"Content-Type": encoding.content_type, **_HEADERS}

@@ -13,6 +13,7 @@ from workqueue.web.fields import MAX_BODY_BYTES, Fields, overview_params
 from workqueue.web.file_body import BLOCK_BYTES, FileBody
 from workqueue.web.generate_service import GenerateService
 from workqueue.web.message import Answer, Request, headers_of
+from workqueue.web.one_thread import warn_of_one_thread
 from workqueue.web.problem import Problem
 from workqueue.web.result_options import ResultOptions
 from workqueue.web.result_service import MountedResultService
@@ -43,6 +44,7 @@ class _App:
             return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
         if isinstance(answer.body, FileBody):
             return file_iterable(environ, answer.body)
+        warn_of_one_thread(environ)
         return answer.body.to_generator()
 
     def _answer(self, request: Request) -> Answer:

@@ -30,13 +30,16 @@ export interface Connection {
 
 /** The server's answer is no: a status that asking again will not change, or no stream of progress. */
 export class RefusedError extends Error {
-  constructor(status: number, title?: string, detail?: string);
+  constructor(status: number, title?: string, detail?: string, redirected?: boolean);
   readonly name: "RefusedError";
+  /** 0 for a redirect to another origin, which nobody may look into. */
   readonly status: number;
   /** Of `application/problem+json` (RFC 9457), else the status in words; may be empty. */
   readonly title: string;
   /** What is wrong and what to do, of `application/problem+json`; else empty. */
   readonly detail: string;
+  /** The server sent the request to another page, most likely to log in: the session is over. */
+  readonly redirected: boolean;
 }
 
 /** What is asked for. */
@@ -79,6 +82,9 @@ export interface WatchOptions extends WatchRequest {
  * A connection that is lost is made again, for as long as it takes; the job's latest event is the first that comes.
  * A line that is not a JSON object, or endless (more than 1,048,576 characters), counts as a lost connection. After a
  * status of 408, 425, 429, 502, 503, 504 or 521 to 524 it asks again; all other refusals are thrown, 500 too.
+ *
+ * A response that has brought no byte after 20 s, or after `stall` where you give that, may be held back by a proxy until
+ * it is whole. Then it asks for short ones, by `Accept: text/event-stream;wait=5`, unless `headers` has an Accept.
  *
  * @throws {RefusedError} from `next()`: the server's answer is no.
  * @throws {TypeError} from `next()`: an argument is wrong.
@@ -125,6 +131,8 @@ export interface Texts {
   reason: Text<Failure>;
   /** The button. */
   again: Text<undefined>;
+  /** The button where a session is over; it loads the page again. */
+  login: Text<undefined>;
 }
 
 export type WorkqueueProgressState = "idle" | "starting" | "queued" | "running" | "done" | "failed";
@@ -144,8 +152,10 @@ export interface WorkqueueProgressEventMap {
 /**
  * `<workqueue-progress src="/generate" label="Building the index">`
  *
- * Starts by itself when it is in a document and has a `src`, and anew when `src` or `request` is set, unless it has the
- * attribute `manual`. What is set in one go starts it once. Leaving the document ends it; being moved does not.
+ * Starts by itself when it is in a document and has a `src`, and anew when `src` or `request` comes to ask for something
+ * else, unless it has the attribute `manual`. A `request` that is equal to the last one, in its method, headers, token,
+ * body and credentials, is no new one, whether that has ended or not: `start()` asks anew. What is set in one go starts
+ * it once. Leaving the document ends it; being moved does not.
  *
  * The remaining time is told only when it is credible: the fraction is 0.05 or more, three steps forward were seen, and
  * the end that the recent rate foretells has for 5 s not moved by more than half of the time left, and 10 s.
@@ -172,7 +182,7 @@ export class WorkqueueProgress extends HTMLElement {
   texts: Partial<Texts>;
   readonly state: WorkqueueProgressState;
 
-  /** Start, or start anew. @throws {TypeError} `src` is not set. */
+  /** Start, or start anew: ask again, also for what was asked for before. @throws {TypeError} `src` is not set. */
   start(): void;
   /** End the request. The job goes on without its reader. */
   stop(): void;

@@ -10,6 +10,13 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15_000;
 const LONGEST_RETRY_AFTER = 120_000;
 
+// A server says at once where the job is. What is silent for HELD from its beginning may be held back, by a proxy or an
+// antivirus that passes a response on when it is whole. So ask for responses that are whole after SHORT seconds, and as
+// server-sent events, which some that hold back all else let through.
+const HELD = 20_000;
+const SHORT = 5;
+const GATEWAY_TIMED_OUT = new Set([504, 524]);
+
 // Browsers open six HTTP/1.1 connections to a host, for all tabs together: a seventh stream, or a click in the sixth
 // tab, waits until a job has ended. So a hidden tab gives its stream up, and only looks in every GLANCE.
 const GRACE = 5_000;
@@ -26,9 +33,9 @@ const NOT_NOW = new Set([408, 425, 429, 502, 503, 504, 521, 522, 523, 524]);
 export class RefusedError extends Error {
   name = "RefusedError";
 
-  constructor(status, title = "", detail = "") {
+  constructor(status, title = "", detail = "", redirected = false) {
     super(detail || title || `HTTP ${status}`);
-    Object.assign(this, { status, title, detail });
+    Object.assign(this, { status, title, detail, redirected });
   }
 }
 
@@ -36,8 +43,11 @@ export class RefusedError extends Error {
 
 async function refusalOf(response) {
   const type = response.headers.get("Content-Type") ?? "none";
-  // A page to log in, for example, that a redirect led to.
-  if (response.ok) return new RefusedError(response.status, "Not a stream of progress", `Content-Type: ${type}`);
+  if (response.ok) {
+    const isPage = response.redirected && /html/.test(type); // to log in, most likely
+    const title = isPage ? "Log in again" : "Not a stream of progress";
+    return new RefusedError(response.status, title, `Content-Type: ${type}`, isPage);
+  }
   const problem = /[/+]json/.test(type) ? await response.json().catch(() => null) : null;
   const { title, detail } = Object(problem);
   return new RefusedError(response.status, String(title ?? response.statusText), String(detail ?? ""));
@@ -56,15 +66,38 @@ function parse(line) {
   return event;
 }
 
+/**
+ * fetch. A redirect to another origin, which lets nobody read what is there, looks to it like a network that is away: so
+ * does the page to log in, when a session is over. A request that follows no redirect tells them apart.
+ */
+async function ask(url, init) {
+  const follow = () => fetch(url, init);
+  try {
+    return await follow();
+  } catch (error) {
+    init.signal.throwIfAborted();
+    const response = await fetch(url, { ...init, redirect: "manual" }); // throws when the network is away
+    if (response.type !== "opaqueredirect") return response;
+    // Once more, since the first time it may have been the network after all.
+    return follow().catch(() => {
+      init.signal.throwIfAborted();
+      throw new RefusedError(0, "Log in again", "The server sends this request elsewhere, to log in most likely.", true);
+    });
+  }
+}
+
 /** One request -> its events. What goes wrong with the connection, a refusal for now among it, is thrown. */
-async function* request(url, init, stall, attempt) {
+async function* request(url, init, { first, stall }, attempt) {
+  let patience = first;
   // Only waiting for the server counts: a consumer may take its time.
   const soon = async (promise) => {
-    const timer = setTimeout(() => attempt.abort(new DOMException("no byte for too long", "TimeoutError")), stall);
+    const timer = setTimeout(() => attempt.abort(new DOMException("no byte for too long", "TimeoutError")), patience);
     return promise.finally(() => clearTimeout(timer));
   };
-  const response = await soon(fetch(url, { ...init, signal: attempt.signal }));
-  if (!response.ok || !/ndjson|jsonl/.test(response.headers.get("Content-Type"))) {
+  const response = await soon(ask(url, { ...init, signal: attempt.signal }));
+  const type = response.headers.get("Content-Type") ?? "";
+  const isServerSent = /^text\/event-stream/.test(type);
+  if (!response.ok || !(isServerSent || /ndjson|jsonl/.test(type))) {
     const refusal = await soon(refusalOf(response));
     throw NOT_NOW.has(response.status) ? Object.assign(refusal, { retryAfter: retryAfterOf(response) }) : refusal;
   }
@@ -73,10 +106,14 @@ async function* request(url, init, stall, attempt) {
   for (;;) {
     const { done, value } = await soon(reader.read());
     if (done) break;
+    patience = stall;
     const lines = value.split("\n");
     lines[0] = line + lines[0];
     line = lines.pop();
-    for (const whole of lines) if (whole.trim()) yield parse(whole);
+    for (const whole of lines) {
+      const text = isServerSent ? /^data:(.*)/.exec(whole)?.[1] : whole;
+      if (text?.trim()) yield parse(text);
+    }
     if (line.length > LONGEST_LINE) throw new SyntaxError("a line of the stream has no end");
   }
   if (line) throw new TypeError("the stream broke off inside a line");
@@ -85,6 +122,9 @@ async function* request(url, init, stall, attempt) {
 // ---- A job, over as many responses as it takes ----------------------------------------------------------------------
 
 const LEFT = Symbol("the iterator was returned");
+
+const isPlain = (value) =>
+  value !== null && typeof value === "object" && [Object.prototype, null].includes(Object.getPrototypeOf(value));
 
 const isHidden = () => globalThis.document?.hidden ?? false; // a worker has no document
 
@@ -106,19 +146,21 @@ function pause(ms, signal, eager) {
   });
 }
 
-function initOf({ body, token, headers, method = "POST", credentials = "same-origin" }) {
+function initOf({ body, token, headers, method = "POST", credentials = "same-origin" }, isShort = false) {
   const all = new Headers(headers);
-  if (!all.has("Accept")) all.set("Accept", "application/x-ndjson");
+  if (!all.has("Accept")) all.set("Accept", isShort ? `text/event-stream;wait=${SHORT}` : "application/x-ndjson");
   if (token != null && !all.has("Authorization")) {
     // btoa takes bytes, one a character; the token may be any text.
     const bytes = new TextEncoder().encode(`${token}:x-auth-token`);
     all.set("Authorization", `Basic ${btoa(String.fromCharCode(...bytes))}`);
   }
   // A FormData too, which fetch would send as multipart/form-data: the server takes forms without files.
-  const isForm = body instanceof FormData;
-  const isPlain = isForm || (body != null && [Object.prototype, null].includes(Object.getPrototypeOf(body)));
-  return { method, headers: all, credentials, body: isPlain ? new URLSearchParams(body) : body };
+  const isForm = body instanceof FormData || isPlain(body ?? null);
+  return { method, headers: all, credentials, body: isForm ? new URLSearchParams(body) : body };
 }
+
+/** Whether a response that brought nothing failed as one does that is held back for too long. */
+const isHeldBack = ({ name, status }) => name === "TimeoutError" || GATEWAY_TIMED_OUT.has(status);
 
 async function* follow(url, options, gone) {
   const { signal, onConnection, stall = STALL, glance = GLANCE, grace = GRACE } = options;
@@ -126,6 +168,7 @@ async function* follow(url, options, gone) {
   let told;
   let failures = 0; // in a row
   let fraction = 0;
+  let isShort = false; // what is asked for, since what is long seems to be held back
 
   const tell = (state, retryIn = null, error = null) => {
     if (state !== told || error) onConnection?.({ state, retryIn, error });
@@ -135,8 +178,9 @@ async function* follow(url, options, gone) {
   try {
     signal?.throwIfAborted();
     signal?.addEventListener("abort", () => gone.abort(signal.reason), { signal: gone.signal });
-    const init = initOf(options);
-    new Request(url, init); // throws for a bad argument, which fetch does not tell from a network that is away
+    // Throws for a bad argument, which fetch does not tell from a network that is away.
+    new Request(url, initOf(options));
+    const mayBeShort = !new Headers(options.headers).has("Accept");
 
     for (;;) {
       const began = Date.now();
@@ -160,7 +204,8 @@ async function* follow(url, options, gone) {
       };
       globalThis.document?.addEventListener("visibilitychange", leaveSoon, { signal: attempt.signal });
 
-      const events = request(url, init, stall, attempt);
+      const limits = { first: isShort ? stall : (options.stall ?? HELD), stall };
+      const events = request(url, initOf(options, isShort), limits, attempt);
       try {
         for (;;) {
           let step;
@@ -198,8 +243,13 @@ async function* follow(url, options, gone) {
         // A server that ends its streams at once must not be asked in a tight loop.
         failures = 0;
         await pause(firstPause - (Date.now() - began), gone.signal, false);
+      } else if (!heard && !isShort && mayBeShort && (!error || isHeldBack(error))) {
+        // Not a loss yet. Should the short one bring nothing either, it is one, and the next is long again.
+        isShort = true;
+        await pause(firstPause - (Date.now() - began), gone.signal, false);
       } else {
         error ??= new TypeError("the stream ended before its first event");
+        if (!heard) isShort = false;
         if (error instanceof RefusedError && !("retryAfter" in error)) throw error;
         // A stream that breaks at a line that makes no sense will most likely do so again, whatever came before it.
         failures = heard && !(error instanceof SyntaxError) ? 1 : failures + 1;
@@ -290,6 +340,28 @@ function roughly(seconds) {
   return hours < 2 ? "About an hour left" : `About ${hours} hours left`;
 }
 
+// ---- Whether a request is another one -------------------------------------------------------------------------------
+
+/** A value as it is now, in lists of texts; it may be changed later. A Blob stays what it is: none is read at once. */
+function copyOf(value) {
+  if (value == null) return null;
+  if (typeof value !== "object") return String(value);
+  if (value instanceof ArrayBuffer) return String(new Uint8Array(value));
+  if (ArrayBuffer.isView(value)) return String(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+  if (isPlain(value)) return Object.keys(value).sort().map((key) => [key, copyOf(value[key])]);
+  return typeof value[Symbol.iterator] === "function" ? [...value].map(copyOf) : value;
+}
+
+/** What a request asks the server for. How patient it is makes no other request of it. */
+function wishOf(src, { method = "POST", headers, token, body, credentials = "same-origin" }) {
+  return [src, method.toUpperCase?.(), copyOf(headers), copyOf(token), copyOf(body), credentials];
+}
+
+const isEqual = (one, other) =>
+  Array.isArray(one) && Array.isArray(other)
+    ? one.length === other.length && one.every((value, i) => isEqual(value, other[i]))
+    : one === other;
+
 // ---- The element ----------------------------------------------------------------------------------------------------
 
 const TEXTS = {
@@ -302,6 +374,7 @@ const TEXTS = {
   busy: "No place in the queue yet. Trying again…",
   done: "Done",
   failed: ({ refused }) => (refused ? "The build could not be started" : "The build failed"),
+  login: "Log in again",
   // The program's own words, without the frame that the queue puts around them.
   reason: ({ error, returncode }) =>
     (/^Exited with code -?\d+\nstderr:\n([^]*)$/.exec(error)?.[1] ?? error).trim() ||
@@ -425,6 +498,7 @@ export class WorkqueueProgress extends (globalThis.HTMLElement ?? class {}) {
   #texts = {};
   #request = {};
   #running = null; // the AbortController of what is under way
+  #wish = null; // what was asked for last
   #isPlanned = false;
   #state = "idle";
   #event = null;
@@ -464,7 +538,11 @@ export class WorkqueueProgress extends (globalThis.HTMLElement ?? class {}) {
         part("div", "spoken", { role: "status" }),
       ),
     );
-    this.#parts.again.addEventListener("click", () => this.start());
+    this.#parts.again.addEventListener("click", () => {
+      // A page that is loaded again passes the gate that sent its request elsewhere.
+      if (this.#failure?.refused?.redirected) location.reload();
+      else this.start();
+    });
   }
 
   // ---- What a page sets
@@ -526,12 +604,16 @@ export class WorkqueueProgress extends (globalThis.HTMLElement ?? class {}) {
       this[name] = value;
     }
     this.#render();
-    if (this.#state === "idle") this.#startSoon();
+    this.#startSoon();
   }
 
   disconnectedCallback() {
     // To move an element is to remove and to insert it.
-    queueMicrotask(() => this.isConnected || this.stop());
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.stop();
+      if (this.#state === "idle") this.#wish = null; // it is asked again when it comes back
+    });
   }
 
   attributeChangedCallback(name, before, after) {
@@ -539,13 +621,17 @@ export class WorkqueueProgress extends (globalThis.HTMLElement ?? class {}) {
     if (name === "src" && before !== after) this.#startSoon();
   }
 
-  /** Once for all that a page sets in one go. */
+  /**
+   * Once for all that a page sets in one go; and not for what it asked for already, ended or not: frameworks set what
+   * they render each time that they do, and a listener of ours may well be why.
+   */
   #startSoon() {
     if (this.#isPlanned) return;
     this.#isPlanned = true;
     queueMicrotask(() => {
       this.#isPlanned = false;
-      if (this.isConnected && this.src && !this.manual) this.start();
+      if (!this.isConnected || !this.src || this.manual) return;
+      if (!isEqual(this.#wish, wishOf(this.src, this.#request))) this.start();
     });
   }
 
@@ -555,6 +641,7 @@ export class WorkqueueProgress extends (globalThis.HTMLElement ?? class {}) {
     if (this.shadowRoot.activeElement === this.#parts.again) this.#parts.box.focus();
     this.#event = this.#connection = this.#failure = this.#pace = this.#remaining = null;
     this.#state = "starting";
+    this.#wish = wishOf(this.src, this.#request);
     this.#render();
     this.#running = new AbortController();
     this.#run(this.#running.signal);
@@ -675,7 +762,7 @@ export class WorkqueueProgress extends (globalThis.HTMLElement ?? class {}) {
     failure.hidden = state !== "failed";
     setText(parts.title, failure.hidden ? "" : this.#text("failed", this.#failure));
     setText(parts.reason, failure.hidden ? "" : this.#text("reason", this.#failure));
-    setText(parts.again, this.#text("again"));
+    setText(parts.again, this.#text(this.#failure?.refused?.redirected ? "login" : "again"));
 
     // For a screen reader: each tenth and, of a long queue, each tenth place; not each event.
     const tenth = floor(fraction, 10);

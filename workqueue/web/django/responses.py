@@ -1,9 +1,8 @@
-"""7 django: a job, or a result -> a response for a view in Django, under WSGI or ASGI."""
+"""7 django responses: a job, or a result -> a response for a view in Django, under WSGI or ASGI."""
 
 from collections.abc import Sequence
 from typing import Unpack
 
-from django.core.handlers.asgi import ASGIRequest
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -11,8 +10,8 @@ from workqueue import Job, Params, WorkQueue
 from workqueue.jobs.composed import Events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.web.encodings import ENCODINGS, Encoding
-from workqueue.web.file_body import FileBody
-from workqueue.web.message import request_of
+from workqueue.web.message import Answer, request_of
+from workqueue.web.one_thread import warn_of_one_thread
 from workqueue.web.result_options import ResultOptions
 from workqueue.web.results import respond
 from workqueue.web.stream import DEFAULT_MAX_DURATION, ProgressStream, has_seen_end
@@ -36,14 +35,14 @@ def progress_response(
 
     Args:
         job: what `WorkQueue.ensure_run` returned.
-        request: whose view this is, plain or async.
+        request: whose view this is, plain or async; also wrapped, as Django REST framework does.
         heartbeat: see `ProgressStream`.
         max_duration: see `ProgressStream`.
         events: see `ProgressStream`.
         encodings: see `ProgressStream`.
 
     Raises:
-        TypeError: for `events` or `encodings` that are none.
+        TypeError: for a request of neither interface, or `events` or `encodings` that are none.
         ValueError: for a heartbeat or max_duration that cannot work.
     """
     if has_seen_end(request.headers.get("Last-Event-ID", "")):
@@ -54,8 +53,31 @@ def progress_response(
     )
     if request.method == "HEAD":
         return StreamingHttpResponse((), headers=stream.headers)
-    body = stream.to_async_iter() if isinstance(request, ASGIRequest) else stream.to_generator()
-    return StreamingHttpResponse(body, headers=stream.headers)
+    return _streaming(stream, request)
+
+
+def is_asgi(request: HttpRequest) -> bool:
+    """Whether a request came through ASGI, however it is wrapped: Django's handler is who reads the response.
+
+    Raises:
+        TypeError: it came through neither interface, so that nobody knows how its response will be read.
+    """
+    # Each of Django's requests has what its server gave; a wrapper (Django REST framework's) hands that on.
+    has_scope, has_environ = (hasattr(request, name) for name in ("scope", "environ"))
+    if has_scope == has_environ:
+        raise TypeError(
+            f"a request of WSGI has an environ, and one of ASGI a scope; {type(request).__module__}."
+            f"{type(request).__name__} has {'both' if has_scope else 'neither'}. Give the request that your view was"
+            " given; in a test, make it with django.test.RequestFactory or AsyncRequestFactory"
+        )
+    return has_scope
+
+
+def _streaming(stream: ProgressStream, request: HttpRequest) -> StreamingHttpResponse:
+    if is_asgi(request):
+        return StreamingHttpResponse(stream.to_async_iter(), headers=stream.headers)
+    warn_of_one_thread(request.META)
+    return StreamingHttpResponse(stream.to_generator(), headers=stream.headers)
 
 
 def result_response(
@@ -81,20 +103,33 @@ def result_response(
         **options: see `ResultOptions`.
 
     Raises:
-        TypeError: for an option that does not go with the queue's storage.
+        TypeError: for an option that does not go with the queue's storage, or a request of neither interface.
         ValueError: for an option that makes no header.
     """
+    is_asgi(request)  # raises before anything is opened
+    asked = request_of(request.method or "GET", request.headers.items(), path)
+    return response_of(respond(queue, params, asked, options, generate), request)
+
+
+def response_of(answer: Answer, request: HttpRequest) -> HttpResponseBase:
+    """An answer as Django sends it.
+
+    Raises:
+        TypeError: for a request of neither interface.
+    """
+    if isinstance(answer.body, ProgressStream):
+        streaming = _streaming(answer.body, request)
+        for name, value in answer.headers.items():
+            streaming.headers[name] = value
+        return streaming
     # Django's `FileResponse` has the server send a whole file, and that is used. It knows neither conditions nor
     # ranges, and reads the file into memory under ASGI.
-    asked = request_of(request.method or "GET", request.headers.items(), path)
-    answer = respond(queue, params, asked, options, generate)
-    assert isinstance(answer.body, bytes | FileBody)
     if isinstance(answer.body, bytes):
         response = HttpResponse(answer.body, status=answer.status, headers=answer.headers)
         if "Content-Type" not in answer.headers:
             del response.headers["Content-Type"]
         return response
-    if isinstance(request, ASGIRequest):
+    if is_asgi(request):
         return StreamingHttpResponse(answer.body.to_async_iter(), status=answer.status, headers=answer.headers)
     if not answer.body.is_whole:
         return StreamingHttpResponse(answer.body, status=answer.status, headers=answer.headers)

@@ -1,0 +1,1 @@
+"""7 django templatetags: what ``{% load %}`` finds."""
