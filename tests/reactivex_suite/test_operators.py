@@ -70,5 +70,5 @@ def test_no_test_of_an_operator_tells_our_subject_from_the_stock_one(
     stock, ours = (outcomes(checkout, share, subject, tmp_path) for subject in ("stock", "ours"))
     assert ours == stock
     n_of = Counter(ours.values())
-    print(f"{n_of['passed']} of {len(ours)} pass over both subjects")
+    sys.stdout.write(f"{n_of['passed']} of {len(ours)} pass over both subjects\n")
     assert n_of["passed"] > 0.9 * len(ours) > 90
