@@ -10,7 +10,6 @@ Some of them want that nobody is told what was before: they fail over both.
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections import Counter
@@ -22,8 +21,8 @@ import workqueue
 
 HERE = Path(__file__).parent
 
-#: Files by what their names begin with, so that each share takes some seconds.
-SHARES = ["a-c", "d-l", "m-r", "s-z"]
+#: Into how many shares the files are dealt, so that each takes seconds, also where much else runs.
+N_SHARES = 12
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def checkout() -> Path:
     return Path(named).resolve()
 
 
-def outcomes(checkout: Path, share: str, subject: str, directory: Path) -> dict[str, str]:
+def outcomes(checkout: Path, share: int, subject: str, directory: Path) -> dict[str, str]:
     """How each of these tests ended over this subject."""
     found = directory / f"{subject}.json"
     files = sorted((checkout / "tests" / "test_observable").glob("test_*.py"))
@@ -44,7 +43,7 @@ def outcomes(checkout: Path, share: str, subject: str, directory: Path) -> dict[
         # Nobody's settings but those here.
         [
             *(*command, "-c", os.devnull, "--rootdir", str(checkout)),
-            *(str(file) for file in files if re.match(f"test_[{share}]", file.name)),
+            *map(str, files[share::N_SHARES]),
         ],
         cwd=checkout,
         env={
@@ -63,12 +62,12 @@ def outcomes(checkout: Path, share: str, subject: str, directory: Path) -> dict[
     return result
 
 
-@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("share", range(N_SHARES))
 def test_no_test_of_an_operator_tells_our_subject_from_the_stock_one(
-    checkout: Path, tmp_path: Path, share: str
+    checkout: Path, tmp_path: Path, share: int
 ) -> None:
     stock, ours = (outcomes(checkout, share, subject, tmp_path) for subject in ("stock", "ours"))
     assert ours == stock
     n_of = Counter(ours.values())
     sys.stdout.write(f"{n_of['passed']} of {len(ours)} pass over both subjects\n")
-    assert n_of["passed"] > 0.9 * len(ours) > 90
+    assert n_of["passed"] > 0.8 * len(ours) > 20
