@@ -61,6 +61,8 @@ ONLY_IN = {
     "prometheus_client": ("workqueue.monitoring.prometheus",),
     "opentelemetry": ("workqueue.monitoring.opentelemetry",),
     "obstore": ("workqueue.storage.bucket",),
+    "gevent": (),
+    "eventlet": (),
 }
 
 #: What a package must not know of at all, on whatever level.
@@ -215,7 +217,7 @@ THREADS = {
     "workqueue.system.signals": "a handler cannot wait for a thread to start, as threading.Thread does",
     "workqueue.streams.callback": "one for each client that is pushed to, which ends with that client's stream",
     "workqueue.engines.local.pool": "a pool of threads, each of which runs one program at a time",
-    "workqueue.storage.flushing": "a disk flushes many files in the time of one; they end before the call does",
+    "workqueue.storage.at_once": "disks and buckets do many things in the time of one; they end before the call does",
     "workqueue.web.asgi": "a pool that calls `authorize`; what that raises ends its request alone",
     "workqueue.web.overview": "a timer for one connection, which it cuts",
     "workqueue.engines.cluster.loop": "it runs an event loop, which logs what a task raises, and goes on",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import pytest
 
@@ -23,7 +23,7 @@ from tests.objects.server import ObjectServer
 from workqueue import WorkQueue
 from workqueue.errors import OutputError, ResultNotFound
 from workqueue.storage import DiskStorage, Origin, ResultInfo, Storage, Workspace, eviction
-from workqueue.storage.base import Form
+from workqueue.storage.base import Form, StoredResult
 from workqueue.storage.objects import ObjectStorage
 from workqueue.testing import ScriptedProgram, collect, output, say
 
@@ -563,6 +563,32 @@ def test_publishing_evicts_once_a_minute_at_most(make_storage: MakeStorage, late
     publish(storage, THIRD, bytes(100_000))
     assert before == sorted([KEY, OTHER])
     assert KEY not in keys(storage)
+
+
+@of_files
+def test_a_job_ends_before_anything_is_evicted_for_it(
+    make_storage: MakeStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the client nor the next in line waits for that; who closes the queue does."""
+    may_evict, seen = threading.Event(), list[bool]()
+    evict = eviction.Policy.evict
+
+    def held(*arguments: Any) -> list[StoredResult]:
+        seen.append(may_evict.wait(30))
+        return evict(*arguments)
+
+    storage = make_storage(max_bytes=10)
+    monkeypatch.setattr(eviction.Policy, "evict", held)
+    program = ScriptedProgram(tmp_path / "program", output(b"built"))
+    with WorkQueue(program.path, storage=storage) as queue:
+        job = queue.ensure_run(("a",))
+        assert job is not None
+        assert job.wait(20).error is None
+        with queue.open_result(("a",)) as path:
+            assert path.read_bytes() == b"built"
+        may_evict.set()
+    assert seen
+    assert all(seen)
 
 
 @of_files

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workqueue.storage.explain import explained, says_it_is_another
+from workqueue.storage.explain import explained, says_it_is_another, says_it_is_archived, says_no_reason
 
 _LIST = (
     "Generic S3 error: Error performing list request: Error performing GET http://127.0.0.1:8333/b?list-type=2 in 1ms"
@@ -22,6 +22,36 @@ _TREE = _LIST + " - HTTP error: error sending request\n\nDebug source:\n    sour
         (_ANSWERED + "401 Unauthorized: ", "the service refuses the credentials: look at the key"),
         (_ANSWERED + "404 Not Found: <Error><Code>NoSuchBucket</Code></Error>", "there is no such bucket: create it"),
         (_ANSWERED + "404 Not Found: ", "the endpoint knows no such bucket, or is no service of this kind"),
+        (
+            _ANSWERED + "403 Forbidden: <Error><Code>RequestTimeTooSkewed</Code></Error>",
+            "the clock of this host is wrong, says the service (RequestTimeTooSkewed): set it",
+        ),
+        (
+            _ANSWERED + "403 Forbidden: <Code>AuthenticationFailed</Code>Request date header too old: 'Fri'",
+            "the clock of this host is wrong, says the service (AuthenticationFailed): set it",
+        ),
+        (
+            _ANSWERED + "403 Forbidden: <Error><Code>InvalidObjectState</Code></Error>",
+            "it is in an archive tier of the bucket, which cannot be read (InvalidObjectState): have it brought back",
+        ),
+        (
+            _ANSWERED + "409 Conflict: <Error><Code>BlobArchived</Code></Error>",
+            "it is in an archive tier of the bucket, which cannot be read (BlobArchived): have it brought back",
+        ),
+        (_ANSWERED + "400 Bad: <Code>ExpiredToken</Code>", "the credentials have expired (ExpiredToken): get new ones"),
+        (
+            _LIST + " - Received redirect without LOCATION, this normally indicates an incorrectly configured region",
+            "the bucket is in another region: set region in config",
+        ),
+        (_ANSWERED + "301 Moved Permanently: ", "the bucket is in another region: set region in config"),
+        (
+            _ANSWERED + "400 Bad: <Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region>",
+            "the bucket is in another region, eu-west-1 (AuthorizationHeaderMalformed): set region in config",
+        ),
+        (
+            "Generic S3 error: Unable to extract metadata from headers: ETag Header missing from response",
+            "the service does not say which version (ETag) of a part it has stored",
+        ),
         (_ANSWERED + "503 Slow: <Code>SlowDown</Code>", "the service answers with status 503 (SlowDown)"),
         (_ANSWERED + "500 Oh: ", "the service answers with status 500"),
         (
@@ -57,3 +87,14 @@ def test_it_says_what_is_wrong_and_what_to_do(text: str, cause: str) -> None:
 def test_a_version_that_is_gone_is_told_from_a_request_that_failed(answer: str, is_another: bool) -> None:
     assert says_it_is_another(_ANSWERED + answer) is is_another
     assert not says_it_is_another(_TREE)
+
+
+def test_an_archived_object_and_a_refusal_without_a_word_are_told_from_others() -> None:
+    assert says_it_is_archived(_ANSWERED + "403 Forbidden: <Code>InvalidObjectState</Code>")
+    assert not says_it_is_archived(_ANSWERED + "403 Forbidden: <Code>AccessDenied</Code>")
+    assert not says_it_is_archived(_TREE)
+    assert says_no_reason(_ANSWERED + "403 Forbidden: ")
+    assert says_no_reason(_ANSWERED + "400 Bad Request: ")
+    assert not says_no_reason(_ANSWERED + "403 Forbidden: <Code>AccessDenied</Code>")
+    assert not says_no_reason(_ANSWERED + "503 Slow: ")
+    assert not says_no_reason(_TREE)

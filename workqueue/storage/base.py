@@ -203,7 +203,7 @@ class Storage(Protocol):
         """Remove what the storage is to keep no longer, now; return what was removed.
 
         Nothing happens while another process of this host is at it. Called once a minute at most when something is
-        published, by the storage itself.
+        published, by the storage itself: after the job's end was announced, where an engine runs one.
 
         One that cannot be removed is logged, and stays.
 

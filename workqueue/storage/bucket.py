@@ -1,19 +1,18 @@
 """1 and 5 bucket: the objects directly below one URL, through obstore.
 
-Callable from any thread. obstore has one runtime for a whole process, and a child forked after its first use would wait
-for that for ever, so there it is refused.
+Callable from any thread, and from greenlets, which go on while a request is under way; see `real_threads`. obstore has
+one runtime for a whole process, and a child forked after its first use would wait for that for ever, so there it is
+refused.
 """
 
-import base64
 import contextlib
-import hashlib
 import io
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import IO, Any, Final, Literal, NamedTuple
+from typing import IO, Any, Final, Literal
 
 try:
     import obstore
@@ -23,9 +22,17 @@ from obstore.exceptions import BaseError, PreconditionError
 from obstore.store import AzureStore, GCSStore, ObjectStore, S3Store, from_url
 
 from workqueue.errors import StorageError
-from workqueue.storage.details import Details, packed, unpacked
+from workqueue.storage.details import Details
 from workqueue.storage.endpoint import ENDPOINT_OPTIONS, allow_http, named_endpoint, scheme_of
-from workqueue.storage.explain import explained, says_it_is_another
+from workqueue.storage.explain import (
+    explained,
+    says_it_is_another,
+    says_it_is_archived,
+    says_no_reason,
+    says_no_version,
+)
+from workqueue.storage.meta import Meta, attributes_of, meta_of
+from workqueue.system.real_threads import in_real_thread
 
 #: A part of an upload; S3's least is 5 MiB, and 10,000 its most parts.
 _PART_BYTES: Final = 8 * 1024 * 1024
@@ -51,38 +58,24 @@ _MOVING: Final[dict[str, Any]] = {
 _CLIENT: Final[dict[str, Any]] = {"connect_timeout": "5s", "timeout": "120s"}
 _ASKING_CLIENT: Final[dict[str, Any]] = {**_CLIENT, "timeout": "10s"}
 
-#: What the details are called in an object's metadata; Azure takes letters, digits and underscores.
-_DETAILS: Final = "workqueue"
-
 #: The process that has used obstore first, of this one and those that it was forked off; 0: none.
 _user = 0
 
 
-class Meta(NamedTuple):
-    """What a bucket knows of one object."""
-
-    size: int
-    """In bytes."""
-
-    published_at: float
-    """In seconds since the epoch, by the server's clock."""
-
-    e_tag: str | None
-    """What the server calls this version of it; in quotes. On S3 the same content has the same."""
-
-    details: Details = Details()
-    """What whoever published it says of it; a listing does not."""
-
-    @property
-    def version(self) -> str:
-        """16 hexadecimal digits, other ones for every publication."""
-        named = [text for text in (self.e_tag, self.details.publication) if text]
-        text = " ".join(named) or f"{self.published_at} {self.size}"
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
 class Replaced(Exception):
-    """What was asked for is gone, or another one has its name."""
+    """What was asked for is gone, or another one has its name.
+
+    Attributes:
+        found: what has its name, where an answer said so.
+    """
+
+    def __init__(self, found: Meta | None = None) -> None:
+        super().__init__()
+        self.found = found
+
+
+class Archived(Exception):
+    """What was asked for is there, where nobody can read it until somebody has it brought back, which takes hours."""
 
 
 class Bucket:
@@ -127,9 +120,9 @@ class Bucket:
         Raises:
             StorageError: with what is wrong, and what to do.
         """
+        store = self._asking()
         with _mapped(f"use {name}"):
-            # Of what is not there: the answer is as telling as one that lists a thousand objects.
-            next(iter(obstore.list(self._asking(), prefix="looks-whether-it-may-look")), None)
+            _look(store)
 
     def head(self, name: str) -> Meta | None:
         """What is known of an object; None without one.
@@ -137,13 +130,18 @@ class Bucket:
         Raises:
             StorageError: nobody can tell.
         """
+        store = self._asking()
         with _mapped("look for the result"):
             try:
                 # Not obstore.head, which tells nothing of an object's metadata. The request is the same.
-                found = obstore.get(self._asking(), name, options={"head": True})
-                return _meta(found.meta, _details(found.attributes))
+                found = in_real_thread(lambda: obstore.get(store, name, options={"head": True}))
             except FileNotFoundError:
                 return None
+            except BaseError as err:
+                if says_no_reason(str(err)):
+                    _look(store)  # raises what says more: the answer to HEAD has no text
+                raise
+            return meta_of(found.meta, found.attributes)
 
     def objects(self) -> Iterator[tuple[str, Meta]]:
         """The names of all objects, and what is known of each.
@@ -151,12 +149,14 @@ class Bucket:
         Raises:
             StorageError: they cannot be listed.
         """
+        store = self._asking()
         with _mapped("list the results"):
-            for page in obstore.list(self._asking()):
+            pages = iter(obstore.list(store))
+            while (page := in_real_thread(lambda: next(pages, None))) is not None:
                 for found in page:
-                    yield found["path"], _meta(found)
+                    yield found["path"], meta_of(found)
 
-    def upload(self, name: str, file: IO[bytes] | Iterator[bytes], size: int, details: Details) -> Meta | None:
+    def upload(self, name: str, file: IO[bytes] | Iterator[bytes], size: int, details: Details) -> Meta:
         """Put a file or a stream there, in one step: until its last byte has arrived nobody sees anything of it.
 
         Args:
@@ -166,7 +166,7 @@ class Bucket:
             details: what to keep with it.
 
         Returns:
-            What is known of it now; None when the server does not say which version it is.
+            What is known of it now.
 
         Raises:
             StorageError: it may not be there. Parts of it may be, unseen, until the bucket has them expire.
@@ -175,34 +175,57 @@ class Bucket:
         if size <= part and not hasattr(file, "read"):
             # In one request, as a file of that length: of two uploads in parts to one name Azure refuses one.
             file = io.BytesIO(b"".join(file))
-        with _mapped("store the result"):
-            put = obstore.put(
-                self._moving(),
+        store = self._moving()
+
+        def put() -> "obstore.PutResult":
+            return obstore.put(
+                store,
                 name,
                 file,
-                attributes={_DETAILS: base64.urlsafe_b64encode(packed(details)).decode()},
+                attributes=attributes_of(details),
                 chunk_size=part,
                 max_concurrency=_PARTS_AT_ONCE,
             )
-        return None if put["e_tag"] is None else Meta(size, time.time(), put["e_tag"], details)
+
+        with _mapped("store the result"):
+            try:
+                e_tag = in_real_thread(put)["e_tag"]
+            except BaseError as err:
+                # To obstore that is an error, though all may be in its place.
+                if says_no_version(str(err)) and (there := self._published(name, details)) is not None:
+                    return there
+                raise
+        return Meta(size, time.time(), e_tag, details)
 
     def download(self, name: str, meta: Meta) -> Iterator[bytes]:
-        """This version of an object, in pieces, whole unless it raises.
+        """This version of an object, in pieces, whole unless it raises. They are to be fetched in a real thread.
+
+        A service that takes no If-Match, not even with what it named itself, is asked without: the answer names the
+        version that it has.
 
         Raises:
             Replaced: the object is gone, or another one.
+            Archived: it is there, and cannot be read.
             StorageError: it cannot be had.
         """
+        return self._pieces(self._moving(), name, meta)
+
+    def _pieces(self, store: ObjectStore, name: str, meta: Meta) -> Iterator[bytes]:
         size = 0
         with _mapped("fetch the result"):
             try:
-                got = obstore.get(self._moving(), name, options={"if_match": meta.e_tag} if meta.e_tag else {})
+                got = _got(store, name, meta.if_match)
+                found = meta_of(got.meta, got.attributes)
+                if found.version != meta.version:
+                    raise Replaced(found)
                 for chunk in got.stream(min_chunk_size=_CHUNK_BYTES):
                     size += len(chunk)
                     yield bytes(chunk)
-            except (FileNotFoundError, PreconditionError):
+            except FileNotFoundError:
                 raise Replaced from None
             except BaseError as err:
+                if says_it_is_archived(str(err)):
+                    raise Archived from None
                 # A connection that broke is taken up again by another request, whose refusal has no class of its own.
                 if says_it_is_another(str(err)):
                     raise Replaced from None
@@ -222,7 +245,8 @@ class Bucket:
                 raise StorageError(f"Cannot sign a URL of {self.url}: only S3, GCS and Azure do")
             # What Azure signs is the right to read, which is GET's; that of HEAD would be none at all.
             verb = "GET" if isinstance(store, AzureStore) else method
-            return obstore.sign(store, verb, name, timedelta(seconds=seconds))
+            # Without a key of one's own it is the provider that signs, or that lends one.
+            return in_real_thread(lambda: obstore.sign(store, verb, name, timedelta(seconds=seconds)))
 
     def delete(self, name: str) -> None:
         """Remove an object; nothing happens without one.
@@ -230,8 +254,9 @@ class Bucket:
         Raises:
             StorageError: it may still be there.
         """
+        store = self._asking()
         with _mapped("remove the result"), contextlib.suppress(FileNotFoundError):
-            obstore.delete(self._asking(), name)
+            in_real_thread(lambda: obstore.delete(store, name))
 
     def refuse_after_fork(self) -> None:
         """Do nothing, but in a process whose requests would wait for ever; all that makes one does this first.
@@ -247,6 +272,12 @@ class Bucket:
                 " requests would wait for ever. Make the storage after the fork (with gunicorn, without --preload), or"
                 " make it with probe=False and use it only after the fork"
             )
+
+    def _published(self, name: str, details: Details) -> Meta | None:
+        """What is there, if it is of this publication."""
+        there = self.head(name)
+        is_ours = there is not None and there.details.publication == details.publication is not None
+        return there if is_ours else None
 
     def _asking(self) -> ObjectStore:
         return self._store("asking", _ASKING, _ASKING_CLIENT)
@@ -265,15 +296,16 @@ class Bucket:
             return self._stores[name]
 
 
-def _meta(found: "obstore.ObjectMeta", details: Details = Details()) -> Meta:  # noqa: B008 - a tuple never changes
-    return Meta(found["size"], found["last_modified"].timestamp(), found["e_tag"], details)
+def _look(store: ObjectStore) -> None:
+    # Of what is not there: the answer is as telling as one that lists a thousand objects.
+    in_real_thread(lambda: next(iter(obstore.list(store, prefix="looks-whether-it-may-look")), None))
 
 
-def _details(attributes: "obstore.Attributes") -> Details:
-    try:
-        return unpacked(base64.urlsafe_b64decode(attributes.get(_DETAILS, "")))
-    except ValueError:
-        return Details()
+def _got(store: ObjectStore, name: str, if_match: str | None) -> "obstore.GetResult":
+    if if_match is not None:
+        with contextlib.suppress(PreconditionError):
+            return obstore.get(store, name, options={"if_match": if_match})
+    return obstore.get(store, name)
 
 
 @contextlib.contextmanager

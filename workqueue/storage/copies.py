@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from workqueue.errors import StorageError, reason_of
+from workqueue.storage.afterwards import afterwards
 from workqueue.storage.base import Form, StoredResult
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
 from workqueue.storage.files import Files
@@ -90,7 +91,7 @@ class Copies:
             logger.warning("cannot keep a copy of a result: %s", err, extra={"key": key})
         else:
             self._remove_others(key, f"{key}.{version}")
-            self._evict_if_due()
+            afterwards(self._evict_if_due)
 
     def keep_tree(self, key: str, version: str, output: OutputTree) -> None:
         """As `keep`, for a directory."""
@@ -100,7 +101,7 @@ class Copies:
             logger.warning("cannot keep a copy of a result: %s", err, extra={"key": key})
         else:
             self._remove_others(key, f"{key}.{version}")
-            self._evict_if_due()
+            afterwards(self._evict_if_due)
 
     def touch(self, key: str, version: str) -> None:
         """Note that the copy is wanted, if there is one."""
@@ -193,7 +194,7 @@ class Copies:
                     with path.open("rb") as file:
                         place(file.fileno(), path, files.path(name), self._mode, is_to_last=False)
         self._remove_others(key, name)
-        self._evict_if_due()
+        afterwards(self._evict_if_due)
         return True
 
     def _remove_others(self, key: str, name: str) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from workqueue.system.real_threads import in_real_thread
+
 #: What the kernel is asked for at once: where blocks can be shared (Btrfs, XFS) that takes no time, else a second.
 _KERNEL_BYTES: Final = 2**30
 
@@ -37,8 +39,8 @@ def copied(fd: int, directory: Path) -> Iterator[Copy]:
     path = directory / f"copy-{secrets.token_hex(8)}"
     copy = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        # No further, however long it grows meanwhile.
-        _copy(fd, copy, os.fstat(fd).st_size)
+        # No further, however long it grows meanwhile. It may be long: greenlets go on.
+        in_real_thread(lambda: _copy(fd, copy, os.fstat(fd).st_size))
         yield Copy(copy, path)
     finally:
         os.close(copy)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from workqueue.errors import ResultNotFound, StorageError, reason_of
+from workqueue.storage.afterwards import afterwards
 from workqueue.storage.base import Form, OpenResult, Origin, ResultInfo, StoredResult
 from workqueue.storage.beside import Beside
 from workqueue.storage.details import Details, known_of
@@ -164,7 +165,7 @@ class DiskStorage:
                     self._details.write(key, found.etag, Details(origin))
             except OSError as err:
                 raise StorageError(f"Cannot store the result in {destination}: {reason_of(err)}") from err
-        self._evict_if_due()
+        afterwards(self._evict_if_due)
 
     def publish_tree(self, key: str, output: Path, origin: Origin = Origin()) -> None:  # noqa: B008 - see `Workspace`
         """Make the directory that a program left the result of this key; see `Workspace.publish`."""
@@ -174,7 +175,7 @@ class DiskStorage:
                 self._details.write(key, found.etag, Details(origin))
             except OSError as err:
                 raise StorageError(f"Cannot store the result in {self.path(key)}: {reason_of(err)}") from err
-        self._evict_if_due()
+        afterwards(self._evict_if_due)
 
     def sweep(self) -> None:
         """See `Storage`."""

@@ -8,12 +8,14 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from workqueue.errors import StorageError
+from workqueue.storage.at_once import at_once
 from workqueue.storage.base import StoredResult
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import try_lock
@@ -57,29 +59,47 @@ class Policy:
         """Whether a result of that time answers a request; one from the future does not: the clock was wrong."""
         return self.ttl is None or _is_of_last(self.ttl, published_at, time.time())
 
-    def evict(self, results: Iterable[StoredResult], remove: Callable[[StoredResult], bool]) -> list[StoredResult]:
+    def evict(
+        self, results: Iterable[StoredResult], remove: Callable[[StoredResult], bool], n_threads: int = 0
+    ) -> list[StoredResult]:
         """Remove what is stale, and of the rest what was not used for longest, until it fits; return what went.
 
         Args:
             results: all that are there.
             remove: removes one, unless it is in use, and returns whether it is gone. When it raises an OSError or a
                 StorageError, that is logged, and the result stays.
+            n_threads: how many call `remove`, besides the calling one.
         """
         now = time.time()
         oldest_first = sorted(results, key=lambda result: _used_at(result, now))
         total = sum(result.size for result in oldest_first)
+        left = deque(result for result in oldest_first if now - _used_at(result, now) >= GRACE_SECONDS)
         removed = []
-        for result in oldest_first:
-            if self._is_to_go(result, total, now) and _is_gone(result, remove):
-                total -= result.size
-                removed.append(result)
+        while to_go := self._take(left, total, now):
+            gone = _removed(to_go, remove, n_threads)
+            total -= sum(result.size for result in gone)
+            removed += gone
         return removed
 
-    def _is_to_go(self, result: StoredResult, total: int, now: float) -> bool:
-        if now - _used_at(result, now) < GRACE_SECONDS:
-            return False
-        is_stale = self.ttl is not None and not _is_of_last(self.ttl, result.published_at, now)
-        return is_stale or (self.max_bytes is not None and total > self.max_bytes)
+    def _take(self, left: deque[StoredResult], total: int, now: float) -> list[StoredResult]:
+        """Take from these what is to go, as if all of it went. If some of it stays, there is more to take."""
+        to_go, stays = [], []
+        # Without a time there is nothing to find behind what fits.
+        while left and (self.ttl is not None or self._is_too_much(total)):
+            result = left.popleft()
+            if self._is_stale(result, now) or self._is_too_much(total):
+                total -= result.size
+                to_go.append(result)
+            else:
+                stays.append(result)
+        left.extendleft(reversed(stays))
+        return to_go
+
+    def _is_stale(self, result: StoredResult, now: float) -> bool:
+        return self.ttl is not None and not _is_of_last(self.ttl, result.published_at, now)
+
+    def _is_too_much(self, total: int) -> bool:
+        return self.max_bytes is not None and total > self.max_bytes
 
 
 def _is_of_last(seconds: float, at: float, now: float) -> bool:
@@ -90,6 +110,20 @@ def _is_of_last(seconds: float, at: float, now: float) -> bool:
 def _used_at(result: StoredResult, now: float) -> float:
     """When it was used, as far as that can be; what the clock was ahead for was used longest ago: nobody can tell."""
     return next((at for at in (result.used_at, result.published_at) if at < now + GRACE_SECONDS), 0.0)
+
+
+def _removed(
+    results: Sequence[StoredResult], remove: Callable[[StoredResult], bool], n_threads: int
+) -> list[StoredResult]:
+    """Remove these, as far as that can be done; return which of them are gone, in their order."""
+    gone: set[int] = set()
+
+    def try_to(place: int) -> None:
+        if _is_gone(results[place], remove):
+            gone.add(place)
+
+    at_once(try_to, range(len(results)), n_threads, name="workqueue-evict")
+    return [results[place] for place in sorted(gone)]
 
 
 def _is_gone(result: StoredResult, remove: Callable[[StoredResult], bool]) -> bool:

@@ -1,16 +1,17 @@
-"""1 and 5 flushing: many files -> on the disk, several at a time.
+"""1 and 5 flushing: files -> on the disk, several at a time.
 
 A disk that is told to flush one file takes as long for the next: 10,000 small files took 25 s one by one, 6 s by 16
-threads (ext4).
+threads (ext4). A large file, or a busy disk, takes seconds, for which greenlets of the same thread go on; see
+`real_threads`.
 """
 
-import contextlib
 import errno
 import os
-import threading
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
+
+from workqueue.storage.at_once import at_once
+from workqueue.system.real_threads import in_real_thread
 
 #: Each has one file open.
 _MAX_THREADS: Final = 16
@@ -29,29 +30,17 @@ def flush(names: Sequence[str], directory: int) -> None:
     Raises:
         OSError: of one it is not known. Nobody may try again: the system forgets what it could not write.
     """
-    left = deque(names)
-    errors: list[OSError] = []
+    n_threads = min(_MAX_THREADS, len(names) // _FILES_A_THREAD)
+    at_once(lambda name: _flush_one(name, directory), names, n_threads, name="workqueue-flush")
 
-    def work() -> None:
-        with contextlib.suppress(IndexError):
-            while not errors:
-                try:
-                    _flush_one(left.popleft(), directory)
-                except OSError as err:
-                    errors.append(err)
 
-    threads = []
-    # None can be started while the interpreter ends; then this one does it all.
-    with contextlib.suppress(RuntimeError):
-        for _ in range(min(_MAX_THREADS, len(left) // _FILES_A_THREAD)):
-            thread = threading.Thread(target=work, name="workqueue-flush", daemon=True)
-            thread.start()
-            threads.append(thread)
-    work()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+def flush_file(fd: int) -> None:
+    """Have an open file's content outlast a power cut.
+
+    Raises:
+        OSError: it is not known. Nobody may try again: the system forgets what it could not write.
+    """
+    in_real_thread(lambda: os.fsync(fd))
 
 
 def flush_directory(fd: int) -> None:
@@ -61,7 +50,7 @@ def flush_directory(fd: int) -> None:
         OSError: it is not known.
     """
     try:
-        os.fsync(fd)
+        flush_file(fd)
     except OSError as err:
         # Some file systems cannot sync a directory; there is nothing better to do on them.
         if err.errno not in (errno.EINVAL, errno.ENOTSUP):
@@ -71,6 +60,6 @@ def flush_directory(fd: int) -> None:
 def _flush_one(name: str, directory: int) -> None:
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     try:
-        os.fsync(fd)
+        flush_file(fd)
     finally:
         os.close(fd)

@@ -18,18 +18,21 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from workqueue.errors import ResultNotFound, StorageError, reason_of
+from workqueue.storage.afterwards import afterwards
 from workqueue.storage.archive import DamagedArchive, archive_bytes, archived, unpack
 from workqueue.storage.base import Form, OpenResult, Origin, ResultInfo, StoredResult
-from workqueue.storage.bucket import Bucket, Meta, Replaced
+from workqueue.storage.bucket import Archived, Bucket, Replaced
 from workqueue.storage.copies import Copies
 from workqueue.storage.details import Details, known_of
 from workqueue.storage.disk import KEY
 from workqueue.storage.eviction import GRACE_SECONDS, Policy, turn
 from workqueue.storage.known import Known
+from workqueue.storage.meta import Meta
 from workqueue.storage.output import owned_output
 from workqueue.storage.runs import Runs
 from workqueue.storage.tree_output import owned_tree
 from workqueue.storage.workspace import RunWorkspace, make_workspace
+from workqueue.system.real_threads import in_real_thread
 
 logger = logging.getLogger("workqueue")
 
@@ -37,6 +40,15 @@ DEFAULT_CACHE_BYTES: Final = 10 * 2**30
 
 #: How often a result may be replaced while it is being opened.
 _MAX_TRIES: Final = 10
+
+#: For how long a version that could not be read, since it was moved to an archive, is taken for one that is not there.
+#: To bring it back takes hours.
+_ARCHIVED_SECONDS: Final = 3600.0
+
+#: Who ask and tell the bucket about what is to be evicted, at once. One by one, each of a thousand takes as long as it
+#: takes to the bucket and back, twice. Not one request for all of them: what was built anew between the question and
+#: that would be lost, and with a thousand questions that is seconds.
+_EVICTING_THREADS: Final = 16
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -98,6 +110,7 @@ class ObjectStorage:
         self._mode = mode
         self._runs = Runs(self._directory / ".tmp")
         self._known: Known[Meta] = Known(revalidate)
+        self._archived: Known[str] = Known(_ARCHIVED_SECONDS)  # the versions; a look does not tell
         # What it takes to make it again where a job runs, which has its own reasons to look at the bucket.
         self._make_again = functools.partial(
             ObjectStorage,
@@ -148,7 +161,7 @@ class ObjectStorage:
         except StorageError as err:
             logger.warning("%s", err, extra={"key": key})
             return False
-        if meta is None or not self._policy.is_fresh(meta.published_at):
+        if meta is None or not self._policy.is_fresh(meta.published_at) or self._archived.get(key) == meta.version:
             return False
         self._copies.touch(key, meta.version)
         return True
@@ -170,18 +183,25 @@ class ObjectStorage:
     @contextlib.contextmanager
     def open_with_info(self, key: str) -> Iterator[OpenResult]:
         """See `Storage`."""
+        told: Meta | None = None
         with contextlib.ExitStack() as stack:
             for _ in range(_MAX_TRIES):
-                meta = self._look(key)
+                moment = self._known.moment
+                meta = told or self._look(key)
                 if meta is None:
                     raise ResultNotFound("there is no such result; it was not built, or is not kept any more")
-                fetch = functools.partial(self._fetch, key, meta)
+                replaced_by: list[Meta] = []
+                fetch = functools.partial(self._fetch, key, meta, replaced_by)
                 path = stack.enter_context(self._copies.hold(key, meta.version, fetch, meta.details.form))
                 if path is not None:
+                    if told is not None:
+                        self._known.learn(key, meta, moment)
                     yield OpenResult(path, _info(key, meta))
                     return
-                # Replaced or removed since it was looked at.
+                # Replaced or removed since it was looked at. What the answer to the download names counts, where there
+                # is one: that to a look may be older, and may stay so.
                 self._known.forget(key)
+                told = next(iter(replaced_by), None)
             raise StorageError("Cannot fetch the result: it is replaced again and again")
 
     def info(self, key: str) -> ResultInfo | None:
@@ -198,10 +218,9 @@ class ObjectStorage:
                     meta = self._bucket.upload(key, file, os.fstat(owned.fd).st_size, details)
             finally:
                 self._known.forget(key)
-            if meta is not None:
-                self._copies.keep(key, meta.version, *owned)
-                self._known.learn(key, meta)
-        self._evict_if_due(key)
+            self._copies.keep(key, meta.version, *owned)
+            self._known.learn(key, meta)
+        afterwards(lambda: self._evict_if_due(key))
 
     def publish_tree(self, key: str, output: Path, origin: Origin = Origin()) -> None:  # noqa: B008 - see `Workspace`
         """Upload the directory that a program left, as one object; see `Workspace.publish`."""
@@ -222,7 +241,7 @@ class ObjectStorage:
             if meta is not None and meta.details.publication == details.publication:
                 self._copies.keep_tree(key, meta.version, owned)
                 self._known.learn(key, meta)
-        self._evict_if_due(key)
+        afterwards(lambda: self._evict_if_due(key))
 
     def delete(self, key: str) -> bool:
         """See `Storage`."""
@@ -257,18 +276,19 @@ class ObjectStorage:
         self._runs.sweep()
         self._copies.sweep()
 
-    def _fetch(self, key: str, meta: Meta, path: Path) -> bool:
-        """Make a copy of this version; return whether there is one."""
+    def _fetch(self, key: str, meta: Meta, replaced_by: list[Meta], path: Path) -> bool:
+        """Make a copy of this version; return whether there is one. Another one that was found instead is appended."""
         chunks = self._bucket.download(key, meta)
         try:
-            if meta.details.form == "directory":
-                path.mkdir(mode=0o700)
-                unpack(chunks, path)
-            else:
-                with path.open("xb") as file:
-                    file.writelines(chunks)
-        except Replaced:
+            in_real_thread(lambda: _write(chunks, meta, path))
+        except Replaced as err:
+            replaced_by += [err.found] if err.found is not None else []
             return False
+        except Archived:
+            self._archived.learn(key, meta.version)
+            raise ResultNotFound(
+                "the result is in an archive tier of the bucket, which cannot be read: ask for it to have it built"
+            ) from None
         except DamagedArchive as err:
             raise StorageError(f"Cannot unpack the result: {err}; delete it, to have it built again") from err
         return True
@@ -302,7 +322,7 @@ class ObjectStorage:
         if self._policy.keeps_all:
             return []
         with turn(self._directory / ".evict", gap) as is_mine:
-            return self._policy.evict(self.results(), self._remove) if is_mine else []
+            return self._policy.evict(self.results(), self._remove, _EVICTING_THREADS) if is_mine else []
 
     def _remove(self, result: StoredResult) -> bool:
         # A bucket of many takes long to list, and who asked for what is stale has it built again meanwhile.
@@ -318,6 +338,15 @@ class ObjectStorage:
             self._evict(GRACE_SECONDS)
         except (OSError, StorageError) as err:
             logger.warning("cannot evict results: %s", err, extra={"key": key})
+
+
+def _write(chunks: Iterator[bytes], meta: Meta, path: Path) -> None:
+    if meta.details.form == "directory":
+        path.mkdir(mode=0o700)
+        unpack(chunks, path)
+    else:
+        with path.open("xb") as file:
+            file.writelines(chunks)
 
 
 def _info(key: str, meta: Meta) -> ResultInfo:

@@ -28,7 +28,7 @@ from typing import Final, NamedTuple
 
 from workqueue.errors import OutputError, StorageError, reason_of
 from workqueue.storage.copying import copied
-from workqueue.storage.flushing import flush_directory
+from workqueue.storage.flushing import flush_directory, flush_file
 from workqueue.system.locks import is_open_for_writing
 from workqueue.system.own_files import give_file
 
@@ -124,7 +124,7 @@ def place(fd: int, path: Path, destination: Path, mode: int, *, is_to_last: bool
     # Not the kernel's "now", which may be the same for some milliseconds: it tells one publication from the next.
     now = time.time_ns()
     os.utime(fd, ns=(now, now))
-    os.fsync(fd)
+    flush_file(fd)
     status = os.fstat(fd)
     if not os.path.samestat(status, os.lstat(path)):
         raise OSError(errno.ESTALE, "another file has taken its name since the program exited")

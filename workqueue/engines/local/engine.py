@@ -29,6 +29,7 @@ from workqueue.program.process import TERMINATE_SECONDS
 from workqueue.program.retry import why_it_waits
 from workqueue.program.warden import Warden
 from workqueue.progress import Progress, WaitsAgain, cancelled, failed
+from workqueue.storage.afterwards import putting_off
 
 #: How many programs run at once, unless the caller says: a build is rarely idle, and small servers have two cores.
 DEFAULT_MAX_RUNNING: Final = 2
@@ -214,6 +215,10 @@ class LocalEngine:
             return None if place is None else self._runs[place]
 
     def _perform(self, run: LocalRun) -> None:
+        with putting_off():
+            self._perform_and_tell(run)
+
+    def _perform_and_tell(self, run: LocalRun) -> None:
         self._tell_moved_by(run)
         outcome: Progress | None = failed("Internal error in workqueue; its log has the details")
         try:

@@ -1,0 +1,61 @@
+"""A call that greenlets wait for returns what it returns, and raises what it raises."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from workqueue.system.real_threads import in_real_thread
+
+
+def test_where_threads_are_threads_it_is_called_by_the_thread_itself() -> None:
+    assert in_real_thread(threading.get_ident) == threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        in_real_thread(lambda: 1 // 0)
+
+
+PATCHES = {
+    "gevent": "from gevent import monkey; monkey.patch_all()",
+    "eventlet": "import eventlet; eventlet.monkey_patch()",
+    "gevent without threading": "from gevent import monkey; monkey.patch_all(thread=False)",
+    "imported only": "import gevent.monkey, eventlet.patcher",
+}
+
+CALLS = """
+from workqueue.system.real_threads import in_real_thread
+import threading
+
+def where():
+    return threading.get_native_id()
+
+def fail():
+    raise LookupError("its own")
+
+here = threading.get_native_id()
+print("elsewhere" if in_real_thread(where) != here else "here")
+for _ in range(200):
+    in_real_thread(where)
+try:
+    in_real_thread(fail)
+except LookupError as err:
+    print("raised", err)
+"""
+
+
+@pytest.mark.parametrize("kind", PATCHES)
+def test_it_is_another_thread_where_threads_are_greenlets(kind: str) -> None:
+    path = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PATCHES[kind] + CALLS],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    where = "elsewhere" if kind in {"gevent", "eventlet"} else "here"
+    assert done.stdout == f"{where}\nraised its own\n", done.stderr
+    # gevent would print what was raised as what nobody looks at.
+    assert "Traceback" not in done.stderr
