@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from workqueue.engines.cluster import records
+from workqueue.engines.cluster import moves, records
 from workqueue.engines.cluster.base import Access, Refused, Unreachable
 from workqueue.engines.cluster.member import Member
-from workqueue.engines.cluster.moves import WATCH_SECONDS
 from workqueue.engines.cluster.records import Job, Own, State
 from workqueue.engines.cluster.remembered import Remembered
 from workqueue.engines.cluster.seal import Seal
@@ -278,7 +277,7 @@ class Desk:
             await self.cancel(watch, for_all=True)
         for watched in list(self._unheard_leaves):
             await self._unwatch(watched)
-        if time.monotonic() - self._marked_at > WATCH_SECONDS / 3:
+        if time.monotonic() - self._marked_at > moves.WATCH_SECONDS / 3:
             self._marked_at = time.monotonic()
             for watched in list(self._watched.values()):
                 await self._mark_again(watched)
