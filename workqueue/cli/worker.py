@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from workqueue.cli.health import answering
 from workqueue.cli.naming import add_naming
@@ -39,6 +39,8 @@ _CONNECT_SECONDS: Final = 5.0
 
 #: Between two looks, whether it is up or told to stop.
 _LOOK_SECONDS: Final = 0.2
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 SECRET: Final = "WORKQUEUE_SECRET"  # noqa: S105 - a variable's name
 
@@ -63,13 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Work; return the exit status."""
-    try:
-        with told_to_the_user():
-            worker = _worker(options)
-    except (CannotUseStorage, ProgramError) as err:
-        return _complain(str(err))
-    stopping = threading.Event()
-    with _until_told(stopping), _talkative(), contextlib.ExitStack() as stack:
+    with _own_signals() as stopping, _talkative(), contextlib.ExitStack() as stack:
+        try:
+            with told_to_the_user():
+                worker = _worker(options)
+        except (CannotUseStorage, ProgramError) as err:
+            return _complain(str(err))
         try:
             if options.health is not None:
                 stack.enter_context(answering(options.health, lambda: worker.member.trouble))
@@ -150,19 +151,28 @@ def _talkative() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _until_told(stopping: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT only set the event; a second one does what it always does."""
+def _own_signals() -> Iterator[threading.Event]:
+    """SIGTERM and SIGINT only set the event; a second one does what it always does.
+
+    Whatever started this process may have them blocked; and SIGCHLD ignored, so that each program's exit status would
+    be lost. It is set before anything else is done: the first process of a container does not even end of a SIGTERM
+    that comes before it has a handler.
+    """
+    stopping = threading.Event()
 
     def handle(signum: int, _frame: FrameType | None) -> None:
         stopping.set()
-        signal.signal(signum, previous[signal.Signals(signum)])
+        signal.signal(signum, previous[signum])
 
-    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for number in previous:
+    previous: dict[int, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     try:
-        yield
+        yield stopping
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         for number, handler in previous.items():
             signal.signal(number, handler)
 
