@@ -19,6 +19,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from workqueue.cli.health import answering
+from workqueue.cli.limits import add_limits, limits_of
 from workqueue.cli.naming import add_naming
 from workqueue.cli.nats import add_cluster, tls_of
 from workqueue.cli.place import CannotUseStorage, add_for_bucket, told_to_the_user
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lease", metavar="SECONDS", type=float, default=15.0, help="without a sign, runs are begun elsewhere (15)")
     add("--drain", metavar="SECONDS", type=float, default=0.0, help="what runs are given at the end (default: none)")
     add("--env", metavar="NAME", action="append", default=[], help="what servers may set of the program's environment")
+    add_limits(parser)
     add("--health", metavar="PORT", type=int, help="answer GET there: 200, or 503 with what is wrong")
     parser.epilog = f"Tasks are opened with ${SECRET}: the secret of the servers' ClusterEngine; several with commas."
 
@@ -125,6 +127,7 @@ def _worker(options: argparse.Namespace) -> "Worker":
             version=options.version,
             seal=Seal(secrets_of(os.environ.get(SECRET))),
             allowed_env=options.env,
+            limits=limits_of(options),
         ),
         max_running=options.max_running,
         max_running_per_tenant=options.max_running_per_tenant,
