@@ -43,8 +43,7 @@ class Scene:
         self._name = name
         self._stack = ExitStack()
         self.engine = self.make_engine()
-        with self.engine._changed:
-            self.engine._begin()  # else it would connect with its first task, and know of no worker before
+        self.engine._presence.begin()  # else it would connect with its first task, and know of no worker before
 
     def make_engine(self, url: str = "", **options: object) -> ClusterEngine:
         """One more engine, as another process would have one."""
