@@ -21,8 +21,6 @@ from tests.processes.worker import Worker
 from tests.servers.server import eventually
 from workqueue.naming import Naming
 
-SCRIPT = Path(__file__).with_name("queue_process.py")
-
 _PROGRAM = """#!/bin/sh
 exec '{python}' -I -S '{script}' "$@"
 """
@@ -207,15 +205,13 @@ class Storm:
         return self._scene.worker(max_running=2, wait=False)
 
     def _start_process(self, program: Path) -> Worker:
-        return Worker(
-            program,
-            self._scene.storage.directory,
-            script=SCRIPT,
-            nats=self._servers.url,
-            name="storm",
-            lease=self._lease,
-            replicas=self._replicas,
-        )
+        cluster = {
+            "servers": self._servers.url,
+            "name": "storm",
+            "lease": self._lease,
+            "replicas": self._replicas,
+        }
+        return Worker(program, self._scene.storage.directory, cluster=cluster)
 
     def _write_program(self) -> Path:
         program, script = self._directory / "program", self._directory / "program.py"
