@@ -9,18 +9,18 @@ it may have; once, or from then on. That takes some 10 minutes. See `tests/proce
 Trees: a process that replaces, evicts or unpacks a directory of 10,000 files, or one with a file of 1 GB, is killed at
 a random moment of it. See `benchmarks/tree_kills.py`.
 
-Cluster: workers and NATS servers are killed, or stand still, while 300 runs go on; 50,000 random moves of late workers,
-and 1,000 cancels that are met by asks; what is left of 10,000 runs. See `benchmarks/cluster_kills.py`,
-`benchmarks/cluster_moves.py` and `benchmarks/cluster_growth.py`.
+Cluster: the tests of it; then workers and NATS servers are killed, or stand still, while 300 runs go on; 50,000 random
+moves of late workers, and 1,000 cancels that are met by asks; what is left of 10,000 runs. See
+`benchmarks/cluster_kills.py`, `benchmarks/cluster_moves.py` and `benchmarks/cluster_growth.py`.
 
 Run it from the project's root with ``python -m benchmarks.faults [--rounds 160] [--seed 0]``; ``--only kills``,
 ``--only calls``, ``--only trees`` or ``--only cluster`` does one of the four, ``--kinds open read`` has only such calls
-fail, and ``--jobs 4`` makes so many trials of them at once. Of the cluster's, ``--only cluster-kills``,
-``cluster-moves``, ``cluster-cancels`` or ``cluster-growth`` does one; ``--seeds 10`` says with how many seeds the kills
-are chosen, ``--scenes "one server"`` of which servers, and ``--runs 300``, ``--moves 50000``, ``--cancels 1000`` and
-``--many 10000`` how much of each there is. It exits with status 1 when anything does not hold: a result is not whole,
-two programs for one key overlapped, something is left; and with an error when a client of the first part has no end
-within 20 s.
+fail, and ``--jobs 4`` makes so many trials of them at once. Of the cluster's, ``--only cluster-tests``,
+``cluster-kills``, ``cluster-moves``, ``cluster-cancels`` or ``cluster-growth`` does one; ``--seeds 10`` says with how
+many seeds the kills are chosen, ``--scenes "one server"`` of which servers, and ``--runs 300``, ``--moves 50000``,
+``--cancels 1000`` and ``--many 10000`` how much of each there is. It exits with status 1 when anything does not hold: a
+result is not whole, two programs for one key overlapped, something is left; and with an error when a client of the
+first part has no end within 20 s.
 """
 
 import argparse
@@ -49,6 +49,7 @@ WRONG = ("broken results", "overlaps", "leftovers", "orphans")
 
 #: What is done to a cluster; each says whether anything is wrong.
 CLUSTER: dict[str, Callable[[argparse.Namespace], bool]] = {
+    "cluster-tests": lambda _: test_cluster(),
     "cluster-kills": lambda told: kill_in_cluster(told.runs, range(told.seed, told.seed + told.seeds), told.scenes),
     "cluster-moves": lambda told: walk_in_cluster(told.moves, told.seed),
     "cluster-cancels": lambda told: cancel_in_cluster(told.cancels),
@@ -156,6 +157,12 @@ def kill_trees(seed: int) -> bool:
             name = f"{n_files:,} x {n_bytes:,} bytes: {scene}"
             print(f"{name:30} {outcome:>6} {time.monotonic() - began:7.0f}", flush=True)
     return is_wrong
+
+
+def test_cluster() -> bool:
+    """Run the tests of it, and those of any engine; return whether one fails."""
+    tests = ["tests/cluster", "tests/conformance/test_engine.py"]
+    return subprocess.run([sys.executable, "-m", "pytest", "-q", *tests], check=False).returncode != 0
 
 
 def show(name: str, counts: Counter[str]) -> None:
