@@ -46,7 +46,9 @@ def held() -> dict[str, int]:
     """How many objects there are of each class of the library, or of NATS's client."""
     gc.collect()
     kinds = (type(each) for each in gc.get_objects())
-    return dict(Counter(kind.__qualname__ for kind in kinds if kind.__module__.startswith(("workqueue.", "nats."))))
+    return dict(
+        Counter(kind.__qualname__ for kind in kinds if str(kind.__module__).startswith(("workqueue.", "nats.")))
+    )
 
 
 options = json.loads(sys.argv[1])

@@ -140,7 +140,8 @@ def test_places_are_those_of_a_plain_list(seed: int) -> None:
     [
         (0, 0, False),
         (0, 2, False),
-        (0, 3, True),
+        (0, 3, False),
+        (0, 4, True),
         (1, 0, False),
         (2, 0, False),
         (3, 0, True),

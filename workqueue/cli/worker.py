@@ -168,16 +168,16 @@ def _own_signals() -> Iterator[threading.Event]:
         signal.signal(signum, previous[signum])
 
     previous: dict[int, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     try:
         yield stopping
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number in _SIGNALS:
+            signal.signal(number, previous[number])
 
 
 def _wait(stopping: threading.Event, serving: "Future[None]") -> None:

@@ -127,7 +127,7 @@ class Connection:
             logger.debug("NATS: %s", error)
 
 
-class Hearing:
+class Subscription:
     """What was asked for over a connection, and is heard until it is stopped."""
 
     def __init__(self, subscription: Any) -> None:

@@ -144,7 +144,7 @@ class Desk:
         if watch not in watched.watches and not watched.watches:
             await self._marks.leave(watched)  # its client left while that was put
         elif watched.is_ending:
-            await self.member.moves.leave(watched.mark)
+            await self._marks.take_back(watched)
         elif there is None or there.key != watch.task.key:
             # It ended, or the log with it was lost, before we watched it.
             await self._leave(watched, watch)

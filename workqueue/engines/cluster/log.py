@@ -17,8 +17,8 @@ from nats.aio.client import Client
 from nats.js import api
 from nats.js.errors import APIError, NotFoundError
 
-from workqueue.engines.cluster.base import Access, Events, Record, Refused, Stream, Unreachable
-from workqueue.engines.cluster.connection import ANSWER_SECONDS, Connection, Hearing, told
+from workqueue.engines.cluster.base import Access, Events, Hearing, Record, Refused, Stream, Unreachable
+from workqueue.engines.cluster.connection import ANSWER_SECONDS, Connection, Subscription, told
 from workqueue.engines.cluster.payload import decode, encode, headers_of
 
 #: Records of one subject that are kept: of a run, the progress that those who come late are told.
@@ -221,7 +221,7 @@ class Log:
             await heard(Record(name, sequence, decode(message.data), before))
 
         with told():
-            return Hearing(await self._client.subscribe(self._live + subject, cb=tell))
+            return Subscription(await self._client.subscribe(self._live + subject, cb=tell))
 
     async def erase(self, sequence: int) -> None:
         """Remove one record; not over-written, which takes the server ten times as long. Idempotent.
