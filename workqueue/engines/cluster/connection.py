@@ -90,6 +90,9 @@ class Connection:
             wanted = ".".join(map(str, NEEDS))
             found = f"{version.major}.{version.minor}.{version.patch}"
             raise Unusable(f"the NATS server is {found}, which ignores what it is asked for here; {wanted} is needed")
+        for task in (client._flusher_task, client._reading_task, client._ping_interval_task):  # noqa: SLF001
+            if task is not None:
+                task.add_done_callback(_is_retrieved)
         self._client = client
 
     async def _connect(self, client: Client) -> None:
@@ -151,9 +154,20 @@ def told() -> Iterator[None]:
 
 
 async def _end(client: Client) -> None:
-    """Close a connection, also one whose other end takes nothing any more."""
+    """Close a connection, also one whose other end takes nothing any more, or that NATS's client closed by halves."""
     with contextlib.suppress(Exception):
         await asyncio.wait_for(client.close(), _CLOSE_SECONDS)
-        return
+    # Where it could not send the last of what it had to, it takes itself for closed, and leaves all this as it was.
+    left: dict[int, Any] = client._subs  # noqa: SLF001
+    for subscription in left.values():
+        if subscription._wait_for_msgs_task is not None:  # noqa: SLF001
+            subscription._wait_for_msgs_task.cancel()  # noqa: SLF001
+    left.clear()
     with contextlib.suppress(Exception):
         client._transport._io_writer.transport.abort()  # type: ignore[union-attr]  # noqa: SLF001
+
+
+def _is_retrieved(task: "asyncio.Task[None]") -> None:
+    """What ended it is known by other ways; asyncio would print it with all its frames."""
+    if not task.cancelled():
+        task.exception()
