@@ -3,7 +3,6 @@
 Records go by their age. Here they are short-lived in all processes, so that their time is over soon.
 """
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -26,9 +25,6 @@ moves.KEEP_SECONDS = moves.HISTORY_SECONDS = moves.WATCH_SECONDS = {KEPT}
 """
 
 _SCRIPT = Path(__file__).with_name("growth_process.py")
-
-#: What ru_maxrss counts in.
-_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 class Growth:
@@ -80,11 +76,11 @@ class Growth:
         return ends
 
     def held(self) -> tuple[dict[str, int], int]:
-        """How many objects of each class the process that asks has, and how many bytes it has taken at most."""
+        """How many objects of each class the process that asks has, and how many bytes."""
         n_before = len(self._process.said("held"))
         self._process.tell("hold")
-        kinds, peak = self._process.hear("held", lambda _: True, n_before)
-        return kinds, peak * _UNIT_BYTES
+        kinds, n_bytes = self._process.hear("held", lambda _: True, n_before)
+        return kinds, n_bytes
 
     def stored(self) -> dict[str, int]:
         """How many records the stream has of each subject, as soon as their time is over."""
