@@ -9,14 +9,18 @@ it may have; once, or from then on. That takes some 10 minutes. See `tests/proce
 Trees: a process that replaces, evicts or unpacks a directory of 10,000 files, or one with a file of 1 GB, is killed at
 a random moment of it. See `benchmarks/tree_kills.py`.
 
-Cluster: workers and NATS servers are killed, or stand still, while 300 runs go on. See `benchmarks/cluster_kills.py`.
+Cluster: the tests of it; then workers and NATS servers are killed, or stand still, while 300 runs go on; 50,000 random
+moves of late workers, and 1,000 cancels that are met by asks; what is left of 10,000 runs. See
+`benchmarks/cluster_kills.py`, `benchmarks/cluster_moves.py` and `benchmarks/cluster_growth.py`.
 
 Run it from the project's root with ``python -m benchmarks.faults [--rounds 160] [--seed 0]``; ``--only kills``,
 ``--only calls``, ``--only trees`` or ``--only cluster`` does one of the four, ``--kinds open read`` has only such calls
-fail, and ``--jobs 4`` makes so many trials of them at once; ``--seeds 10`` has the cluster's kills begin at so many
-seeds, ``--scenes "one server"`` makes only those, and ``--runs 300`` says how many there are of each. It exits with
-status 1 when anything does not hold: a result is not whole, two programs for one key overlapped, something is left; and
-with an error when a client of the first part has no end within 20 s.
+fail, and ``--jobs 4`` makes so many trials of them at once. Of the cluster's, ``--only cluster-tests``,
+``cluster-kills``, ``cluster-moves``, ``cluster-cancels`` or ``cluster-growth`` does one; ``--seeds 10`` says with how
+many seeds the kills are chosen, ``--scenes "one server"`` of which servers, and ``--runs 300``, ``--moves 50000``,
+``--cancels 1000`` and ``--many 10000`` how much of each there is. It exits with status 1 when anything does not hold: a
+result is not whole, two programs for one key overlapped, something is left; and with an error when a client of the
+first part has no end within 20 s.
 """
 
 import argparse
@@ -26,11 +30,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.cluster_growth import grow_in_cluster
 from benchmarks.cluster_kills import SCENES, kill_in_cluster
+from benchmarks.cluster_moves import cancel_in_cluster, walk_in_cluster
 from tests.processes.fault_sweep import PHASES, ROLES, Fault, Sweep
 from tests.processes.faults import KINDS
 from tests.processes.ordeal import Ordeal
@@ -41,17 +47,29 @@ N_TREE_KILLS = 10
 
 WRONG = ("broken results", "overlaps", "leftovers", "orphans")
 
+#: What is done to a cluster; each says whether anything is wrong.
+CLUSTER: dict[str, Callable[[argparse.Namespace], bool]] = {
+    "cluster-tests": lambda _: test_cluster(),
+    "cluster-kills": lambda told: kill_in_cluster(told.runs, range(told.seed, told.seed + told.seeds), told.scenes),
+    "cluster-moves": lambda told: walk_in_cluster(told.moves, told.seed),
+    "cluster-cancels": lambda told: cancel_in_cluster(told.cancels),
+    "cluster-growth": lambda told: grow_in_cluster(told.many),
+}
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=160)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=("kills", "calls", "trees", "cluster"))
+    parser.add_argument("--only", choices=("kills", "calls", "trees", "cluster", *CLUSTER))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--scenes", nargs="+", choices=SCENES, default=list(SCENES), metavar="SCENE")
     parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--moves", type=int, default=50_000)
+    parser.add_argument("--cancels", type=int, default=1000)
+    parser.add_argument("--many", type=int, default=10_000)
     options = parser.parse_args()
     is_wrong = False
     if options.only in (None, "kills"):
@@ -60,9 +78,9 @@ def main() -> int:
         is_wrong |= fail_calls(options.kinds, options.jobs)
     if options.only in (None, "trees"):
         is_wrong |= kill_trees(options.seed)
-    if options.only in (None, "cluster"):
-        seeds = range(options.seed, options.seed + options.seeds)
-        is_wrong |= kill_in_cluster(options.runs, seeds, options.scenes)
+    for name, try_it in CLUSTER.items():
+        if options.only in (None, "cluster", name):
+            is_wrong |= try_it(options)
     return int(is_wrong)
 
 
@@ -139,6 +157,12 @@ def kill_trees(seed: int) -> bool:
             name = f"{n_files:,} x {n_bytes:,} bytes: {scene}"
             print(f"{name:30} {outcome:>6} {time.monotonic() - began:7.0f}", flush=True)
     return is_wrong
+
+
+def test_cluster() -> bool:
+    """Run the tests of it, and those of any engine; return whether one fails."""
+    tests = ["tests/cluster", "tests/conformance/test_engine.py"]
+    return subprocess.run([sys.executable, "-m", "pytest", "-q", *tests], check=False).returncode != 0
 
 
 def show(name: str, counts: Counter[str]) -> None:

@@ -41,7 +41,7 @@ ROOMS = (
     ("workqueue.__main__",),
 )
 
-#: Foreign packages that only some modules may import.
+#: Foreign packages, and modules of ours that are another's, which only some modules may import.
 ONLY_IN = {
     "reactivex": ("workqueue.streams", "workqueue.jobs"),
     "subprocess": ("workqueue.program",),
@@ -50,7 +50,8 @@ ONLY_IN = {
     "select": ("workqueue.system.poll", "workqueue.program.warden_process", "workqueue.builder"),
     "fcntl": ("workqueue.system.locks",),
     "asyncio": ("workqueue.streams", "workqueue.web", "workqueue.engines.cluster"),
-    "nats": ("workqueue.engines.cluster.log",),
+    "nats": ("workqueue.engines.cluster.log", "workqueue.engines.cluster.connection"),
+    "workqueue.engines.cluster.connection": ("workqueue.engines.cluster.log",),
     "cryptography": ("workqueue.engines.cluster.seal",),
     "rich": ("workqueue.terminal", "workqueue.cli", "workqueue.demo"),
     "flask": ("workqueue.demo",),
@@ -187,6 +188,8 @@ def test_a_circle_is_found() -> None:
         ("workqueue.jobs.job", "import asyncio.events as e", "imports asyncio.events, which belongs in"),
         ("workqueue.storage.disk", "import obstore", "imports obstore, which belongs in workqueue.storage.bucket"),
         ("workqueue.cli.run", "from flask import Flask", "imports flask, which belongs in workqueue.demo"),
+        ("workqueue.engines.cluster.moves", "import nats.errors", "imports nats.errors, which belongs in"),
+        ("workqueue.engines.cluster.moves", "from workqueue.engines.cluster.connection import told", "cluster.log"),
         ("workqueue.program.start", "from multiprocessing import Process", "which belongs in no module"),
     ],
 )

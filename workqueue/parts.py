@@ -17,7 +17,7 @@ from workqueue.engines.host.journal import Journals
 from workqueue.engines.local.engine import DEFAULT_MAX_RUNNING
 from workqueue.jobs.abandonment import Abandonment
 from workqueue.jobs.bookkeeper import Bookkeeper
-from workqueue.jobs.failures import FailureFiles
+from workqueue.jobs.failures import FailureFiles, check_ttl
 from workqueue.jobs.herald import Herald
 from workqueue.jobs.hooks import HookCaller, Hooks
 from workqueue.jobs.job import Job
@@ -92,9 +92,9 @@ def make_parts(
 
 def _failures_of(engine: Engine, ttl: float, storage_dir: Path) -> Failures:
     """Where this engine's runs are remembered: by itself, or in files for all that share the storage."""
-    files = FailureFiles(ttl, storage_dir / ".failed")  # checks `ttl`, and touches nothing yet
+    check_ttl(ttl)
     make: Callable[[float], Failures] | None = getattr(engine, "failures", None)
-    return files if make is None else make(ttl)
+    return FailureFiles(ttl, storage_dir / ".failed") if make is None else make(ttl)
 
 
 def check_program(command: Command, env: Mapping[str, str], inherit_env: bool | Collection[str]) -> None:

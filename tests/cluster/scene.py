@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import nats
 
@@ -43,8 +43,7 @@ class Scene:
         self._name = name
         self._stack = ExitStack()
         self.engine = self.make_engine()
-        with self.engine._changed:
-            self.engine._begin()  # else it would connect with its first task, and know of no worker before
+        self.engine._presence.begin()  # else it would connect with its first task, and know of no worker before
 
     def make_engine(self, url: str = "", **options: object) -> ClusterEngine:
         """One more engine, as another process would have one."""
@@ -53,7 +52,9 @@ class Scene:
         self._stack.callback(engine.close, 0.0)
         return engine
 
-    def worker(self, *options: str, max_running: int = 1, url: str = "", wait: bool = True) -> WorkerProcess:
+    def worker(
+        self, *options: str, max_running: int = 1, url: str = "", wait: bool = True, **more: Any
+    ) -> WorkerProcess:
         """Start a worker, and wait until it is known.
 
         Args:
@@ -61,10 +62,11 @@ class Scene:
             max_running: how many runs it takes.
             url: of the servers, if it has another way to them.
             wait: until this process's engine, which is submitted something for that, knows of it.
+            more: see `WorkerProcess`.
         """
         told = ("--cluster", self._name, "--max-running", str(max_running), *options)
         before = self.capacity if wait else 0
-        worker = WorkerProcess(self._program, url or self._url, self.storage.directory, *told, lease=self.lease)
+        worker = WorkerProcess(self._program, url or self._url, self.storage.directory, *told, lease=self.lease, **more)
         self._stack.enter_context(worker)
         if wait:
             eventually(lambda: self.capacity >= before + max_running)
@@ -111,6 +113,17 @@ class Scene:
             await client.close()
 
         asyncio.run(delete())
+
+    def stored(self) -> dict[str, int]:
+        """How many records the stream has of each subject, as the server counts them."""
+
+        async def ask() -> dict[str, int]:
+            client = await nats.connect(self._url.split(","))
+            info = await client.jetstream().stream_info(f"wq-{self._name}", subjects_filter=">")
+            await client.close()
+            return info.state.subjects or {}
+
+        return asyncio.run(ask())
 
     def is_idle(self) -> bool:
         """Whether no run is left in what this process knows of the cluster."""

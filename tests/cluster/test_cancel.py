@@ -1,13 +1,12 @@
 """A process cancels a key while another asks for it: whichever comes first, nobody has an end that is not its own."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cluster.cancels import cancel_against_ask, wrong_with
 from tests.cluster.nats_servers import NatsServers
-from tests.cluster.reports import Reports, is_end
 from tests.cluster.scene import Scene
 from tests.conftest import write_program
 from tests.servers.server import eventually
@@ -36,31 +35,8 @@ def test_one_that_asks_while_another_cancels_has_the_result_or_was_cancelled_wit
         assert all(first.hear_end() == cancelled() for first, _ in pairs)
         scene.worker(max_running=4)
     for first, second in pairs:
-        assert first.hear_end() in (succeeded(), cancelled())
-        assert second.hear_end() in (succeeded(), cancelled())
-        if second.hear_end() == cancelled():
-            assert first.hear_end() == cancelled()
-        for each in (first, second):
-            assert sum(map(is_end, each.all)) == 1
+        assert wrong_with(first, second) == []
     eventually(scene.is_idle)
-
-
-def cancel_against_ask(scene: Scene, other: object, number: int) -> tuple[Reports, Reports]:
-    """Both at once."""
-    first = scene.submit(number)
-    both = threading.Barrier(2)
-    second: list[Reports] = []
-
-    def ask() -> None:
-        both.wait()
-        second.append(scene.submit(number, other))  # type: ignore[arg-type]
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    both.wait()
-    first.cancel()
-    thread.join()
-    return first, second[0]
 
 
 def test_one_that_asks_when_a_cancel_was_heard_has_another_run(scene: Scene) -> None:

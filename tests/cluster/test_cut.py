@@ -1,15 +1,18 @@
 """A network between one process and the servers that is cut, passes nothing, or is slow: no hang, and no second end."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.nats_servers import NatsServers
 from tests.cluster.numbered_program import NumberedProgram
-from tests.cluster.scene import Scene
+from tests.cluster.scene import MakeScene, Scene
+from tests.cluster.workers import LEASE
 from tests.objects.gate import Gate
 from tests.servers.server import eventually
+from workqueue.engines.cluster.desk import UNREACHABLE
 from workqueue.progress import cancelled, succeeded
 
 
@@ -19,9 +22,18 @@ def program(tmp_path: Path) -> NumberedProgram:
 
 
 @pytest.fixture
-def scene(nats: NatsServers, cluster: str, tmp_path: Path, program: NumberedProgram) -> Iterator[Scene]:
-    with Scene(tmp_path, nats.url, program.path, cluster) as scene:
-        yield scene
+def make_scene(nats: NatsServers, cluster: str, tmp_path: Path, program: NumberedProgram) -> Iterator[MakeScene]:
+    with ExitStack() as stack:
+
+        def make(**options: float) -> Scene:
+            return stack.enter_context(Scene(tmp_path, nats.url, program.path, cluster, **options))
+
+        yield make
+
+
+@pytest.fixture
+def scene(make_scene: MakeScene) -> Scene:
+    return make_scene()
 
 
 @pytest.fixture
@@ -169,3 +181,73 @@ def test_a_worker_whose_answers_are_lost_tells_nothing_twice(
     assert reports.hear_end() == succeeded()
     assert reports.messages() == ["begun 1", "gone on 1"]
     reports.check()
+
+
+#: A way that takes its time: each piece of so many bytes comes so many seconds late. A request and its answer take some
+#: 0.1 s, and a task some pieces.
+SLOW, NARROW = 0.05, 400
+
+
+def test_a_client_whose_way_is_slow_hears_all_in_order(
+    scene: Scene, program: NumberedProgram, gate: Gate, url: str
+) -> None:
+    gate.slow(SLOW, NARROW)
+    engine = scene.make_engine(url)
+    before = scene.now()
+    reports = scene.submit(engine=engine)
+    assert scene.now() - before < scene.lease  # it waits for nobody
+    scene.worker()
+    program.release(1)
+    assert reports.hear_end() == succeeded()
+    assert reports.messages() == ["begun 1", "gone on 1"]
+    assert program.n_begun == 1
+    reports.check()
+
+
+def test_a_worker_whose_way_is_slow_keeps_its_run(make_scene: MakeScene, program: NumberedProgram, gate: Gate) -> None:
+    """Though it is late with each sign of life, and another worker waits for it to be lost."""
+    scene = make_scene(lease=LEASE)
+    reports = scene.submit()
+    gate.slow(SLOW, NARROW)
+    scene.worker(url=f"nats://127.0.0.1:{gate.port}")
+    reports.hear_message("begun 1")
+    scene.worker()
+    scene.settle()
+    program.release(1)
+    assert reports.hear_end() == succeeded()
+    assert program.n_begun == 1
+    assert reports.messages() == ["begun 1", "gone on 1"]
+    reports.check()
+
+
+def test_a_way_that_is_slower_than_answers_may_be_holds_up_nobody(
+    scene: Scene, program: NumberedProgram, gate: Gate, url: str
+) -> None:
+    """As one that is cut: a client asks at once, a worker is taken for dead; all have one end."""
+    engine = scene.make_engine(url)
+    reports = [scene.submit(1, engine), scene.submit(1)]
+    far = scene.worker(url=url)
+    for each in reports:
+        each.hear_message("begun 1")
+    gate.slow(4.0, NARROW)
+    before = scene.now()
+    reports.append(scene.submit(2, engine))
+    assert scene.now() - before < scene.lease
+    eventually(lambda: scene.capacity == 0)
+    program.release(1)
+    scene.worker(max_running=2)
+    program.wait_begun(2)
+    gate.release()
+    program.release(2)
+    program.release(3)
+    for each in reports:
+        assert each.hear_end() == succeeded()
+        each.check()
+    eventually(scene.is_idle)
+    assert far.process.poll() is None
+
+
+def test_a_task_gives_up_a_way_that_is_too_slow(scene: Scene, gate: Gate, url: str) -> None:
+    gate.slow(4.0, NARROW)
+    engine = scene.make_engine(url, give_up=0.5)
+    assert scene.submit(engine=engine).hear_end().error == UNREACHABLE

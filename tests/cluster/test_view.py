@@ -133,3 +133,28 @@ def test_places_are_those_of_a_plain_list(seed: int) -> None:
             at = chosen.randrange(len(waiting))
             assert view.n_ahead(waiting[at][1]) == len(running) + at
         assert view.running_tenants == Counter(tenants[number] for number in running)
+
+
+@pytest.mark.parametrize(
+    ("max_pending", "capacity", "has_room"),
+    [
+        (0, 0, False),
+        (0, 2, False),
+        (0, 3, False),
+        (0, 4, True),
+        (1, 0, False),
+        (2, 0, False),
+        (3, 0, True),
+        (1, 2, False),
+        (2, 2, True),
+    ],
+)
+def test_room_in_the_line_is_what_may_wait_beside_what_is_taken_at_once(
+    max_pending: int, capacity: int, has_room: bool
+) -> None:
+    view = View()
+    for number in (1, 2, 3):
+        add(view, number)
+    run(view, 1, 10)
+    assert (view.n_running, view.n_waiting) == (1, 2)
+    assert view.has_room(max_pending, capacity) == has_room

@@ -68,6 +68,11 @@ def old_server(version: str) -> Iterator[str]:
         (["--tls-key", "key"], "--tls-key needs --tls-cert, too"),
         (["--tls-ca", "missing.pem"], "cannot use the certificate in missing.pem: No such file or directory"),
         (["--endpoint", "http://localhost"], "an endpoint is for a bucket's URL"),
+        (["--time-limit", "0"], "time_limit must be a number of seconds above 0, or None; got 0.0"),
+        (["--time-limit", "soon"], "argument --time-limit: 'soon' is no number"),
+        (["--memory-limit", "much"], "argument --memory-limit: 'much' is no size"),
+        (["--cpu-limit", "0.5"], "argument --cpu-limit: '0.5' is no number"),
+        (["--niceness", "20"], "limits.niceness must be a whole number from 0 to 19, or None; got 20"),
     ],
 )
 def test_an_option_that_is_wrong(

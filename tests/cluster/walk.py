@@ -9,7 +9,7 @@ import asyncio
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,10 @@ class Bystander:
 class LateWorker(Bystander):
     """Makes moves at random, of runs that are its own, and of some that were."""
 
-    def __init__(self, name: str, url: str, cluster: str, chosen: random.Random, moves: Counter[str]) -> None:
-        self.member = Member(cluster, access_to(url), 1, LEASE, self)
+    def __init__(
+        self, name: str, url: str, cluster: str, replicas: int, chosen: random.Random, moves: Counter[str]
+    ) -> None:
+        self.member = Member(cluster, access_to(url), replicas, LEASE, self)
         self.is_over = False
         self._name = name
         self._chosen = chosen
@@ -131,8 +133,8 @@ class LateWorker(Bystander):
 class Checker(Bystander):
     """Hears each record of who has what, and holds it against what was before."""
 
-    def __init__(self, url: str, cluster: str) -> None:
-        self.member = Member(cluster, access_to(url), 1, 600.0, self)
+    def __init__(self, url: str, cluster: str, replicas: int) -> None:
+        self.member = Member(cluster, access_to(url), replicas, 600.0, self)
         self.violations: list[str] = []
         self.n_heard = 0
         self._live: dict[str, int] = {}
@@ -178,17 +180,27 @@ class Checker(Bystander):
 
 
 class Walk:
-    """Three queues and four workers on one cluster; as a context manager all leave at the end."""
+    """Three queues and four workers on one cluster; as a context manager all leave at the end.
 
-    def __init__(self, url: str, cluster: str, directory: Path, seed: int) -> None:
+    Args:
+        url: of the servers.
+        cluster: its name.
+        directory: of the results that nobody builds.
+        seed: of all choices.
+        replicas: how many servers keep each record.
+    """
+
+    def __init__(self, url: str, cluster: str, directory: Path, seed: int, replicas: int = 1) -> None:
         self.moves: Counter[str] = Counter()
-        self.checker = Checker(url, cluster)
+        self.checker = Checker(url, cluster, replicas)
         self.ends: Counter[int] = Counter()
+        self._n_tasks = 0
         self._chosen = random.Random(seed)
         self._storage = DiskStorage(directory)
-        self._engines = [ClusterEngine(url, cluster, lease=LEASE) for _ in range(3)]
+        self._engines = [ClusterEngine(url, cluster, lease=LEASE, replicas=replicas) for _ in range(3)]
         self._workers = [
-            LateWorker(f"worker-{i}", url, cluster, random.Random(f"{seed} {i}"), self.moves) for i in range(4)
+            LateWorker(f"worker-{i}", url, cluster, replicas, random.Random(f"{seed} {i}"), self.moves)
+            for i in range(4)
         ]
         self._serving: list[Any] = []
         self._cancelling = ThreadPoolExecutor(4)
@@ -212,25 +224,41 @@ class Walk:
             engine.close(0.0)
         self._cancelling.shutdown()
 
-    def go(self, n_moves: int) -> int:
-        """Until so many moves were made; return of how many tasks there is to be one end."""
-        n_tasks = 0
-        tickets: list[Any] = []
+    def go(self, n_moves: int, patience: float = 3 * TIMEOUT) -> None:
+        """Until so many moves were made, and each task has an end.
+
+        Args:
+            n_moves: how many.
+            patience: seconds that the last ends may take.
+        """
+        tickets: deque[Any] = deque(maxlen=20)
         while sum(self.moves.values()) < n_moves:
             engine, key = self._chosen.choice(self._engines), f"{self._chosen.randrange(N_KEYS):040x}"
             task = Task(key, ("program",), (), self._storage, tenant=self._chosen.choice("abc"), name="program")
-            tickets.append(engine.submit(task, self._reporter(n_tasks)))
-            n_tasks += 1
+            tickets.append(engine.submit(task, self._reporter(self._n_tasks)))
+            self._n_tasks += 1
             self.moves["ask"] += 1
             if self._chosen.random() < 0.3:
-                ticket, for_all = self._chosen.choice(tickets[-20:]), self._chosen.random() < 0.4
+                ticket, for_all = self._chosen.choice(tickets), self._chosen.random() < 0.4
                 self._cancelling.submit(ticket.cancel, for_all=for_all)
                 self.moves["cancel or leave"] += 1
             threading.Event().wait(self._chosen.uniform(0, 0.02))  # a walk at random, not an order of things
-        eventually(lambda: len(self.ends) == n_tasks, 3 * TIMEOUT)
-        return n_tasks
+        eventually(lambda: len(self.ends) == self._n_tasks, patience)
 
-    def views(self) -> set[tuple[int, int]]:
+    def wrong(self) -> list[str]:
+        """What is not as it has to be."""
+        found = list(self.checker.violations)
+        if self.ends != dict.fromkeys(range(self._n_tasks), 1):
+            found.append(f"not one end each: {Counter(self.ends.values())}")
+        try:
+            eventually(lambda: self._views() == {(0, 0)})
+        except AssertionError:
+            found.append(f"runs are left in views: {self._views()}")
+        if not self.moves["refused"] or self.checker.n_heard <= sum(self.moves.values()) / 4:
+            found.append(f"it shows nothing: {self.moves}, {self.checker.n_heard} records heard")
+        return found
+
+    def _views(self) -> set[tuple[int, int]]:
         """How many runs there are, and how many of them run, in each one's view."""
         views = [side.member.view for side in (self.checker, *self._workers)]
         return {(len(view.runs), view.n_running) for view in views}

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +13,8 @@ from tests.servers.server import TIMEOUT
 
 #: Short, so that a test need not wait long for a takeover; long enough for a machine that does too much.
 LEASE = 4.0
+
+_GO_ON = "import sys; from workqueue.cli import main; sys.exit(main())"
 
 
 class WorkerProcess:
@@ -23,6 +26,8 @@ class WorkerProcess:
         storage: where results go.
         options: more of the command line.
         lease: seconds.
+        before: Python that makes it the process that it is to be, before the command begins.
+        below: the words of a command that starts the worker, in place of this process.
         environment: more of it.
     """
 
@@ -33,14 +38,17 @@ class WorkerProcess:
         storage: str | Path,
         *options: str,
         lease: float = LEASE,
+        before: str = "",
+        below: Sequence[str] = (),
         **environment: str,
     ) -> None:
         self._log = program.parent / f"worker-{os.urandom(4).hex()}.log"
         command = ["worker", str(program), "--nats", url, "--storage", str(storage), "--lease", str(lease), *options]
         path = os.pathsep.join(filter(None, sys.path))
+        run = ["-m", "workqueue"] if not before else ["-c", f"{before}\n{_GO_ON}"]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "workqueue", *command],
+                [*below, sys.executable, *run, *command],
                 env={**os.environ, "PYTHONPATH": path, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -27,6 +27,11 @@ class _Fault(NamedTuple):
     is_cut: bool
 
 
+class _Pace(NamedTuple):
+    seconds: float
+    n_bytes: int
+
+
 class _Cut(Exception):
     pass
 
@@ -44,6 +49,7 @@ class Gate:
     def __init__(self, port: int) -> None:
         self._to = port
         self._fault: _Fault | None = None
+        self._pace: _Pace | None = None
         self._n_cuts_left: int | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._n_bytes: dict[Direction, int] = {"up": 0, "down": 0}
@@ -123,8 +129,12 @@ class Gate:
         """Accept connections, and pass nothing that a client says."""
         self.hold_after(0, "up")
 
+    def slow(self, seconds: float, n_bytes: int) -> None:
+        """Let each connection pass so many bytes at a time in each direction, and those so many seconds later."""
+        self._run(self._set(None, pace=_Pace(seconds, n_bytes)))
+
     def release(self) -> None:
-        """Pass everything again; what was held goes on."""
+        """Pass everything again, at once; what was held goes on."""
         self._run(self._set(None))
 
     def refuse(self) -> None:
@@ -162,9 +172,9 @@ class Gate:
             self._server.close()
             self._server = None
 
-    async def _set(self, fault: _Fault | None, times: int | None = None) -> None:
+    async def _set(self, fault: _Fault | None, times: int | None = None, pace: _Pace | None = None) -> None:
         async with self._changed:
-            self._fault, self._n_cuts_left = fault, times
+            self._fault, self._n_cuts_left, self._pace = fault, times, pace
             self._changed.notify_all()
 
     async def _cut(self) -> None:
@@ -212,6 +222,8 @@ class Gate:
             n_allowed = _CHUNK_BYTES
             if fault is not None and fault.direction == direction:
                 n_allowed = min(n_allowed, fault.n_bytes - n_passed)
+            if data and self._pace is not None:
+                n_allowed = min(n_allowed, await self._dawdle(self._pace))
             if fault is not None and n_allowed == 0 and (n_passed or data):
                 await self._suffer(fault, writer)
             elif data:
@@ -224,6 +236,15 @@ class Gate:
             elif not (data := await reader.read(_CHUNK_BYTES)):
                 writer.write_eof()
                 return
+
+    async def _dawdle(self, pace: _Pace) -> int:
+        """Return when its time is over, or all is passed at once again; how many bytes may go."""
+        async with self._changed:
+            try:
+                await asyncio.wait_for(self._changed.wait_for(lambda: self._pace is not pace), pace.seconds)
+            except TimeoutError:
+                return pace.n_bytes
+        return _CHUNK_BYTES
 
     async def _suffer(self, fault: _Fault, writer: asyncio.StreamWriter) -> None:
         """Return when the fault is over, or raise _Cut."""

@@ -1,6 +1,7 @@
 """The gate through which tests disturb a client and its server. Here a test is both."""
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -161,6 +162,27 @@ def test_hold_after_so_many_bytes_until_released(ends: Ends) -> None:
     assert ends.gate.n_down == 3
     ends.gate.release()
     assert receive(client, 3) == b"def"
+
+
+def test_a_slow_way_passes_all_in_pieces_each_of_them_late(ends: Ends) -> None:
+    client, server = ends.connect()
+    ends.gate.slow(0.01, 1000)
+    before = time.monotonic()
+    client.sendall(MUCH[:5000])
+    assert receive(server, 5000) == MUCH[:5000]
+    server.sendall(MUCH[:5000])
+    assert receive(client, 5000) == MUCH[:5000]
+    assert time.monotonic() - before >= 10 * 0.01
+    assert ends.gate.n_up == ends.gate.n_down == 5000
+
+
+def test_a_slow_way_is_quick_once_it_is_released(ends: Ends) -> None:
+    client, server = ends.connect()
+    ends.gate.slow(1000.0, 1)
+    client.sendall(MUCH)
+    assert says_nothing(server)
+    ends.gate.release()
+    assert receive(server, len(MUCH)) == MUCH
 
 
 def test_a_held_connection_can_be_cut(ends: Ends) -> None:

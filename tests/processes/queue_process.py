@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from typing import Any
 
 import workqueue
 from workqueue import Job, Progress, WorkQueue
@@ -49,8 +50,17 @@ def linger(key: str) -> None:
     say(key, ["lingers", pid])
 
 
+def make_queue(cluster: dict[str, Any] | None = None, **options: Any) -> WorkQueue:
+    """A queue of this process, or of a cluster, with the options of its engine."""
+    if cluster is not None:
+        from workqueue.engines.cluster import ClusterEngine
+
+        options["engine"] = ClusterEngine(**cluster)
+    return WorkQueue(**options)
+
+
 jobs: dict[str, Job] = {}
-queue = WorkQueue(**json.loads(sys.argv[1]))
+queue = make_queue(**json.loads(sys.argv[1]))
 say("", "ready")
 for line in sys.stdin:
     action, key = json.loads(line)

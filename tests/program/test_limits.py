@@ -12,7 +12,7 @@ from workqueue import Limits, WorkQueue
 from workqueue.errors import ProgramError
 from workqueue.program.command import command_of
 from workqueue.program.environment import make_environment
-from workqueue.program.limits import check_limits, exceeded
+from workqueue.program.limits import check_limits, exceeded, strictest
 from workqueue.program.run import Exit, run_program
 from workqueue.program.start import start
 
@@ -194,3 +194,12 @@ def test_a_job_names_the_limit_that_ended_it(tmp_path: Path) -> None:
 def test_two_time_limits_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"one of time_limit and limits\.time"):
         WorkQueue("program", storage_dir=tmp_path, time_limit=1.0, limits=Limits(time=1.0))
+
+
+def test_of_two_limits_the_stricter_one_counts() -> None:
+    one = Limits(time=3.0, memory=900, cpu=None, file_size=7, niceness=4)
+    other = Limits(time=5.0, memory=300, cpu=50, file_size=None, niceness=10)
+    both = Limits(time=3.0, memory=300, cpu=50, file_size=7, niceness=10)
+    assert strictest(one, other) == strictest(other, one) == both
+    assert strictest(one, Limits()) == strictest(Limits(), one) == one
+    assert strictest(Limits(niceness=0), Limits()) == Limits(niceness=0)

@@ -16,9 +16,10 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from workqueue.cli.health import answering
+from workqueue.cli.limits import add_limits, limits_of
 from workqueue.cli.naming import add_naming
 from workqueue.cli.nats import add_cluster, tls_of
 from workqueue.cli.place import CannotUseStorage, add_for_bucket, told_to_the_user
@@ -40,6 +41,8 @@ _CONNECT_SECONDS: Final = 5.0
 #: Between two looks, whether it is up or told to stop.
 _LOOK_SECONDS: Final = 0.2
 
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
 SECRET: Final = "WORKQUEUE_SECRET"  # noqa: S105 - a variable's name
 
 
@@ -57,19 +60,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lease", metavar="SECONDS", type=float, default=15.0, help="without a sign, runs are begun elsewhere (15)")
     add("--drain", metavar="SECONDS", type=float, default=0.0, help="what runs are given at the end (default: none)")
     add("--env", metavar="NAME", action="append", default=[], help="what servers may set of the program's environment")
+    add_limits(parser)
     add("--health", metavar="PORT", type=int, help="answer GET there: 200, or 503 with what is wrong")
     parser.epilog = f"Tasks are opened with ${SECRET}: the secret of the servers' ClusterEngine; several with commas."
 
 
 def run(options: argparse.Namespace) -> int:
     """Work; return the exit status."""
-    try:
-        with told_to_the_user():
-            worker = _worker(options)
-    except (CannotUseStorage, ProgramError) as err:
-        return _complain(str(err))
-    stopping = threading.Event()
-    with _until_told(stopping), _talkative(), contextlib.ExitStack() as stack:
+    with _own_signals() as stopping, _talkative(), contextlib.ExitStack() as stack:
+        try:
+            with told_to_the_user():
+                worker = _worker(options)
+        except (CannotUseStorage, ProgramError) as err:
+            return _complain(str(err))
         try:
             if options.health is not None:
                 stack.enter_context(answering(options.health, lambda: worker.member.trouble))
@@ -124,6 +127,7 @@ def _worker(options: argparse.Namespace) -> "Worker":
             version=options.version,
             seal=Seal(secrets_of(os.environ.get(SECRET))),
             allowed_env=options.env,
+            limits=limits_of(options),
         ),
         max_running=options.max_running,
         max_running_per_tenant=options.max_running_per_tenant,
@@ -150,21 +154,30 @@ def _talkative() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _until_told(stopping: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT only set the event; a second one does what it always does."""
+def _own_signals() -> Iterator[threading.Event]:
+    """SIGTERM and SIGINT only set the event; a second one does what it always does.
+
+    Whatever started this process may have them blocked; and SIGCHLD ignored, so that each program's exit status would
+    be lost. It is set before anything else is done: the first process of a container does not even end of a SIGTERM
+    that comes before it has a handler.
+    """
+    stopping = threading.Event()
 
     def handle(signum: int, _frame: FrameType | None) -> None:
         stopping.set()
-        signal.signal(signum, previous[signal.Signals(signum)])
+        signal.signal(signum, previous[signum])
 
-    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for number in previous:
-        signal.signal(number, handle)
+    previous: dict[int, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     try:
-        yield
+        yield stopping
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for number in _SIGNALS:
+            signal.signal(number, previous[number])
 
 
 def _wait(stopping: threading.Event, serving: "Future[None]") -> None:

@@ -41,6 +41,16 @@ class _Kept(NamedTuple):
     error: str | None
 
 
+def check_ttl(ttl: float) -> None:
+    """Refuse what is no time to remember a failure.
+
+    Raises:
+        ValueError: with what it must be.
+    """
+    if not 0 <= ttl < math.inf:
+        raise ValueError(f"failure_ttl must be a number of seconds, 0 or more; got {ttl!r}")
+
+
 class FailureFiles:
     """Runs that failed, in files: each for `ttl` seconds, the newest MAX_REMEMBERED at most.
 
@@ -54,8 +64,7 @@ class FailureFiles:
     """
 
     def __init__(self, ttl: float, directory: Path, clock: Callable[[], float] = time.time) -> None:
-        if not 0 <= ttl < math.inf:
-            raise ValueError(f"failure_ttl must be a number of seconds, 0 or more; got {ttl!r}")
+        check_ttl(ttl)
         self._ttl = ttl
         self._directory = directory
         self._clock = clock

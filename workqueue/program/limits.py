@@ -9,7 +9,9 @@ import math
 import os
 import resource
 import signal
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
+
+T = TypeVar("T", int, float)
 
 #: What setrlimit(2) can be told.
 MAX_LIMIT: Final = 2**63 - 1
@@ -64,6 +66,17 @@ def check_limits(limits: Limits) -> None:
         raise ValueError(f"limits.niceness must be a whole number from 0 to 19, or None; got {limits.niceness!r}")
 
 
+def strictest(one: Limits, other: Limits) -> Limits:
+    """Both at once: the smaller of each two, and the greater niceness."""
+    return Limits(
+        time=_least(one.time, other.time),
+        memory=_least(one.memory, other.memory),
+        cpu=_least(one.cpu, other.cpu),
+        file_size=_least(one.file_size, other.file_size),
+        niceness=max((each.niceness for each in (one, other) if each.niceness is not None), default=None),
+    )
+
+
 def exceeded(limits: Limits, returncode: int | None, stderr: str, *, timed_out: bool) -> str | None:
     """Which limit made a program fail, as the first line of its error; "may have" where that is a conclusion.
 
@@ -107,6 +120,10 @@ def _looks_out_of_memory(returncode: int, stderr: str) -> bool:
 def _died_of(returncode: int, signum: signal.Signals) -> bool:
     # A shell tells of a child's signal with a status of 128 more.
     return returncode in (-signum, 128 + signum)
+
+
+def _least(one: T | None, other: T | None) -> T | None:
+    return one if other is None else other if one is None else min(one, other)
 
 
 def _is_int(value: object) -> bool:

@@ -55,6 +55,14 @@ class Stream(NamedTuple):
     """The sequence of its last record."""
 
 
+class Hearing(Protocol):
+    """What was asked for with `Log.hear`."""
+
+    async def stop(self) -> None:
+        """Hear no more. It never raises."""
+        ...
+
+
 class Events(Protocol):
     """Who is told how the connection is; called on the loop's thread."""
 

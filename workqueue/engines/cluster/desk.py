@@ -5,7 +5,6 @@ and a new one made. For the loop's thread.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -13,24 +12,22 @@ from typing import Final
 
 from workqueue.engines.cluster import records
 from workqueue.engines.cluster.base import Access, Refused, Unreachable
+from workqueue.engines.cluster.maker import Maker
+from workqueue.engines.cluster.marks import Marks
 from workqueue.engines.cluster.member import Member
-from workqueue.engines.cluster.moves import WATCH_SECONDS
-from workqueue.engines.cluster.records import Job, Own, State
+from workqueue.engines.cluster.records import Own, State
 from workqueue.engines.cluster.remembered import Remembered
 from workqueue.engines.cluster.seal import Seal
 from workqueue.engines.cluster.view import Run
 from workqueue.engines.cluster.watch import Watch
 from workqueue.engines.cluster.watched import Watched
-from workqueue.engines.cluster.wire import to_wire
-from workqueue.progress import CANCELLED, cancelled, failed
+from workqueue.progress import CANCELLED, failed
 
 #: How long moves of the line are gathered before this process's places are told.
 _GATHER_SECONDS: Final = 0.05
-
 _RETRY_SECONDS: Final = 0.05
 
 UNREACHABLE: Final = "The cluster cannot be reached; try again later."
-FULL: Final = "the queue is full; try again later"
 
 logger = logging.getLogger("workqueue")
 
@@ -50,19 +47,15 @@ class Desk:
     ) -> None:
         self.member = Member(name, access, replicas, lease, self)
         self.remembered = Remembered()
-        self._process = process
-        self._seal = seal
+        self._maker = Maker(self.member, seal)
+        self._marks = Marks(self.member, process)
         self._give_up = give_up
         self._watched: dict[int, Watched] = {}
         self._ends: dict[int, asyncio.Event] = {}  # of cancelled runs whose key is wanted again
         self._unheard_cancels: set[Watch] = set()
-        self._unheard_leaves: set[Watched] = set()
-        self._marked_at = time.monotonic()
         self._has_moved = False
         #: Called, on the loop's thread, when places may have changed.
         self.tell_moved: Callable[[], None] = lambda: None
-
-    # What tasks want.
 
     async def submit(self, watch: Watch) -> None:
         """Have this task watch a run; it never raises."""
@@ -94,11 +87,11 @@ class Desk:
         try:
             if for_all:
                 await self.member.moves.cancel(watch.number, for_all=True)
-                await self._end_if_it_waits(watch.number)
+                await self._marks.end_if_it_waits(watch.number)
                 return
             await self._drop(watched, watch)
             if not watched.watches:
-                await self._unwatch(watched)
+                await self._marks.leave(watched)
         except Refused:
             pass  # others watch it; or it began, and its worker hears of the cancel
         except Unreachable as err:
@@ -117,17 +110,16 @@ class Desk:
         """Watch nothing any more, and leave the cluster."""
         for watched in list(self._watched.values()):
             await watched.stop()
-            if watched.mark is not None:
-                try:
-                    await self.member.moves.leave(watched.mark)
-                except Unreachable:
-                    break
+            try:
+                await self._marks.take_back(watched)
+            except Unreachable:
+                break
         self._watched.clear()
         await self.member.leave()
 
     async def _join(self, watch: Watch) -> bool:
         """Watch the run of its key, there or new; return False if that has ended before, or there can be none."""
-        run = self.member.view.by_key.get(watch.task.key) or await self._make(watch)
+        run = self.member.view.by_key.get(watch.task.key) or await self._maker.make(watch)
         if run is None:
             return False
         if run.is_cancelled:
@@ -140,7 +132,7 @@ class Desk:
             await watched.begin()
             if watched.mark is None:
                 # This decides whether it watches: only what was cancelled after it ends its task, too.
-                watched.mark = await self.member.moves.watch(run.number, self._process)
+                await self._marks.put(watched)
         except Refused:
             self.member.view.cancel(run.number)  # which this process has not heard yet
             await self._drop(watched, watch)
@@ -150,9 +142,9 @@ class Desk:
             raise
         there = self.member.view.runs.get(run.number)
         if watch not in watched.watches and not watched.watches:
-            await self._unwatch(watched)  # its client left while that was put
+            await self._marks.leave(watched)  # its client left while that was put
         elif watched.is_ending:
-            await self.member.moves.leave(watched.mark)
+            await self._marks.take_back(watched)
         elif there is None or there.key != watch.task.key:
             # It ended, or the log with it was lost, before we watched it.
             await self._leave(watched, watch)
@@ -163,54 +155,12 @@ class Desk:
             await self.cancel(watch, for_all=watch.is_cancelled and is_alone)
         return True
 
-    async def _make(self, watch: Watch) -> Run | None:
-        """A new run; None if it has ended by now, or the queue is full, of which the task was told."""
-        task, view = watch.task, self.member.view
-        expect, on = 0, None
-        if task.max_pending is not None:
-            # Nobody else has made one since the look by which it is decided.
-            on = records.job_subject("*")
-            expect = await self.member.certain(on)
-            view = self.member.view
-            if (there := view.by_key.get(task.key)) is not None:
-                return there
-            if view.n_waiting >= task.max_pending + max(0, (self.member.capacity or 0) - view.n_running):
-                watch.end(failed(FULL))
-                return None
-        job = Job(
-            task.tenant,
-            view.take_turn(task.tenant),
-            task.name,
-            task.version,
-            watch.storage,
-            to_wire(task, self._seal),
-        )
-        try:
-            number = await self.member.moves.make(task.key, job, expect, on)
-        except Refused:
-            await self._look_who_was_first(task.key)
-            raise
-        return self.member.view.runs.get(number)
-
-    async def _look_who_was_first(self, key: str) -> None:
-        await self.member.read_on()
-        there = await self.member.log.last(records.job_subject(key))
-        if there.sequence:
-            self.member.apply(there)  # it may be newer than what was read
-            if there.sequence not in self.member.view.runs:
-                await self.member.log.erase(there.sequence)  # it has ended; whoever ended it died before this
-
     async def _wait_for_end(self, run: Run) -> None:
         ended = self._ends.setdefault(run.number, asyncio.Event())
         try:
             await asyncio.wait_for(ended.wait(), self.member.lease)
         except TimeoutError:
             await self.member.read_on()
-
-    async def _end_if_it_waits(self, number: int) -> None:
-        run = self.member.view.runs.get(number)
-        if run is not None and not run.is_running:
-            await self.member.end(run, cancelled(), run.own_sequence)
 
     async def _drop(self, watched: Watched, watch: Watch) -> None:
         if watch in watched.watches:
@@ -221,9 +171,8 @@ class Desk:
 
     async def _leave(self, watched: Watched, watch: Watch) -> None:
         await self._drop(watched, watch)
-        if not watched.watches and watched.mark is not None:
-            mark, watched.mark = watched.mark, None
-            await self.member.moves.leave(mark)
+        if not watched.watches:
+            await self._marks.take_back(watched)
 
     # What the log says; see `Side`.
 
@@ -258,7 +207,7 @@ class Desk:
 
     def lost_all(self) -> None:
         """See `Side`."""
-        self._unheard_leaves.clear()
+        self._marks.forget()
         for watched in list(self._watched.values()):
             if watched.mark is not None and not watched.is_ending:
                 self._submit_again(watched)
@@ -276,34 +225,7 @@ class Desk:
         watches, self._unheard_cancels = self._unheard_cancels, set()
         for watch in watches:
             await self.cancel(watch, for_all=True)
-        for watched in list(self._unheard_leaves):
-            await self._unwatch(watched)
-        if time.monotonic() - self._marked_at > WATCH_SECONDS / 3:
-            self._marked_at = time.monotonic()
-            for watched in list(self._watched.values()):
-                await self._mark_again(watched)
-
-    async def _unwatch(self, watched: Watched) -> None:
-        """This process watches it no more; if nobody does, it is stopped. What cannot be told now is told later."""
-        self._unheard_leaves.add(watched)
-        if watched.mark is not None:
-            watched.mark, watched.mark_left = None, watched.mark
-        if watched.mark_left is not None:
-            await self.member.moves.leave(watched.mark_left)
-        with contextlib.suppress(Refused):  # others watch it; or it began, and its worker hears of the cancel
-            await self.member.moves.cancel(watched.number, for_all=False)
-            await self._end_if_it_waits(watched.number)
-        self._unheard_leaves.discard(watched)
-
-    async def _mark_again(self, watched: Watched) -> None:
-        if not watched.has_mark() or watched.is_ending:
-            return
-        with contextlib.suppress(Refused):  # it is being cancelled, and ends soon
-            mark = await self.member.moves.watch(watched.number, self._process)
-            is_left = not watched.has_mark()
-            watched.mark = mark
-            if is_left:  # meanwhile; and another process that left it, too, may have taken this mark for somebody
-                await self._unwatch(watched)
+        await self._marks.tick(self._watched.values())
 
     def _was_too_late(self, watched: Watched, own: Own) -> bool:
         """Whether it was cancelled before this process watched it: its tasks, which are about to, get another run."""

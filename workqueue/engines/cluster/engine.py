@@ -3,7 +3,6 @@
 import logging
 import os
 import ssl
-import threading
 import time
 import uuid
 import weakref
@@ -11,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from workqueue.engines.base import Report, Shared, Task
-from workqueue.engines.cluster.desk import FULL, Desk
+from workqueue.engines.cluster.desk import Desk
 from workqueue.engines.cluster.loop import loop
+from workqueue.engines.cluster.maker import FULL
 from workqueue.engines.cluster.options import (
     access_to,
     check_give_up,
@@ -21,10 +21,12 @@ from workqueue.engines.cluster.options import (
     secrets_of,
     warn_if_open,
 )
+from workqueue.engines.cluster.presence import Presence
 from workqueue.engines.cluster.records import Failure
 from workqueue.engines.cluster.remembered import ClusterFailures
 from workqueue.engines.cluster.seal import Seal
 from workqueue.engines.cluster.teller import Teller
+from workqueue.engines.cluster.ticket import Ticket
 from workqueue.engines.cluster.watch import Watch
 from workqueue.engines.local.at_exit import end_at_exit
 from workqueue.engines.local.engine import CLOSED_PENDING, CLOSED_RUNNING
@@ -99,12 +101,9 @@ class ClusterEngine:
             seal=self._seal,
             give_up=self._give_up,
         )
-        self._desk.tell_moved = self._tell_moved
+        self._desk.tell_moved = self._moved
         self._teller = Teller()
-        self._changed = threading.Condition(threading.Lock())  # guards all below
-        self._live: set[Watch] = set()
-        self._is_begun = False
-        self._is_closed = False
+        self._presence = Presence(self._join)
 
     @property
     def max_running(self) -> int | None:
@@ -114,8 +113,7 @@ class ClusterEngine:
     @property
     def shared(self) -> Shared | None:
         """What is known of the whole cluster."""
-        member = self._desk.member
-        capacity = member.capacity
+        member, capacity = self._desk.member, self.max_running
         if capacity is None:
             return None
         return Shared(member.n_workers, capacity, member.shown.n_running, member.shown.n_waiting)
@@ -127,9 +125,9 @@ class ClusterEngine:
 
     def call_when_moved(self, moved: Callable[[], None]) -> None:
         """See `Engine.call_when_moved`."""
-        self._moved = moved
+        self._moved = self._desk.tell_moved = moved
 
-    def submit(self, task: Task, report: Report) -> "Ticket":
+    def submit(self, task: Task, report: Report) -> Ticket:
         """See `Engine.submit`. It never waits for the network."""
         forks.check()
         self._check_room(task)
@@ -141,7 +139,7 @@ class ClusterEngine:
             return Ticket(self, Watch(task, "", report, self._teller, self._ended))
         watch = Watch(task, identity, report, self._teller, self._ended)
         try:
-            is_open = self._enter(watch)
+            is_open = self._presence.enter(watch)
         except RuntimeError as err:
             watch.end_now(failed(f"This process can start no thread that talks to the cluster: {err}"))
             return Ticket(self, watch)
@@ -151,16 +149,14 @@ class ClusterEngine:
             watch.end_now(failed(CLOSED_PENDING))
         return Ticket(self, watch)
 
-    def failures(self, ttl: float) -> "ClusterFailures":
+    def failures(self, ttl: float) -> ClusterFailures:
         """How runs failed, for all that are in the cluster; see `Failures`."""
         return ClusterFailures(self, ttl)
 
     def remember(self, key: str, failure: Failure | None) -> None:
         """How a run of this key failed; None: forget that. It returns at once."""
         self._desk.remembered.heard(key, failure)
-        with self._changed:
-            is_begun = self._is_begun and not self._is_closed
-        if is_begun:
+        if self._presence.is_open:
             loop.do(self._desk.remember(key, failure))
 
     def remembered(self, key: str) -> Progress | None:
@@ -182,9 +178,7 @@ class ClusterEngine:
             watch.mark_cancelled()
         if not watch.has_begun or not for_all:
             watch.end_now(cancelled())
-        with self._changed:
-            is_begun = self._is_begun  # not in a forked child, which has none of its parent's tasks
-        if is_begun:
+        if self._presence.has_joined:  # not in a forked child, which has none of its parent's tasks
             loop.do(self._desk.cancel(watch, for_all=for_all))
 
     def close(self, drain: float | None = None, *, finish_pending: bool = False) -> None:
@@ -193,20 +187,18 @@ class ClusterEngine:
         Called by an observer, it does not wait.
         """
         end = None if drain is None else time.monotonic() + drain
-        with self._changed:
-            self._is_closed = True
+        self._presence.close()
         if not finish_pending:
-            self._end_all(CLOSED_PENDING, lambda watch: not watch.has_begun)
+            self._presence.end_all(CLOSED_PENDING, lambda watch: not watch.has_begun)
         if not self._teller.is_current():
             self.wait_idle(None if end is None else max(0.0, end - time.monotonic()))
-        self._end_all(CLOSED_RUNNING, lambda _: True)
+        self._presence.end_all(CLOSED_RUNNING)
         self._leave()
 
     def stop_taking(self) -> None:
         """See `Ending.stop_taking`."""
-        with self._changed:
-            self._is_closed = True
-        self._end_all(CLOSED_PENDING, lambda watch: not watch.has_begun)
+        self._presence.close()
+        self._presence.end_all(CLOSED_PENDING, lambda watch: not watch.has_begun)
 
     def running(self) -> list[str]:
         """See `Ending.running`: none of them is stopped when this process ends."""
@@ -214,8 +206,7 @@ class ClusterEngine:
 
     def wait_idle(self, timeout: float | None) -> bool:
         """See `Ending.wait_idle`: here, until no task is watched."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._live, timeout)
+        return self._presence.wait_idle(timeout)
 
     def _check_room(self, task: Task) -> None:
         """Refuse what the line has no room for, as far as it is known here.
@@ -226,69 +217,24 @@ class ClusterEngine:
         member = self._desk.member
         if task.max_pending is None or not member.is_up or task.key in member.shown.by_key:
             return
-        free = max(0, (member.capacity or 0) - member.shown.n_running)
-        if member.shown.n_waiting >= task.max_pending + free:
+        if not member.shown.has_room(task.max_pending, member.capacity or 0):
             raise QueueFull(FULL)
 
-    def _enter(self, watch: Watch) -> bool:
-        """Note it as one that lives, and be a member of the cluster; False: this engine is closed.
-
-        Raises:
-            RuntimeError: the system has no thread to spare.
-        """
-        with self._changed:
-            if self._is_closed:
-                return False
-            self._begin()
-            self._live.add(watch)
-            return True
-
-    def _begin(self) -> None:
-        if not self._is_begun:
-            loop.start()
-            loop.do(self._desk.member.run())
-            self._is_begun = True
-            end_at_exit(self)
-
-    def _tell_moved(self) -> None:
-        self._moved()
+    def _join(self) -> None:
+        loop.start()
+        loop.do(self._desk.member.run())
+        end_at_exit(self)
 
     def _ended(self, watch: Watch) -> None:
-        with self._changed:
-            self._live.discard(watch)
-            self._changed.notify_all()
-
-    def _end_all(self, why: str, is_meant: Callable[[Watch], bool]) -> None:
-        with self._changed:
-            watches = [watch for watch in self._live if is_meant(watch)]
-        for watch in watches:
-            watch.end_now(failed(why))
+        self._presence.ended(watch)  # in a forked child another one than that which it has entered
 
     def _leave(self) -> None:
-        with self._changed:
-            is_begun, self._is_begun = self._is_begun, False
-        if is_begun and not loop.is_current():
+        if self._presence.leave() and not loop.is_current():
             try:
                 loop.do(self._desk.leave()).result(_LEAVE_SECONDS)
             except TimeoutError:
                 logger.debug("the cluster's servers do not answer; this process leaves all the same")
         self._teller.close()
-
-
-class Ticket:
-    """The receipt for a task of this engine."""
-
-    def __init__(self, engine: ClusterEngine, watch: Watch) -> None:
-        self._engine = engine
-        self._watch = watch
-
-    def n_ahead(self) -> int:
-        """See `workqueue.engines.base.Ticket`."""
-        return self._engine.n_ahead(self._watch)
-
-    def cancel(self, *, for_all: bool = True) -> None:
-        """See `workqueue.engines.base.Ticket`."""
-        self._engine.cancel(self._watch, for_all=for_all)
 
 
 #: Those of this process that are in use.

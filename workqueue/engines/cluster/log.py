@@ -1,13 +1,12 @@
 """4 cluster log: one stream of NATS JetStream -> records that are put on a condition, read, and heard of.
 
 A record is put if the last one of a subject is the one that is expected: that alone decides who may do what. The last
-one of a subject with wildcards is meant as well. This is the only module that knows NATS. All of it is for the thread
-of one event loop; whatever the servers do is raised as one of the exceptions of `base`.
+one of a subject with wildcards is meant as well. This module and its `connection` are the only ones that know NATS. All
+of it is for the thread of one event loop; whatever the servers do is raised as one of the exceptions of `base`.
 """
 
 import asyncio
 import contextlib
-import json
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,13 +14,12 @@ from typing import Any, Final
 
 import nats.errors
 from nats.aio.client import Client
-from nats.js import JetStreamContext, api
+from nats.js import api
 from nats.js.errors import APIError, NotFoundError
 
-from workqueue.engines.cluster.base import Access, Events, Record, Refused, Stream, Unreachable, Unusable
-
-#: What older servers do not know of a request they ignore without a word, so that conditions would always hold.
-NEEDS: Final = (2, 12, 4)
+from workqueue.engines.cluster.base import Access, Events, Hearing, Record, Refused, Stream, Unreachable
+from workqueue.engines.cluster.connection import ANSWER_SECONDS, Connection, Subscription, told
+from workqueue.engines.cluster.payload import decode, encode, headers_of
 
 #: Records of one subject that are kept: of a run, the progress that those who come late are told.
 HISTORY: Final = 64
@@ -32,10 +30,6 @@ _IN_FLIGHT: Final = 10164
 #: ... for: the last record is another one.
 _WRONG_LAST: Final = 10071
 
-_ANSWER_SECONDS: Final = 2.0
-_CONNECT_SECONDS: Final = 3.0
-_RETRY_SECONDS: Final = 0.1
-_CLOSE_SECONDS: Final = 1.0
 _BATCH: Final = 500
 
 logger = logging.getLogger("workqueue")
@@ -54,76 +48,29 @@ class Log:
     def __init__(self, name: str, replicas: int, access: Access, events: Events) -> None:
         self._stream, self._prefix, self._live = f"wq-{name}", f"wq.{name}.", f"wqlive.{name}."
         self._replicas = replicas
-        self._access = access
-        self._events = events
-        self._client: Client | None = None
-        self._error: Exception | None = None
+        self._connection = Connection(access, events)
         self._has_warned = False
 
     @property
     def is_connected(self) -> bool:
         """Whether there is a connection, as far as is known here."""
-        return self._client is not None and self._client.is_connected
+        return self._connection.is_there
 
     @property
-    def _nc(self) -> Client:
-        # What is asked for without a connection is kept and sent later, as often as it was tried.
-        if self._client is None or not self._client.is_connected:
-            raise Unreachable("there is no connection to a server")
-        return self._client
-
-    @property
-    def _js(self) -> JetStreamContext:
-        return self._nc.jetstream(timeout=_ANSWER_SECONDS)
+    def _client(self) -> Client:
+        return self._connection.client
 
     async def connect(self) -> None:
         """Connect anew. What was heard before is to be heard anew, too.
 
-        A connection that is lost is not made again by NATS's client: it gives up for good after some errors, forgets
-        what it heard after others, and does not ask how old the server is that it finds.
-
         Raises:
-            Unreachable: there is no server now.
-            Unusable: it is too old, or does not let us in.
+            Unreachable, Unusable: see `Connection.connect`.
         """
-        await self.close()
-        client = Client()
-        try:
-            with _told():
-                await asyncio.wait_for(self._connect(client), _CONNECT_SECONDS)
-        except (Unreachable, Unusable):
-            await _end(client)
-            # One that finds nobody goes on looking, and tells why by the way.
-            with _told():
-                raise self._error or Unreachable("no server answers") from None
-        version = client.connected_server_version
-        if (version.major, version.minor, version.patch) < NEEDS:
-            await _end(client)
-            wanted = ".".join(map(str, NEEDS))
-            found = f"{version.major}.{version.minor}.{version.patch}"
-            raise Unusable(f"the NATS server is {found}, which ignores what it is asked for here; {wanted} is needed")
-        self._client = client
-
-    async def _connect(self, client: Client) -> None:
-        self._error = None
-        await client.connect(
-            list(self._access.servers),
-            name="workqueue",
-            connect_timeout=2,
-            allow_reconnect=False,
-            reconnect_time_wait=1,
-            ping_interval=5,
-            user_credentials=self._access.credentials,
-            tls=self._access.tls,
-            closed_cb=self._closed,
-            error_cb=self._failed,
-        )
+        await self._connection.connect()
 
     async def close(self) -> None:
         """Leave. Idempotent; it never raises."""
-        client, self._client = self._client, None
-        if client is not None:
-            await _end(client)
+        await self._connection.close()
 
     async def ensure(self) -> Stream:
         """See to it that there is a stream; return how it is.
@@ -132,9 +79,9 @@ class Log:
             Unreachable: nobody can tell.
             Unusable: it cannot be made.
         """
-        with _told():
+        with told():
             try:
-                info = await self._js.stream_info(self._stream)
+                info = await self._connection.streams.stream_info(self._stream)
             except NotFoundError:
                 info = await self._make()
         self._warn_if_few(info.config.num_replicas or 1)
@@ -151,7 +98,7 @@ class Log:
 
     async def _make(self) -> api.StreamInfo:
         logger.info("making the stream %s", self._stream)
-        return await self._js.add_stream(
+        return await self._connection.streams.add_stream(
             name=self._stream,
             subjects=[f"{self._prefix}>"],
             max_msgs_per_subject=HISTORY,
@@ -187,12 +134,13 @@ class Log:
             Refused: the condition does not hold.
             Unreachable: it is not known whether it was put.
         """
-        headers = _headers(expect, None if on is None else self._prefix + on, ttl, is_only=is_only)
-        data = json.dumps(value, separators=(",", ":")).encode()
+        headers = headers_of(expect, None if on is None else self._prefix + on, ttl, is_only=is_only)
+        data = encode(value)
         while True:
-            with _told():
+            with told():
+                streams = self._connection.streams
                 try:
-                    return (await self._js.publish(self._prefix + subject, data, headers=headers or None)).seq
+                    return (await streams.publish(self._prefix + subject, data, headers=headers or None)).seq
                 except APIError as err:
                     if err.err_code not in (_IN_FLIGHT, _WRONG_LAST):
                         raise
@@ -209,12 +157,13 @@ class Log:
         Raises:
             Unreachable: nobody can tell.
         """
-        with _told():
+        with told():
+            streams = self._connection.streams
             try:
-                message = await self._js.get_msg(self._stream, subject=self._prefix + subject, direct=False)
+                message = await streams.get_msg(self._stream, subject=self._prefix + subject, direct=False)
             except NotFoundError:
                 return Record("", 0, None)
-        return Record(self._short(message.subject or ""), message.seq or 0, _decode(message.data or b""))
+        return Record(self._short(message.subject or ""), message.seq or 0, decode(message.data or b""))
 
     async def after(self, subject: str, sequence: int) -> AsyncIterator[Record]:
         """All records of a subject after this one, in order.
@@ -224,7 +173,7 @@ class Log:
         """
         is_more = True
         while is_more:
-            with _told():
+            with told():
                 records, is_more = await self._batch(subject, sequence)
             for record in records:
                 sequence = record.sequence
@@ -232,20 +181,20 @@ class Log:
 
     async def _batch(self, subject: str, sequence: int) -> tuple[list[Record], bool]:
         """Some of them, and whether there are more."""
-        inbox = self._nc.new_inbox()
-        subscription = await self._nc.subscribe(inbox)
+        inbox = self._client.new_inbox()
+        subscription = await self._client.subscribe(inbox)
         records: list[Record] = []
         try:
             ask = {"seq": sequence + 1, "next_by_subj": self._prefix + subject, "batch": _BATCH}
-            await self._nc.publish(f"$JS.API.DIRECT.GET.{self._stream}", json.dumps(ask).encode(), reply=inbox)
+            await self._client.publish(f"$JS.API.DIRECT.GET.{self._stream}", encode(ask), reply=inbox)
             while True:
-                message = await subscription.next_msg(_ANSWER_SECONDS)
+                message = await subscription.next_msg(ANSWER_SECONDS)
                 headers = message.headers or {}
                 status = headers.get("Status")
                 if status is not None:
                     break
                 name = self._short(headers["Nats-Subject"])
-                records.append(Record(name, int(headers["Nats-Sequence"]), _decode(message.data)))
+                records.append(Record(name, int(headers["Nats-Sequence"]), decode(message.data)))
         finally:
             with contextlib.suppress(nats.errors.Error):
                 await subscription.unsubscribe()
@@ -255,7 +204,7 @@ class Log:
             raise Unreachable(f"the server answers a read with {status}")
         return records, int(headers.get("Nats-Num-Pending", 0)) > 0
 
-    async def hear(self, subject: str, heard: Callable[[Record], Awaitable[None]]) -> "Hearing":
+    async def hear(self, subject: str, heard: Callable[[Record], Awaitable[None]]) -> Hearing:
         """Have this called with each record that is put from now on. It may miss some: see `after`.
 
         Raises:
@@ -269,10 +218,10 @@ class Log:
             except (KeyError, ValueError):
                 return  # put there by somebody, and not by the stream
             name = message.subject.removeprefix(self._live)
-            await heard(Record(name, sequence, _decode(message.data), before))
+            await heard(Record(name, sequence, decode(message.data), before))
 
-        with _told():
-            return Hearing(await self._nc.subscribe(self._live + subject, cb=tell))
+        with told():
+            return Subscription(await self._client.subscribe(self._live + subject, cb=tell))
 
     async def erase(self, sequence: int) -> None:
         """Remove one record; not over-written, which takes the server ten times as long. Idempotent.
@@ -280,9 +229,9 @@ class Log:
         Raises:
             Unreachable: it may be there.
         """
-        ask = json.dumps({"seq": sequence, "no_erase": True}).encode()
-        with _told():
-            await self._nc.request(f"$JS.API.STREAM.MSG.DELETE.{self._stream}", ask, timeout=_ANSWER_SECONDS)
+        ask = encode({"seq": sequence, "no_erase": True})
+        with told():
+            await self._client.request(f"$JS.API.STREAM.MSG.DELETE.{self._stream}", ask, timeout=ANSWER_SECONDS)
 
     async def purge(self, subject: str) -> None:
         """Remove all records of a subject. Idempotent.
@@ -290,73 +239,8 @@ class Log:
         Raises:
             Unreachable: they may be there.
         """
-        with _told():
-            await self._js.purge_stream(self._stream, subject=self._prefix + subject)
+        with told():
+            await self._connection.streams.purge_stream(self._stream, subject=self._prefix + subject)
 
     def _short(self, subject: str) -> str:
         return subject.removeprefix(self._prefix)
-
-    async def _closed(self) -> None:
-        if self._client is not None:  # else it was we who closed it
-            self._events.missed()
-
-    async def _failed(self, error: Exception) -> None:
-        self._error = error
-        if isinstance(error, nats.errors.SlowConsumerError):
-            self._events.missed()
-        elif "permissions violation" in str(error).lower():
-            logger.error("NATS does not allow what workqueue needs: %s", error)
-        else:
-            logger.debug("NATS: %s", error)
-
-
-class Hearing:
-    """What was asked for with `Log.hear`."""
-
-    def __init__(self, subscription: Any) -> None:
-        self._subscription = subscription
-
-    async def stop(self) -> None:
-        """Hear no more. It never raises."""
-        with contextlib.suppress(nats.errors.Error):
-            await self._subscription.unsubscribe()
-
-
-async def _end(client: Client) -> None:
-    """Close a connection, also one whose other end takes nothing any more."""
-    with contextlib.suppress(Exception):
-        await asyncio.wait_for(client.close(), _CLOSE_SECONDS)
-        return
-    with contextlib.suppress(Exception):
-        client._transport._io_writer.transport.abort()  # type: ignore[union-attr]  # noqa: SLF001
-
-
-def _headers(expect: int | None, on: str | None, ttl: float, *, is_only: bool) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    if expect is not None:
-        headers["Nats-Expected-Last-Subject-Sequence"] = str(expect)
-        if on is not None:
-            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = on
-    if ttl:
-        headers["Nats-TTL"] = f"{max(1, round(ttl))}s"
-    if is_only:
-        headers["Nats-Rollup"] = "sub"
-    return headers
-
-
-def _decode(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-
-
-@contextlib.contextmanager
-def _told() -> Any:
-    """Raise whatever NATS has to say as one of ours."""
-    try:
-        yield
-    except (nats.errors.AuthorizationError, nats.errors.InvalidUserCredentialsError) as err:
-        raise Unusable(f"the NATS server does not let workqueue in: {err}") from err
-    except (nats.errors.Error, OSError, TimeoutError) as err:
-        raise Unreachable(str(err) or type(err).__name__) from err

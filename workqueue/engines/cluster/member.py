@@ -9,15 +9,16 @@ import asyncio
 import contextlib
 import logging
 import random
-import time
 from collections.abc import Coroutine
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from workqueue.engines.cluster import records
 from workqueue.engines.cluster.base import Access, Record, Refused, Stream, Unreachable, Unusable
+from workqueue.engines.cluster.intake import Intake
 from workqueue.engines.cluster.log import Log
 from workqueue.engines.cluster.moves import Moves
-from workqueue.engines.cluster.records import Beat, Own, State
+from workqueue.engines.cluster.records import Beat
+from workqueue.engines.cluster.side import Side
 from workqueue.engines.cluster.takeover import Takeover
 from workqueue.engines.cluster.view import Run, View
 from workqueue.progress import Progress
@@ -32,38 +33,6 @@ _MAX_FAILED: Final = 2
 _CLEAR_TRIES: Final = 3
 
 logger = logging.getLogger("workqueue")
-
-
-class Side(Protocol):
-    """What is built on a member; called on the loop's thread. It must return at once, but for what is a coroutine."""
-
-    def owned(self, number: int, sequence: int, own: Own) -> None:
-        """A record of who has a run was heard; perhaps not for the first time."""
-        ...
-
-    def cancelled(self, number: int) -> None:
-        """A run is to be stopped."""
-        ...
-
-    def failed(self, key: str, failure: records.Failure | None) -> None:
-        """How a run of a key failed is to be remembered, or forgotten."""
-        ...
-
-    def moved(self) -> None:
-        """The line moved."""
-        ...
-
-    def lost_all(self) -> None:
-        """The stream that there was is gone: runs of it are no more."""
-        ...
-
-    async def reloaded(self) -> None:
-        """The view was built anew, and is complete."""
-        ...
-
-    async def tick(self) -> None:
-        """A quarter of a lease has gone by."""
-        ...
 
 
 class Member:
@@ -81,38 +50,44 @@ class Member:
         self.log = Log(name, replicas, access, self)
         self.moves = Moves(self.log, self.apply)
         self.lease = lease
-        self.view = View()
+        self._takeover = Takeover(self)
+        self._intake = Intake(side, self._takeover.ended)
         #: The view for other threads: while a new one is being read, still the one before.
         self.shown = self.view
-        #: Workers by their names: when each was heard last, and what it said.
-        self.workers: dict[str, tuple[float, Beat]] = {}
         #: Why there is no server; None: there is one, or nobody has tried yet.
         self.trouble: str | None = None
         #: Whether waiting will not mend that.
         self.is_unusable = False
         self.is_up = False
-        self._beats: dict[str, int] = {}  # the sequence of each one's last
         self._side = side
-        self._takeover = Takeover(self)
         self._came_up = asyncio.Event()
         self._wake = asyncio.Event()
         self._needs_reload = True
         self._read_to = 0
-        self._seen_to = 0
         self._stream: Stream | None = None
         self._n_failed = 0
         self._is_left = False
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
+    def view(self) -> View:
+        """All runs that live, as far as the log was read."""
+        return self._intake.view
+
+    @property
+    def workers(self) -> dict[str, tuple[float, Beat]]:
+        """Workers by their names: when each was heard last, and what it said."""
+        return self._intake.workers
+
+    @property
     def capacity(self) -> int | None:
         """How many runs all workers that live take at once; None while nobody knows."""
-        return sum(beat.capacity for beat in self._living()) if self.is_up else None
+        return sum(beat.capacity for beat in self._intake.living()) if self.is_up else None
 
     @property
     def n_workers(self) -> int:
         """How many workers live, as far as is known."""
-        return len(self._living())
+        return len(self._intake.living())
 
     def missed(self) -> None:
         """See `Events`."""
@@ -191,18 +166,7 @@ class Member:
 
     def apply(self, record: Record) -> None:
         """Take a record into the view. Idempotent."""
-        self._seen_to = max(self._seen_to, record.sequence)
-        _, _, rest = record.subject.partition(".")
-        kind, _, name = rest.partition(".")
-        take = {
-            "job": self._apply_job,
-            "own": self._apply_own,
-            "cancel": self._apply_cancel,
-            "worker": self._apply_beat,
-            "failed": self._apply_failure,
-        }.get(kind)
-        if take is not None:
-            take(name, record)
+        self._intake.take(record)
 
     async def end(self, run: Run, outcome: Progress, expect: int, *, worker: str = "", last: int = 0) -> None:
         """End a run, and remove what nobody needs of it; see `Moves.end`."""
@@ -212,10 +176,6 @@ class Member:
     def clear(self, number: int) -> None:
         """Remove what nobody needs of a run that has ended, soon. Idempotent."""
         self.spawn(self._clear(number))
-
-    def _living(self) -> list[Beat]:
-        now = time.monotonic()
-        return [beat for heard, beat in list(self.workers.values()) if now - heard < beat.lease]
 
     async def _heard(self, record: Record) -> None:
         try:
@@ -239,7 +199,7 @@ class Member:
         await asyncio.sleep(random.uniform(_RETRY_SECONDS, 2 * _RETRY_SECONDS))  # noqa: S311 - not all at once
 
     async def _turn(self) -> None:
-        seen_to = self._seen_to  # before: by the time of the answer there may be more
+        seen_to = self._intake.seen_to  # before: by the time of the answer there may be more
         stream = await self.log.ensure()
         is_another = self._is_another(stream, seen_to)
         if self._needs_reload or is_another:
@@ -258,9 +218,8 @@ class Member:
         self._needs_reload = False
         try:
             self._stream, self._read_to = stream, 0
-            self.view, self.workers, self._beats = View(), {}, {}
+            self._intake.begin(anew=is_another)
             if is_another:
-                self._seen_to = 0
                 self._side.lost_all()
             await self.read_on()
         except BaseException:
@@ -287,33 +246,3 @@ class Member:
                 await asyncio.sleep(1)
             else:
                 return
-
-    def _apply_job(self, key: str, record: Record) -> None:
-        job = records.decode_job(record.value)
-        if job is not None and records.is_key(key):
-            self.view.add(record.sequence, key, job)
-            self._side.moved()
-
-    def _apply_own(self, name: str, record: Record) -> None:
-        number, own = records.number_of(name.rpartition(".")[2]), records.decode_own(record.value)
-        if number is not None and own is not None:
-            self.view.own(number, record.sequence, own)
-            if own.state is State.END:
-                self._takeover.ended(number, own.worker)
-            self._side.owned(number, record.sequence, own)
-            self._side.moved()
-
-    def _apply_cancel(self, name: str, _: Record) -> None:
-        if (number := records.number_of(name)) is not None:
-            self.view.cancel(number)
-            self._side.cancelled(number)
-
-    def _apply_beat(self, name: str, record: Record) -> None:
-        # Not those that are read once more: they would make it live longer.
-        if (beat := records.decode_beat(record.value)) is not None and record.sequence > self._beats.get(name, 0):
-            self._beats[name] = record.sequence
-            self.workers[name] = (time.monotonic(), beat)
-            self._side.moved()
-
-    def _apply_failure(self, key: str, record: Record) -> None:
-        self._side.failed(key, records.decode_failure(record.value))

@@ -11,6 +11,7 @@ from workqueue.engines.cluster.seal import Broken, Seal
 from workqueue.engines.cluster.view import Run
 from workqueue.engines.cluster.wire import NotAllowed, from_wire
 from workqueue.program.command import Command
+from workqueue.program.limits import Limits, strictest
 from workqueue.storage.base import Storage
 
 #: Runs of which it is known whether they fit.
@@ -29,6 +30,7 @@ class Offer:
         version: which results of it.
         seal: opens tasks.
         allowed_env: what tasks may set of the program's environment.
+        limits: what a program may use here; a task that has limits of its own keeps both.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Offer:
         version: str = "",
         seal: Seal,
         allowed_env: Collection[str] = (),
+        limits: Limits = Limits(),  # noqa: B008 - a tuple never changes
     ) -> None:
         self.storage = storage
         self.name = name
@@ -47,6 +50,7 @@ class Offer:
         self._command = command
         self._seal = seal
         self._allowed_env = frozenset(allowed_env)
+        self._limits = limits
         self._looked_at: OrderedDict[int, bool] = OrderedDict()
         self._said: set[str] = set()
 
@@ -74,7 +78,8 @@ class Offer:
             run: from the log.
             storage: this offer's, or one around it.
         """
-        return from_wire(run, self._seal, self._command, storage, self._allowed_env)
+        task = from_wire(run, self._seal, self._command, storage, self._allowed_env)
+        return task._replace(limits=strictest(task.limits, self._limits))
 
     def _why_not(self, run: Run) -> str | None:
         job = run.job

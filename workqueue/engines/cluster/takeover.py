@@ -33,8 +33,16 @@ class Heard(Protocol):
 
     moves: Moves
     lease: float
-    view: View
-    workers: dict[str, tuple[float, Beat]]
+
+    @property
+    def view(self) -> View:
+        """All runs that live."""
+        ...
+
+    @property
+    def workers(self) -> dict[str, tuple[float, Beat]]:
+        """Workers by their names: when each was heard last, and what it said."""
+        ...
 
     def end(self, run: Run, outcome: Progress, expect: int) -> Awaitable[None]:
         """End a run, and remove what nobody needs of it."""

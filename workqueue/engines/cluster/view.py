@@ -69,6 +69,10 @@ class View:
         """How many run."""
         return len(self.running)
 
+    def has_room(self, max_pending: int, capacity: int) -> bool:
+        """Whether one more may wait, where so many may, beside those that workers with room will take at once."""
+        return self.n_waiting < max_pending + max(0, capacity - self.n_running)
+
     def waiting(self) -> list[Run]:
         """Those that wait, in order."""
         return [self.runs[number] for _, number in self._line]

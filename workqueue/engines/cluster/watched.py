@@ -8,8 +8,8 @@ import asyncio
 from typing import Final
 
 from workqueue.engines.cluster import records
-from workqueue.engines.cluster.base import Record, Unreachable
-from workqueue.engines.cluster.log import Hearing, Log
+from workqueue.engines.cluster.base import Hearing, Record, Unreachable
+from workqueue.engines.cluster.log import Log
 from workqueue.engines.cluster.records import Own
 from workqueue.engines.cluster.watch import Watch
 from workqueue.progress import failed
