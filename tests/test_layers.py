@@ -174,7 +174,7 @@ def test_a_circle_is_found() -> None:
         ("workqueue.streams.hub", "from workqueue.progress import Progress", "which workqueue.streams must not know"),
         ("workqueue.builder.loops", "from workqueue.progress import Progress", "which is above it"),
         ("workqueue.engines.run", "from workqueue.engines.local.run import LocalRun", "which is above it"),
-        ("workqueue.engines.local.run", "import workqueue.engines.host.slots", "which is above it"),
+        ("workqueue.engines.local.run", "import workqueue.engines.host.line.log", "which is above it"),
         ("workqueue.engines.host.engine", "from workqueue.jobs.job import Job", "which is above it"),
         ("workqueue.program.start", "from workqueue.engines import Engine", "which is above it"),
         ("workqueue.storage.disk", "import workqueue.program.process", "which is above it"),

@@ -7,7 +7,7 @@ import threading
 import time
 
 import workqueue
-from workqueue import Job, Progress, WorkQueue
+from workqueue import Job, Progress, QueueFull, WorkQueue
 
 
 def say(key: str, what: object) -> None:
@@ -24,6 +24,13 @@ def watch(key: str, job: Job | None) -> None:
         say(key, list(progress))
 
     job.progress.subscribe(tell)
+
+
+def ask(key: str) -> None:
+    try:
+        watch(key, queue.ensure_run((key,)))
+    except QueueFull:
+        say(key, "full")
 
 
 def fork(key: str) -> None:
@@ -50,12 +57,15 @@ def linger(key: str) -> None:
 
 
 jobs: dict[str, Job] = {}
-queue = WorkQueue(**json.loads(sys.argv[1]))
+options = json.loads(sys.argv[1])
+if options.pop("has_tenants", False):  # the first letter of the key
+    options["tenant"] = lambda params: params[0][0]
+queue = WorkQueue(**options)
 say("", "ready")
 for line in sys.stdin:
     action, key = json.loads(line)
     if action == "ask":
-        watch(key, queue.ensure_run((key,)))
+        ask(key)
     elif action == "ask and leave":
         queue.ensure_run((key,))
     elif action == "refresh":
@@ -68,6 +78,8 @@ for line in sys.stdin:
         while queue.jobs():
             time.sleep(0.005)
         say(f"{key} idle", True)
+    elif action == "descriptors":
+        say(key, len(os.listdir("/proc/self/fd")))
     elif action == "threads":
         say(key, sorted(thread.name for thread in threading.enumerate()))
     elif action == "where":

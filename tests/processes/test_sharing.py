@@ -14,7 +14,7 @@ PATIENT = "from workqueue.engines.local import engine; engine.TERMINATE_SECONDS 
 def left_in(storage: Path) -> list[str]:
     """What is in a storage besides results."""
     found = [path.name for name in (".jobs", ".tmp") for path in (storage / name).glob("*")]
-    return sorted(name for name in found if name not in (".cancelled", ".slots"))
+    return sorted(name for name in found if name not in (".cancelled", ".line"))
 
 
 def test_one_program_runs_and_all_see_it(make_worker: MakeWorker, program: ScriptedProgram, tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_one_program_runs_and_all_see_it(make_worker: MakeWorker, program: Scrip
 def test_another_process_that_is_busy_shows_the_run_and_takes_no_slot_for_it(
     make_worker: MakeWorker, program: ScriptedProgram
 ) -> None:
-    owner, busy = make_worker(max_running=1), make_worker(max_running=1)
+    owner, busy = (make_worker(max_running=1, max_running_on_host=2) for _ in range(2))
     busy.tell("ask", "own")
     program.wait_reached("gate")
     owner.tell("ask", "a")
@@ -48,7 +48,7 @@ def test_another_process_that_is_busy_shows_the_run_and_takes_no_slot_for_it(
 def test_a_job_that_waits_shows_the_run_that_begins_elsewhere(
     make_worker: MakeWorker, program: ScriptedProgram
 ) -> None:
-    busy, other = make_worker(max_running=1), make_worker(max_running=1)
+    busy, other = (make_worker(max_running=1, max_running_on_host=2) for _ in range(2))
     busy.tell("ask", "own")
     program.wait_reached("gate")
     busy.tell("ask", "a")
@@ -100,7 +100,7 @@ def test_a_failure_is_told_to_all_and_remembered_by_all(make_worker: MakeWorker,
 def test_a_cancel_in_any_process_is_for_all(
     make_worker: MakeWorker, program: ScriptedProgram, tmp_path: Path, who: str
 ) -> None:
-    workers = {name: make_worker(max_running=1) for name in ("owner", "follower", "busy")}
+    workers = {name: make_worker(max_running=1, max_running_on_host=2) for name in ("owner", "follower", "busy")}
     workers["busy"].tell("ask", "own")
     program.wait_reached("gate")
     workers["owner"].tell("ask", "a")
@@ -116,12 +116,13 @@ def test_a_cancel_in_any_process_is_for_all(
 
 
 def test_a_cancel_ends_what_waits_in_another_process(make_worker: MakeWorker, program: ScriptedProgram) -> None:
-    one, other = make_worker(max_running=1), make_worker(max_running=1)
+    one, other = (make_worker(max_running=1, max_running_on_host=2) for _ in range(2))
     for worker, key in ((one, "b"), (other, "c")):
         worker.tell("ask", key)
         program.wait_reached("gate")
+    for worker in (one, other):
         worker.tell("ask", "a")
-        worker.hear("a", lambda what: what[0] == 1)
+        worker.hear("a", lambda what: what[0] == 2)
     one.tell("cancel", "a")
     assert one.hear_end("a") == other.hear_end("a") == -998
     program.release("gate", times=2)
@@ -285,7 +286,7 @@ def test_a_refresh_is_shared_and_built_again(make_worker: MakeWorker, program: S
 
 
 def test_no_more_run_on_the_host_than_may(make_worker: MakeWorker, program: ScriptedProgram) -> None:
-    workers = [make_worker(max_running=2, max_running_on_host=2) for _ in range(3)]
+    workers = [make_worker(max_running=2) for _ in range(3)]
     for i, worker in enumerate(workers):
         for j in range(2):
             worker.tell("ask", f"{i}{j}")
@@ -299,12 +300,14 @@ def test_no_more_run_on_the_host_than_may(make_worker: MakeWorker, program: Scri
         assert [worker.hear_end(f"{i}{j}") for j in range(2)] == [0, 0]
 
 
-def test_who_waits_for_the_host_can_be_cancelled(make_worker: MakeWorker, program: ScriptedProgram) -> None:
+def test_what_waits_for_another_processs_run_can_be_cancelled(
+    make_worker: MakeWorker, program: ScriptedProgram
+) -> None:
     one, other = (make_worker(max_running_on_host=1) for _ in range(2))
     one.tell("ask", "a")
     program.wait_reached("gate")
     other.tell("ask", "b")
-    other.hear("b", lambda what: what[0] == 0)
+    other.hear("b", lambda what: what[0] == 1)
     other.tell("cancel", "b")
     assert other.hear_end("b") == -998
     program.release("gate")

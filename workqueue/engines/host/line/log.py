@@ -166,7 +166,10 @@ class Log:
             try:
                 for record in self.read():
                     self.line.apply(record)
-            except Lost:
+            except Lost:  # it has lost its name meanwhile; or nobody can read it, and it loses it now
+                with contextlib.suppress(OSError):
+                    if os.fstat(fd).st_nlink:
+                        path.unlink()
                 continue
             if not self.is_sealed:
                 return

@@ -120,7 +120,7 @@ _KINDS: Final[dict[str, type[Record]]] = {
 _WORDS: Final = {kind: word for word, kind in _KINDS.items()}
 
 _FIELDS: Final = {"member": re.compile("[0-9a-f]{16}"), "key": KEY, "tenant": re.compile("-|[0-9a-f]{16}")}
-_NUMBER: Final = re.compile("[0-9]{1,10}")
+_NUMBER: Final = re.compile("[0-9]{1,10}", re.ASCII)
 
 _HEX_BYTES: Final = 8
 

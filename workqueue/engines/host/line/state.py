@@ -236,8 +236,10 @@ class Line:
         if group is None:
             return False
         is_first = self._order[0] == group.place
+        self._run(
+            task, Run(group.key, group.tenant, group.place.turn)
+        )  # first: its tenant's last turn is not forgotten
         self._take_out(task, group)
-        self._run(task, Run(group.key, group.tenant, group.place.turn))
         return not is_first  # else those behind it have as many ahead as before
 
     def _run(self, task: Task, run: Run) -> None:
