@@ -53,8 +53,9 @@ class WorkQueue(Results):
             host that have this `storage_dir`, which have one line; 2 by default.
         allowed_servers: the only Overview servers to accept in an OverviewViewParams; None: any.
         engine: where jobs run, in place of an executor on this host.
-        max_pending: how many jobs may wait while as many run as can; None: any number. An executor that does not say
-            how many threads it has counts as having none: then it is how many jobs there may be, waiting or running.
+        max_pending: how many jobs may wait, in the line of all processes, while as many run as can; None: any number.
+            An executor that does not say how many threads it has counts as having none: then it is how many jobs there
+            may be, waiting or running.
         tenant: names who asks, from the params; called by `ensure_run`. The tenants take turns, so that one who asks
             for a thousand builds is one of many in the line. None: all are the same.
         max_running_per_tenant: how many jobs of one tenant run at once; None: as many as run at all.

@@ -1,7 +1,7 @@
 """4 host engine: one run per key among all processes of this host that share a storage.
 
-Each process has its own line and its own threads. Who runs a key is settled by the key's lock when a task's turn has
-come; see `shared_task` for a task's ways, and the package's docstring for the files.
+Each process has its own threads, and a part in the one line of all. Who runs a key is settled by the key's lock when a
+task's turn has come; see `shared_task` for a task's ways, and the package's docstring for the files.
 """
 
 import contextlib
@@ -218,10 +218,10 @@ class HostEngine:
                 undo.callback(self._notices.close)
                 self.follower.open(self.journals.directory)
                 undo.callback(self.follower.close, self.journals.directory)
-                self.follower.follow(self.journals.directory, notices.NAME, self._read_notices)
-                undo.callback(self._stop_following_notices)
                 if self._line is not None:
                     self._line.open()
+                    undo.callback(self._line.close)
+                self.follower.follow(self.journals.directory, notices.NAME, self._read_notices)
                 undo.pop_all()
             self._is_open = True
 
@@ -232,12 +232,9 @@ class HostEngine:
             self._is_open = False
         if self._line is not None:
             self._line.close()
-        self._stop_following_notices()
-        self.follower.close(self.journals.directory)
-
-    def _stop_following_notices(self) -> None:
         # Closed once they are not being read: their number may be another file's the moment after.
         self.follower.unfollow(self.journals.directory, notices.NAME, self._read_notices, then=self._notices.close)
+        self.follower.close(self.journals.directory)
 
     def _read_notices(self) -> None:
         try:

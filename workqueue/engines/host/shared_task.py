@@ -1,6 +1,6 @@
-"""4 host shared_task: one task between this process's line and another process's run.
+"""4 host shared_task: one task between the line and another process's run.
 
-It waits in this process's line, as a task of the local engine. It leaves the line as soon as another process runs its
+It waits in the line, as a task of the local engine. It leaves the line as soon as another process runs its
 key, and follows that run: takes its progress and its end from the journal. It leads, once its turn has come and the
 key's lock is its own: runs the program, and writes the journal. When a run that it follows is lost, with the process
 that made it, it is back in the line, as the others that follow are in theirs: the first whose turn comes leads.
@@ -110,7 +110,7 @@ class SharedTask:
         return self._shared.journals.is_led(self.task.key) and not self._shared.has_another(self)
 
     def n_ahead(self) -> int:
-        """How many tasks of this process come before it, while it waits."""
+        """How many tasks come before it, while it waits."""
         ticket = self._ticket
         return ticket.n_ahead() if ticket is not None and self.stage in (Stage.WAITING, Stage.RESTING) else 0
 
