@@ -15,6 +15,9 @@ from workqueue.testing import ScriptedProgram, wait
 
 CANCELLED = -998
 
+#: On a machine that does too much a process may be late to take its turn, and is to have it all the same.
+PATIENT = "from workqueue.engines.host.line import lookout; lookout.STALL_SECONDS = 600.0"
+
 
 class Queue(Protocol):
     """One process's queue."""
@@ -136,7 +139,7 @@ def make_line(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeLi
                 queues.append(here)
             else:
                 for _ in range(4):
-                    worker = stack.enter_context(Worker(program.path, tmp_path / "storage", **options))
+                    worker = stack.enter_context(Worker(program.path, tmp_path / "storage", before=PATIENT, **options))
                     worker.hear("", lambda what: what == "ready")
                     queues.append(Elsewhere(worker))
             return Line(queues, program)

@@ -92,7 +92,7 @@ class Connection:
             self._lifeline.close()
         self._lifeline = lifeline
         with self._lock:
-            records = [said.Join(lifeline.member, *self._limits)]
+            records: list[Record] = [said.Join(lifeline.member, *self._limits)]
             records += self._restate(self.line, self.member, lifeline.member)
             self.member, self.line = lifeline.member, log.line
         self.unsaid.clear()

@@ -98,7 +98,9 @@ class Log:
             *lines, rest = (self._text + data).split(b"\n")
             # What is longer is no record; the next line begins with a line break of its own.
             self._text = rest[: MAX_LINE + 1]
-            for record in filter(None, map(decode, filter(None, lines))):
+            for record in map(decode, lines):
+                if record is None:
+                    continue
                 if isinstance(record, Seal):
                     self.is_sealed = True
                     break

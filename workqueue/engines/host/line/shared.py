@@ -151,6 +151,7 @@ class SharedLine:
                     # What was in the way may have been of a process that died while nobody looked.
                     self._say_enters(place.number, mine, max_pending)
         except OSError as err:
+            self._unsay(place.number)
             raise StorageError(f"Cannot join the line in {self._directory}: {reason_of(err)}") from err
         with self._lock:
             if place.number in self._mine and mine.stage is Stage.NEW:
@@ -176,7 +177,7 @@ class SharedLine:
                         break
         except OSError as err:
             why = f"Cannot take a turn in the line in {self._directory}: {reason_of(err)}"
-            if number is not None and self._give_back(number):
+            if (number := self._give_back(number)) is not None:
                 raise CannotBegin(Place(0, number), why) from err
             logger.warning("%s", why)
         return None
@@ -192,15 +193,12 @@ class SharedLine:
             # Closed: what it has is out already.
             if mine.stage is Stage.NEW or not self._connection.is_open:
                 return
-            record = said.Leave(self._connection.member, place.number)
             try:
-                self._connection.say(record)
+                self._connection.say(said.Leave(self._connection.member, place.number))
+                return
             except OSError as err:
-                # Said at one of the looks that come.
                 logger.warning("cannot tell other processes that a job has ended: %s", err, extra={"key": mine.key})
-                self._connection.unsaid.append(record)
-                with contextlib.suppress(OSError):
-                    self._lookout.watch()
+        self._unsay(place.number)  # said at one of the looks that come
 
     # With the files
 
@@ -231,14 +229,24 @@ class SharedLine:
             self._n_waiting -= has_begun
             return has_begun
 
-    def _give_back(self, number: int) -> bool:
-        """Whether it still waits."""
+    def _give_back(self, number: int | None) -> int | None:
+        """The task that could not begin: the one that was to; or, if nobody would look again, the first that waits."""
         with self._lock:
+            if number is None:
+                waiting = [n for n, mine in self._mine.items() if mine.stage is Stage.WAITS]
+                return None if self._lookout.watched else next(iter(waiting), None)
             mine = self._mine.get(number)
             if mine is None or mine.stage is not Stage.BEGINS:
-                return False
+                return None
             mine.stage = Stage.WAITS
-            return True
+            return number
+
+    def _unsay(self, number: int) -> None:
+        """It may have been said that it comes, and will not."""
+        with self._connection.files, contextlib.suppress(OSError):
+            if self._connection.is_open:
+                self._connection.unsaid.append(said.Leave(self._connection.member, number))
+                self._lookout.watch()
 
     def _restate(self, line: Line, before: str, member: str) -> list[Record]:
         """See `Restate`; those that wait in the order in which they did."""

@@ -183,7 +183,8 @@ class Line:
         members = self.members.items()
         found: list[Record] = [said.Clock(self._turn, self._n_entered)]
         found += [member.limits for _, member in members]
-        found += [said.Runs(*task, *run) for task, run in self.running.items()]
+        for task, run in self.running.items():
+            found.append(said.Runs(task.member, task.number, run.key, run.tenant, run.turn))
         for group in self.groups.values():
             found.append(said.Waits(group.key, group.tenant, *group.place))
             found += [said.Enter(*task, group.key, group.tenant, said.NO_LIMIT) for task in group.tasks]
