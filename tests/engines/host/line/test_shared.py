@@ -182,7 +182,8 @@ def test_one_that_is_passed_over_says_that_it_is_back(hall: Hall, monkeypatch: p
     monkeypatch.undo()
     second = other.take()
     assert second is not None
-    assert hall.wakes[stopped].wait(10) or stopped._connection.is_stalled
+    stopped._look()
+    assert stopped._connection.is_stalled
     assert stopped.take() is None  # a thread is there, and the turn is another's
     assert not stopped._connection.is_stalled
 
@@ -282,11 +283,14 @@ def test_a_directory_that_is_removed_is_made_anew(hall: Hall) -> None:
     one._look()
     other._look()
     one._look()
-    assert (one.n_ahead(first), one.n_ahead(third), one.n_ahead(fourth)) == (0, 1, 2)
-    assert other.n_ahead(second) == 3
+    assert one.n_ahead(first) == 0
+    # Each keeps its order; which of the two comes first is anybody's guess.
+    assert one.n_ahead(third) < one.n_ahead(fourth)
+    assert sorted((one.n_ahead(third), one.n_ahead(fourth), other.n_ahead(second))) == [1, 2, 3]
+    assert one.take() is None
     assert other.take() is None
     one.leave(first)
-    assert one.take() == third
+    assert {one.take(), other.take()} in ({third, None}, {second, None})
 
 
 def test_one_that_was_taken_for_dead_joins_anew(hall: Hall) -> None:

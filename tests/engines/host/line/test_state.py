@@ -231,10 +231,10 @@ class Walk:
         self.line = other
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(30))
 def test_it_is_as_a_plain_list(seed: int) -> None:
     walk = Walk(seed)
-    for _ in range(300):
+    for _ in range(150):
         walk.step()
         walk.check()
         if walk.chance.random() < 0.1:
