@@ -230,6 +230,7 @@ _THREAD_MAKERS = ("Thread", "Timer", "ThreadPoolExecutor", "start_new_thread")
 DESCRIPTORS = {
     "workqueue.system.wake_pipe": "closed under the lock that guards each use by other threads",
     "workqueue.engines.host.changes": "the kernel's, closed under the lock that guards each use by other threads",
+    "workqueue.engines.host.line.member": "closed once, under the connection's lock",
     "workqueue.engines.host.lead": "used and closed by the thread that makes the run alone",
     "workqueue.program.child": "a process's, used by the thread that reads it, and under the process's lock",
     "workqueue.program.popen_child": "as a child's",

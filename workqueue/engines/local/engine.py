@@ -225,10 +225,15 @@ class LocalEngine:
             # It may have kept the token all the same: ThreadPoolExecutor does, when it cannot start one more thread.
             with self._changed:
                 self._tokens.discard(token)
-            for refused in self._all_runs() if run is None else (run,):
+            for refused in self._that_lose_by_it() if run is None else (run,):
                 self._refuse(refused, failed(f"The executor takes no more jobs: {err}"))
             return
         future.add_done_callback(lambda future: self._done(token, future))
+
+    def _that_lose_by_it(self) -> list[LocalRun]:
+        """Those that are refused where an executor takes no token: all; of an own one, short of threads, the first."""
+        waiting = [run for run in self._all_runs() if run.thread is None]
+        return waiting[:1] if self._owns_executor else waiting
 
     def _work(self, token: "_Token") -> None:
         """Run the next task, and those whose tokens are spent; called by a thread of the executor."""

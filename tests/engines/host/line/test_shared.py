@@ -32,8 +32,10 @@ class Hall:
         self.moves: dict[SharedLine, threading.Event] = {}
         self.wakes: dict[SharedLine, threading.Event] = {}
 
-    def line(self, max_running: int = 1, *, own: int | None = None, per_tenant: int | None = None) -> SharedLine:
-        line = SharedLine(self.directory, max_running, per_tenant, own, lambda key: key in self.locked)
+    def line(self, max_running: int = 1, *, per_tenant: int | None = None, has_threads: bool = True) -> SharedLine:
+        line = SharedLine(
+            self.directory, max_running, per_tenant, None, lambda key: key in self.locked, has_threads=has_threads
+        )
         moves, wakes = threading.Event(), threading.Event()
         line.call_when_moved(moves.set, lambda _: wakes.set())
         self.moves[line], self.wakes[line] = moves, wakes
@@ -151,7 +153,7 @@ def test_one_that_closes_leaves_the_line(hall: Hall) -> None:
 def test_one_that_does_not_take_its_turn_is_passed_over_until_it_does(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stopped, other = hall.line(), hall.line()
+    stopped, other = hall.line(has_threads=False), hall.line()
     first, second = go(stopped, 1), go(other, 2)
     assert other.take() is None
     monkeypatch.setattr(lookout, "STALL_SECONDS", -1.0)
@@ -174,7 +176,7 @@ def test_one_that_does_not_take_its_turn_is_passed_over_until_it_does(
 
 
 def test_one_that_is_passed_over_says_that_it_is_back(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    stopped, other = hall.line(), hall.line()
+    stopped, other = hall.line(has_threads=False), hall.line()
     go(stopped, 1), go(other, 2)
     assert other.take() is None
     monkeypatch.setattr(lookout, "STALL_SECONDS", -1.0)

@@ -74,6 +74,11 @@ class Connection:
         return [task.number for task in ready]
 
     @property
+    def may_begin_at_once(self) -> bool:
+        """Whether a task that comes now may begin, as far as is known without reading."""
+        return not self.line.n_waiting and len(self.line.running) < self._limits[0]
+
+    @property
     def is_stalled(self) -> bool:
         """Whether we are passed over."""
         me = self.line.members.get(self.member)

@@ -60,8 +60,14 @@ class Log:
         self._offset = 0
         self._text = b""
         self._began_with = 0
+        self._own: list[Record] = []  # appended since the last read
+        self._n_own_bytes = 0
         self.is_sealed = False
-        self._open_newest()
+        try:
+            self._open_newest()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def name(self) -> str:
@@ -74,11 +80,14 @@ class Log:
         Raises:
             OSError: it was not said, or in part.
         """
+        records = list(records)
         data = b"".join(map(encode, records))
         if self._fd is None:
             raise Lost
         if os.write(self._fd, data) != len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._own += records
+        self._n_own_bytes += len(data)
 
     def read(self) -> list[Record]:
         """What was said since the last call, to be applied to `line` by the caller; up to a seal.
@@ -92,22 +101,30 @@ class Log:
         status = os.fstat(self._fd)
         if not 0 <= status.st_size - self._offset <= _MAX_READ:
             raise Lost
+        own, n_own_bytes = self._own, self._n_own_bytes
+        self._own, self._n_own_bytes = [], 0
+        if status.st_size == self._offset + n_own_bytes and status.st_nlink and not self._text:
+            self._offset = status.st_size  # nobody else has said anything: that is known without reading
+            return self._until_seal(own)
         records: list[Record] = []
         while not self.is_sealed and (data := os.pread(self._fd, _READ_BYTES, self._offset)):
             self._offset += len(data)
             *lines, rest = (self._text + data).split(b"\n")
             # What is longer is no record; the next line begins with a line break of its own.
             self._text = rest[: MAX_LINE + 1]
-            for record in map(decode, lines):
-                if record is None:
-                    continue
-                if isinstance(record, Seal):
-                    self.is_sealed = True
-                    break
-                records.append(record)
+            records += self._until_seal(record for line in lines if line and (record := decode(line)) is not None)
         if status.st_nlink == 0 and not self.is_sealed:  # looked at first: a seal is there before the name goes
             raise Lost
         return records
+
+    def _until_seal(self, records: Iterable[Record]) -> list[Record]:
+        found = []
+        for record in records:
+            if isinstance(record, Seal):
+                self.is_sealed = True
+                break
+            found.append(record)
+        return found
 
     @property
     def is_long(self) -> bool:
@@ -188,6 +205,7 @@ class Log:
         self.line = Line()
         self._offset, self._text, self.is_sealed = 0, b"", False
         self._began_with = size
+        self._own, self._n_own_bytes = [], 0
 
     def _newest(self) -> int:
         """The highest number; 0 without any."""

@@ -31,6 +31,11 @@ class Stage(Enum):
     NEW = "new"
     WAITS = "waits"
     BEGINS = "begins"
+    """A thread is about to say that it begins it."""
+
+    BEGAN = "began"
+    """It may begin, and no thread has come yet."""
+
     RUNS = "runs"
 
 
@@ -75,6 +80,7 @@ class SharedLine:
         self._lock = threading.Lock()
         self._mine: dict[int, Mine] = {}
         self._n_waiting = 0
+        self._n_began = 0
         limits = (max_running, max_running_per_tenant or NO_LIMIT, max_of_its_own or NO_LIMIT)
         self._connection = Connection(directory, limits, self._restate, self._lock)
         self._lookout = Lookout(self._connection, is_locked, self._look, self._look_for_dead)
@@ -118,7 +124,7 @@ class SharedLine:
         """How many tasks of all processes come before this one; 0 for one that runs or has left."""
         with self._lock:
             mine, line = self._mine.get(place.number), self._connection.line
-            if mine is None or mine.stage is Stage.RUNS:
+            if mine is None or mine.stage in (Stage.BEGAN, Stage.RUNS):
                 return 0
             if mine.stage is Stage.NEW:
                 return line.n_tasks
@@ -146,8 +152,7 @@ class SharedLine:
                 if not self._connection.is_open:
                     raise StorageError("The line was closed")
                 self._say_enters(place.number, mine, max_pending)
-                is_ready = self._has_threads and place.number in self._connection.ready()
-                if not is_ready and self._lookout.begin() and mine.stage is Stage.NEW:
+                if mine.stage is not Stage.BEGAN and self._lookout.begin() and mine.stage is Stage.NEW:
                     # What was in the way may have been of a process that died while nobody looked.
                     self._say_enters(place.number, mine, max_pending)
         except OSError as err:
@@ -159,7 +164,9 @@ class SharedLine:
 
     def take(self) -> Place | None:
         """See `Order.take`."""
-        number = None
+        if (begun := self._take_begun()) is not None:
+            return begun
+        number: int | None = None
         try:
             with self._connection.files:
                 if not self._connection.is_open:
@@ -167,7 +174,7 @@ class SharedLine:
                 self._connection.read()
                 if self._connection.is_stalled:
                     self._connection.say(said.Back(self._connection.member))
-                while self._n_waiting:
+                while self._n_waiting > self._n_began:
                     number = self._choose()
                     if number is not None:
                         self._connection.say(said.Begin(self._connection.member, number))
@@ -189,6 +196,7 @@ class SharedLine:
             if mine is None:
                 return
             self._n_waiting -= mine.stage is not Stage.RUNS
+            self._n_began -= mine.stage is Stage.BEGAN
         with self._connection.files:
             # Closed: what it has is out already.
             if mine.stage is Stage.NEW or not self._connection.is_open:
@@ -204,10 +212,29 @@ class SharedLine:
 
     def _say_enters(self, number: int, mine: Mine, max_pending: int | None) -> None:
         connection = self._connection
-        connection.say(entry(connection.member, number, mine.key, mine.tenant, max_pending))
+        records: list[Record] = [entry(connection.member, number, mine.key, mine.tenant, max_pending)]
+        if self._has_threads and connection.may_begin_at_once:
+            # In one breath: a job that need not wait then costs two words, not three.
+            records.append(said.Begin(connection.member, number))
+        connection.say(*records)
         with self._lock:
-            if number in self._mine and mine.stage is Stage.NEW and connection.is_in(number):
-                mine.stage = Stage.WAITS
+            if number in self._mine and mine.stage is Stage.NEW:
+                if Task(connection.member, number) in connection.line.running:
+                    mine.stage = Stage.BEGAN
+                    self._n_began += 1
+                elif connection.is_in(number):
+                    mine.stage = Stage.WAITS
+
+    def _take_begun(self) -> Place | None:
+        """The first of ours that has begun already, and waits for a thread."""
+        with self._lock:
+            if not self._n_began:
+                return None
+            number, mine = next((n, mine) for n, mine in self._mine.items() if mine.stage is Stage.BEGAN)
+            mine.stage = Stage.RUNS
+            self._n_began -= 1
+            self._n_waiting -= 1
+            return Place(0, number)
 
     def _choose(self) -> int | None:
         """The first of ours that may begin, and is not just beginning on another thread."""
@@ -252,7 +279,7 @@ class SharedLine:
         """See `Restate`; those that wait in the order in which they did."""
         records: list[Record] = []
         for number, mine in self._mine.items():
-            if mine.stage is Stage.RUNS:
+            if mine.stage in (Stage.BEGAN, Stage.RUNS):
                 run = line.running.get(Task(before, number))
                 records.append(said.Runs(member, number, mine.key, mine.tenant, 0 if run is None else run.turn))
         waiting = [n for n, mine in self._mine.items() if mine.stage in (Stage.WAITS, Stage.BEGINS)]
@@ -290,7 +317,7 @@ class SharedLine:
         if for_dead:
             lookout.bury()
         lookout.pass_over()
-        if self._n_waiting:
+        if self._n_waiting > self._n_began:
             lookout.watch()
             return max(len(connection.ready()), connection.is_stalled)
         if not connection.unsaid:
