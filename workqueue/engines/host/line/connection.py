@@ -18,7 +18,7 @@ from workqueue.engines.host.line.state import Line, Task
 from workqueue.system.own_files import make_directory
 
 #: How often the log may be lost, or this process be taken for dead, in one call.
-_MAX_TURNS: Final = 10
+_MAX_TURNS: Final = 100
 
 Restate = Callable[[Line, str, str], list[Record]]
 """What one that joins anew has in the line: the line before, its name there, its name now."""

@@ -118,7 +118,7 @@ class Log:
         return records
 
     def _until_seal(self, records: Iterable[Record]) -> list[Record]:
-        found = []
+        found: list[Record] = []
         for record in records:
             if isinstance(record, Seal):
                 self.is_sealed = True
@@ -191,6 +191,7 @@ class Log:
                         path.unlink()
                 continue
             if not self.is_sealed:
+                self._remove_older()
                 return
             self._make_next(number + 1, b"".join(map(encode, self.line.dump())))
             with contextlib.suppress(OSError):
@@ -209,8 +210,18 @@ class Log:
 
     def _newest(self) -> int:
         """The highest number; 0 without any."""
+        return max(self._numbers(), default=0)
+
+    def _numbers(self) -> list[int]:
         names = os.listdir(self._directory)  # noqa: PTH208 - names are all that is wanted
-        return max((int(match[1]) for name in names if (match := _NAME.fullmatch(name))), default=0)
+        return [int(match[1]) for name in names if (match := _NAME.fullmatch(name))]
+
+    def _remove_older(self) -> None:
+        """Also one that was made, by us perhaps, after others had made it, sealed it and removed it."""
+        for number in self._numbers():
+            if number < self.number:
+                with contextlib.suppress(OSError):
+                    (self._directory / _name_of(number)).unlink()
 
 
 def _name_of(number: int) -> str:
