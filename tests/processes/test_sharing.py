@@ -156,11 +156,12 @@ def test_who_asks_while_a_run_is_cancelled_gets_a_new_one_after_it(make_worker: 
 
 @pytest.fixture
 def stubborn(tmp_path: Path) -> Path:
-    """A program that says when it is told to stop, and builds nevertheless when there is a gate."""
+    """A program that says when it is told to stop, and builds nevertheless when there is a gate of its run's number."""
     path = tmp_path / "stubborn"
     path.write_text(
         f"#!/bin/sh\nfor output; do :; done\ntrap 'echo 0.7' TERM\necho begin >> '{tmp_path}/log'\necho 0.5\n"
-        f"while [ ! -e '{tmp_path}/gate' ]; do sleep 0.01; done\necho built > \"$output\"\n"
+        f"gate='{tmp_path}/gate'$(($(wc -l < '{tmp_path}/log')))\n"
+        'while [ ! -e "$gate" ]; do sleep 0.01; done\necho built > "$output"\n'
     )
     path.chmod(0o755)
     return path
@@ -182,11 +183,18 @@ def test_a_client_that_asks_where_a_run_is_made_while_another_process_cancels_it
         worker.tell("refresh" if refresh else "ask", "a")
         worker.tell("state", "a")
         assert worker.hear("a state", bool) == "pending"
-    (tmp_path / "gate").touch()
+    (tmp_path / "gate1").touch()
     assert owner.hear_end("a") == other.hear_end("a") == 0
+    n_said = {
+        worker: next(i for i, what in enumerate(worker.said("a"), 1) if what[3] is not None)
+        for worker in (owner, other)
+    }
+    if refresh:
+        for worker in (owner, other):
+            worker.hear_fraction("a", 0.5, after=n_said[worker])
+        (tmp_path / "gate2").touch()
     for worker in (owner, other):
-        n_said = next(i for i, what in enumerate(worker.said("a"), 1) if what[3] is not None)
-        assert worker.hear_end("a", after=n_said) == 0
+        assert worker.hear_end("a", after=n_said[worker]) == 0
     assert (tmp_path / "log").read_text() == "begin\n" * (2 if refresh else 1)
 
 
@@ -208,7 +216,7 @@ def test_what_waits_for_the_end_of_a_cancelled_run_ends_at_once(
     assert other.hear_end("a") == (-998 if how == "cancel" else -999)
     if how == "cancel":
         assert third.hear_end("a") == -998
-    (tmp_path / "gate").touch()
+    (tmp_path / "gate1").touch()
     assert owner.hear_end("a") == 0
     assert third.hear_end("a") == (-998 if how == "cancel" else 0)
 
