@@ -177,7 +177,7 @@ def test_a_circle_is_found() -> None:
         ("workqueue.streams.hub", "from workqueue.progress import Progress", "which workqueue.streams must not know"),
         ("workqueue.builder.loops", "from workqueue.progress import Progress", "which is above it"),
         ("workqueue.engines.run", "from workqueue.engines.local.run import LocalRun", "which is above it"),
-        ("workqueue.engines.local.run", "import workqueue.engines.host.slots", "which is above it"),
+        ("workqueue.engines.local.run", "import workqueue.engines.host.line.log", "which is above it"),
         ("workqueue.engines.host.engine", "from workqueue.jobs.job import Job", "which is above it"),
         ("workqueue.program.start", "from workqueue.engines import Engine", "which is above it"),
         ("workqueue.storage.disk", "import workqueue.program.process", "which is above it"),
@@ -235,6 +235,7 @@ _THREAD_MAKERS = ("Thread", "Timer", "ThreadPoolExecutor", "start_new_thread")
 DESCRIPTORS = {
     "workqueue.system.wake_pipe": "closed under the lock that guards each use by other threads",
     "workqueue.engines.host.changes": "the kernel's, closed under the lock that guards each use by other threads",
+    "workqueue.engines.host.line.member": "closed once, under the connection's lock",
     "workqueue.engines.host.lead": "used and closed by the thread that makes the run alone",
     "workqueue.program.child": "a process's, used by the thread that reads it, and under the process's lock",
     "workqueue.program.popen_child": "as a child's",

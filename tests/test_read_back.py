@@ -14,6 +14,7 @@ from tests.conftest import write_program
 from workqueue import WorkQueue
 from workqueue.engines.host.following import Following
 from workqueue.engines.host.journal import Journals
+from workqueue.engines.host.line import record as said
 from workqueue.engines.host.record import Mark, encode
 from workqueue.naming import Naming
 from workqueue.progress import Progress, failed
@@ -26,14 +27,32 @@ KEY = Naming("program").key(PARAMS)
 FILES = (
     ".jobs/.cancelled",
     f".jobs/{KEY}",
-    ".jobs/.slots/slot-0",
-    ".jobs/.slots/wait-00000000000000000001-0123abcd",
+    ".jobs/.line/log-0000000001",
+    ".jobs/.line/new-0123456789abcdef",
+    ".jobs/.line/member-0123456789abcdef",
     f".failed/{KEY}",
     ".evict",
 )
 
 RUN = "0123456789abcdef"
 FRAMES = [encode(RUN, record) for record in (*Mark, Progress(fraction=0.5), failed("why", 3))]
+FRAMES += [
+    said.encode(record)
+    for record in (
+        said.Join(RUN, 1, 1, 1),
+        said.Runs(RUN, 1, KEY, "-", 0),
+        said.Clock(said.NO_LIMIT, said.NO_LIMIT),
+        said.Seal(),
+    )
+]
+#: A process that is not there runs as many as may, another waits before all.
+FRAMES.append(
+    b"".join(
+        map(
+            said.encode, (said.Join(RUN, 9, 9, 9), said.Runs(RUN, 1, KEY, "-", 0), said.Enter(RUN, 2, "b" * 40, "-", 9))
+        )
+    )
+)
 
 #: Bytes of any kind, and those that come near to what we write.
 CONTENTS = st.one_of(
@@ -93,7 +112,7 @@ def test_whatever_has_the_name_of_a_file_a_request_is_answered(tmp_path: Path, k
         assert job is not None
         end = job.wait(20)
         # It is run where nothing needs that file, and else is told what is wrong.
-        assert end.returncode == 0 or name.rpartition("/")[2] in str(end.error) or ".slots" in str(end.error)
+        assert end.returncode == 0 or name.rpartition("/")[2] in str(end.error) or ".line" in str(end.error)
         assert not (queue.storage_dir / "nowhere").exists()
 
 

@@ -90,6 +90,13 @@ def make_parts(
     return Parts(used, registry, failures, Refreshing(refresh_after), tally, caller, books)
 
 
+def bound_of_host(executor: Executor | None, max_running: int | None, max_running_on_host: int | None) -> int | None:
+    """How many programs run at once in all processes; None: as many as each of them runs, which has its own line."""
+    if max_running_on_host is not None or executor is not None:
+        return max_running_on_host
+    return max_running or DEFAULT_MAX_RUNNING
+
+
 def _failures_of(engine: Engine, ttl: float, storage_dir: Path) -> Failures:
     """Where this engine's runs are remembered: by itself, or in files for all that share the storage."""
     check_ttl(ttl)

@@ -50,16 +50,19 @@ class WorkQueue(Results, Builds):
         executor: whose threads run the programs; its size is how many run at once, and it stays yours to shut down.
             None: an own one, of `max_running` threads.
         storage_dir: the directory where results are kept; made when the first job needs it.
-        max_running: how many programs run at once, when there is no `executor` or `engine`; 2 by default.
+        max_running: how many programs run at once, when there is no `executor` or `engine`, in all processes of this
+            host that have this `storage_dir`, which have one line; 2 by default.
         allowed_servers: the only Overview servers to accept in an OverviewViewParams; None: any.
         engine: where jobs run, in place of an executor on this host.
-        max_pending: how many jobs may wait while as many run as can; None: any number. An executor that does not say
-            how many threads it has counts as having none: then it is how many jobs there may be, waiting or running.
+        max_pending: how many jobs may wait, in the line of all processes, while as many run as can; None: any number.
+            An executor that does not say how many threads it has counts as having none: then it is how many jobs there
+            may be, waiting or running.
         tenant: names who asks, from the params; called by `ensure_run`. The tenants take turns, so that one who asks
             for a thousand builds is one of many in the line. None: all are the same.
         max_running_per_tenant: how many jobs of one tenant run at once; None: as many as run at all.
-        max_running_on_host: how many programs run at once in all processes of this host that have this `storage_dir`;
-            all must say the same. None: as many as each of them runs.
+        max_running_on_host: the same as `max_running`, which it was called before. With an `executor`, or a smaller
+            `max_running`, that bounds this process, and this all of them. An `executor` alone bounds its own process
+            only, whose line is its own then.
         time_limit: seconds that a program may run; then it is stopped, and its job has failed. None: any time.
         limits: what a program may use besides: memory, CPU time, the size of files; and how nice it is to others.
         failure_ttl: seconds for which a program's failure is the answer to whoever asks for the same again, who
@@ -194,9 +197,9 @@ class WorkQueue(Results, Builds):
             parts.make_parts,
             self.storage_dir,
             engine=engine,
-            max_running=max_running,
+            max_running=max_running or max_running_on_host,
             max_running_per_tenant=max_running_per_tenant,
-            max_running_on_host=max_running_on_host,
+            max_running_on_host=parts.bound_of_host(executor, max_running, max_running_on_host),
             exit_drain=exit_drain,
             max_pending=max_pending,
             failure_ttl=failure_ttl,
@@ -223,7 +226,13 @@ class WorkQueue(Results, Builds):
         from workqueue.parts import leave_pool_to_parent  # noqa: PLC0415 - see the constructor
 
         leave_pool_to_parent(self._engine)
-        self._use(self._make_parts(executor=self._executor_in_child, max_running=self._engine.max_running or 1))
+        self._use(self._make_parts(executor=self._executor_in_child, max_running=self._n_threads))
+
+    @property
+    def _n_threads(self) -> int:
+        """How many programs run at once in this process, as far as is known."""
+        n_threads: int | None = getattr(self._engine, "n_threads", self._engine.max_running)
+        return n_threads or 1
 
     @property
     def executor(self) -> Executor | None:

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import workqueue
-from workqueue import Job, Progress, WorkQueue
+from workqueue import Job, Progress, QueueFull, WorkQueue
 
 
 def say(key: str, what: object) -> None:
@@ -25,6 +25,13 @@ def watch(key: str, job: Job | None) -> None:
         say(key, list(progress))
 
     job.progress.subscribe(tell)
+
+
+def ask(key: str) -> None:
+    try:
+        watch(key, queue.ensure_run((key,)))
+    except QueueFull:
+        say(key, "full")
 
 
 def fork(key: str) -> None:
@@ -60,12 +67,15 @@ def make_queue(cluster: dict[str, Any] | None = None, **options: Any) -> WorkQue
 
 
 jobs: dict[str, Job] = {}
-queue = make_queue(**json.loads(sys.argv[1]))
+options = json.loads(sys.argv[1])
+if options.pop("has_tenants", False):  # the first letter of the key
+    options["tenant"] = lambda params: params[0][0]
+queue = make_queue(**options)
 say("", "ready")
 for line in sys.stdin:
     action, key = json.loads(line)
     if action == "ask":
-        watch(key, queue.ensure_run((key,)))
+        ask(key)
     elif action == "ask and leave":
         queue.ensure_run((key,))
     elif action == "refresh":
@@ -78,6 +88,8 @@ for line in sys.stdin:
         while queue.jobs():
             time.sleep(0.005)
         say(f"{key} idle", True)
+    elif action == "descriptors":
+        say(key, len(os.listdir("/proc/self/fd")))  # noqa: PTH208 - names are all that is wanted
     elif action == "threads":
         say(key, sorted(thread.name for thread in threading.enumerate()))
     elif action == "where":

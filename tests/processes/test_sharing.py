@@ -14,7 +14,7 @@ PATIENT = "from workqueue.engines.local import engine; engine.TERMINATE_SECONDS 
 def left_in(storage: Path) -> list[str]:
     """What is in a storage besides results."""
     found = [path.name for name in (".jobs", ".tmp") for path in (storage / name).glob("*")]
-    return sorted(name for name in found if name not in (".cancelled", ".slots"))
+    return sorted(name for name in found if name not in (".cancelled", ".line"))
 
 
 def test_one_program_runs_and_all_see_it(make_worker: MakeWorker, program: ScriptedProgram, tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_one_program_runs_and_all_see_it(make_worker: MakeWorker, program: Scrip
 def test_another_process_that_is_busy_shows_the_run_and_takes_no_slot_for_it(
     make_worker: MakeWorker, program: ScriptedProgram
 ) -> None:
-    owner, busy = make_worker(max_running=1), make_worker(max_running=1)
+    owner, busy = (make_worker(max_running=1, max_running_on_host=2) for _ in range(2))
     busy.tell("ask", "own")
     program.wait_reached("gate")
     owner.tell("ask", "a")
@@ -48,7 +48,7 @@ def test_another_process_that_is_busy_shows_the_run_and_takes_no_slot_for_it(
 def test_a_job_that_waits_shows_the_run_that_begins_elsewhere(
     make_worker: MakeWorker, program: ScriptedProgram
 ) -> None:
-    busy, other = make_worker(max_running=1), make_worker(max_running=1)
+    busy, other = (make_worker(max_running=1, max_running_on_host=2) for _ in range(2))
     busy.tell("ask", "own")
     program.wait_reached("gate")
     busy.tell("ask", "a")
@@ -100,7 +100,7 @@ def test_a_failure_is_told_to_all_and_remembered_by_all(make_worker: MakeWorker,
 def test_a_cancel_in_any_process_is_for_all(
     make_worker: MakeWorker, program: ScriptedProgram, tmp_path: Path, who: str
 ) -> None:
-    workers = {name: make_worker(max_running=1) for name in ("owner", "follower", "busy")}
+    workers = {name: make_worker(max_running=1, max_running_on_host=2) for name in ("owner", "follower", "busy")}
     workers["busy"].tell("ask", "own")
     program.wait_reached("gate")
     workers["owner"].tell("ask", "a")
@@ -116,12 +116,13 @@ def test_a_cancel_in_any_process_is_for_all(
 
 
 def test_a_cancel_ends_what_waits_in_another_process(make_worker: MakeWorker, program: ScriptedProgram) -> None:
-    one, other = make_worker(max_running=1), make_worker(max_running=1)
+    one, other = (make_worker(max_running=1, max_running_on_host=2) for _ in range(2))
     for worker, key in ((one, "b"), (other, "c")):
         worker.tell("ask", key)
         program.wait_reached("gate")
+    for worker in (one, other):
         worker.tell("ask", "a")
-        worker.hear("a", lambda what: what[0] == 1)
+        worker.hear("a", lambda what: what[0] == 2)
     one.tell("cancel", "a")
     assert one.hear_end("a") == other.hear_end("a") == -998
     program.release("gate", times=2)
@@ -155,11 +156,12 @@ def test_who_asks_while_a_run_is_cancelled_gets_a_new_one_after_it(make_worker: 
 
 @pytest.fixture
 def stubborn(tmp_path: Path) -> Path:
-    """A program that says when it is told to stop, and builds nevertheless when there is a gate."""
+    """A program that says when it is told to stop, and builds nevertheless when there is a gate of its run's number."""
     path = tmp_path / "stubborn"
     path.write_text(
         f"#!/bin/sh\nfor output; do :; done\ntrap 'echo 0.7' TERM\necho begin >> '{tmp_path}/log'\necho 0.5\n"
-        f"while [ ! -e '{tmp_path}/gate' ]; do sleep 0.01; done\necho built > \"$output\"\n"
+        f"gate='{tmp_path}/gate'$(($(wc -l < '{tmp_path}/log')))\n"
+        'while [ ! -e "$gate" ]; do sleep 0.01; done\necho built > "$output"\n'
     )
     path.chmod(0o755)
     return path
@@ -181,11 +183,18 @@ def test_a_client_that_asks_where_a_run_is_made_while_another_process_cancels_it
         worker.tell("refresh" if refresh else "ask", "a")
         worker.tell("state", "a")
         assert worker.hear("a state", bool) == "pending"
-    (tmp_path / "gate").touch()
+    (tmp_path / "gate1").touch()
     assert owner.hear_end("a") == other.hear_end("a") == 0
+    n_said = {
+        worker: next(i for i, what in enumerate(worker.said("a"), 1) if what[3] is not None)
+        for worker in (owner, other)
+    }
+    if refresh:
+        for worker in (owner, other):
+            worker.hear_fraction("a", 0.5, after=n_said[worker])
+        (tmp_path / "gate2").touch()
     for worker in (owner, other):
-        n_said = next(i for i, what in enumerate(worker.said("a"), 1) if what[3] is not None)
-        assert worker.hear_end("a", after=n_said) == 0
+        assert worker.hear_end("a", after=n_said[worker]) == 0
     assert (tmp_path / "log").read_text() == "begin\n" * (2 if refresh else 1)
 
 
@@ -207,7 +216,7 @@ def test_what_waits_for_the_end_of_a_cancelled_run_ends_at_once(
     assert other.hear_end("a") == (-998 if how == "cancel" else -999)
     if how == "cancel":
         assert third.hear_end("a") == -998
-    (tmp_path / "gate").touch()
+    (tmp_path / "gate1").touch()
     assert owner.hear_end("a") == 0
     assert third.hear_end("a") == (-998 if how == "cancel" else 0)
 
@@ -285,7 +294,7 @@ def test_a_refresh_is_shared_and_built_again(make_worker: MakeWorker, program: S
 
 
 def test_no_more_run_on_the_host_than_may(make_worker: MakeWorker, program: ScriptedProgram) -> None:
-    workers = [make_worker(max_running=2, max_running_on_host=2) for _ in range(3)]
+    workers = [make_worker(max_running=2) for _ in range(3)]
     for i, worker in enumerate(workers):
         for j in range(2):
             worker.tell("ask", f"{i}{j}")
@@ -299,12 +308,14 @@ def test_no_more_run_on_the_host_than_may(make_worker: MakeWorker, program: Scri
         assert [worker.hear_end(f"{i}{j}") for j in range(2)] == [0, 0]
 
 
-def test_who_waits_for_the_host_can_be_cancelled(make_worker: MakeWorker, program: ScriptedProgram) -> None:
+def test_what_waits_for_another_processs_run_can_be_cancelled(
+    make_worker: MakeWorker, program: ScriptedProgram
+) -> None:
     one, other = (make_worker(max_running_on_host=1) for _ in range(2))
     one.tell("ask", "a")
     program.wait_reached("gate")
     other.tell("ask", "b")
-    other.hear("b", lambda what: what[0] == 0)
+    other.hear("b", lambda what: what[0] == 1)
     other.tell("cancel", "b")
     assert other.hear_end("b") == -998
     program.release("gate")

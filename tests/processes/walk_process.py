@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
 from tests.processes.gated_program import PROCESS, TIMEOUT, run_of
@@ -38,6 +39,7 @@ class Process:
 
     def __init__(self, told: dict[str, str]) -> None:
         self._told = told
+        self._executor: ThreadPoolExecutor | None = None
         self._queue: WorkQueue | None = None
         self._jobs: dict[str, Job] = {}
         self._open: dict[str, tuple[contextlib.ExitStack, IO[bytes], bytes, str]] = {}
@@ -48,10 +50,12 @@ class Process:
         return self._queue
 
     def start(self, storage: str) -> None:
+        self._executor = ThreadPoolExecutor(1)
         self._queue = WorkQueue(
             self._told["program_path"],
             storage_dir=storage,
-            max_running=1,
+            # Not max_running: the model knows of a line for each process.
+            executor=self._executor,
             env={PROCESS: self._told["process"]},
         )
 
@@ -108,6 +112,8 @@ class Process:
         A close waits a second for those that may be an observer's, which on a loaded machine they may need to get on.
         """
         self.queue.close(drain)
+        if self._executor is not None:
+            self._executor.shutdown()
         self._jobs.clear()
         threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
         for thread in threads:

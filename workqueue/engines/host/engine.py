@@ -1,7 +1,7 @@
 """4 host engine: one run per key among all processes of this host that share a storage.
 
-Each process has its own line and its own threads. Who runs a key is settled by the key's lock when a task's turn has
-come; see `shared_task` for a task's ways, and the package's docstring for the files.
+Each process has its own threads, and a part in the one line of all. Who runs a key is settled by the key's lock when a
+task's turn has come; see `shared_task` for a task's ways, and the package's docstring for the files.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from workqueue.engines.base import Report, RunReport, Task
 from workqueue.engines.host import follower as following
 from workqueue.engines.host import notices
 from workqueue.engines.host.journal import Journals
+from workqueue.engines.host.line.shared import SharedLine
 from workqueue.engines.host.shared_task import SharedTask, Stage
-from workqueue.engines.host.slots import Slots
 from workqueue.engines.local.at_exit import end_at_exit
-from workqueue.engines.local.engine import CLOSED_RUNNING, DEFAULT_MAX_RUNNING, LocalEngine
+from workqueue.engines.local.engine import CLOSED_RUNNING, DEFAULT_MAX_RUNNING, LocalEngine, threads_of
 from workqueue.engines.local.engine import Ticket as LocalTicket
 from workqueue.engines.local.run import Around
-from workqueue.errors import StorageError, reason_of
+from workqueue.errors import QueueFull, StorageError, reason_of
 from workqueue.progress import failed
 from workqueue.redaction import without_directories
 
@@ -38,8 +38,10 @@ class HostEngine:
 
     Args:
         directory: where the processes meet; made when the first task comes.
-        executor, max_running, max_running_per_tenant: see `LocalEngine`; they are about this process.
-        max_running_on_host: how many tasks run at once in all processes; None: no more than each runs by itself.
+        executor, max_running: see `LocalEngine`; they are about this process.
+        max_running_per_tenant: how many tasks of one tenant run at once.
+        max_running_on_host: how many tasks run at once in all processes, which then have one line; None: each has its
+            own.
         exit_drain: see `WorkQueue`.
     """
 
@@ -55,9 +57,20 @@ class HostEngine:
     ) -> None:
         self.exit_drain = exit_drain
         self.journals = Journals(directory)
-        self.slots = None if max_running_on_host is None else Slots(directory / ".slots", max_running_on_host)
+        self._max_running_on_host = max_running_on_host
+        self._line: SharedLine | None = None
+        if max_running_on_host is not None:
+            threads = max_running if executor is None else threads_of(executor)
+            self._line = SharedLine(
+                directory / ".line",
+                max_running_on_host,
+                max_running_per_tenant,
+                threads,
+                self.journals.is_locked,
+                has_threads=executor is None,
+            )
         self.follower = following.follower
-        self._local = LocalEngine(executor, max_running, max_running_per_tenant, exit_drain=None)
+        self._local = LocalEngine(executor, max_running, max_running_per_tenant, exit_drain=None, line=self._line)
         self._notices = notices.Notices(directory)
         self._changed = threading.Condition(threading.Lock())  # guards all below
         self._tasks: defaultdict[str, list[SharedTask]] = defaultdict(list)
@@ -72,7 +85,12 @@ class HostEngine:
 
     @property
     def max_running(self) -> int | None:
-        """See `Engine.max_running`; of this process."""
+        """See `Engine.max_running`: of all processes, if they have one line."""
+        return self._local.max_running if self._max_running_on_host is None else self._max_running_on_host
+
+    @property
+    def n_threads(self) -> int | None:
+        """How many tasks can run at once in this process; None when there is no telling."""
         return self._local.max_running
 
     @property
@@ -86,8 +104,8 @@ class HostEngine:
 
     @property
     def n_tasks(self) -> int:
-        """How many tasks are in this process's line, and run."""
-        return self._local.n_tasks
+        """How many tasks come before one that would come now."""
+        return self._local.n_tasks if self._line is None else self._line.n_tasks
 
     @property
     def is_closed(self) -> bool:
@@ -117,7 +135,11 @@ class HostEngine:
             return ticket
         with self._changed:
             self._tasks[task.key].append(shared)
-        shared.begin()
+        try:
+            shared.begin()
+        except QueueFull:
+            self.ended(shared)
+            raise
         return ticket
 
     def cancel(self, shared: SharedTask, *, for_all: bool) -> None:
@@ -167,9 +189,9 @@ class HostEngine:
         """Wait until no task of this process's line runs or waits; return whether it is so."""
         return self._local.wait_idle(timeout)
 
-    def line_up(self, task: Task, report: RunReport, around: Around) -> LocalTicket:
+    def line_up(self, task: Task, report: RunReport, around: Around, *, is_new: bool) -> LocalTicket:
         """See `Shared.line_up`."""
-        return self._local.submit(task, report, around)
+        return self._local.submit(task, report, around, task.max_pending if is_new else None)
 
     def ended(self, task: SharedTask) -> None:
         """See `Shared.ended`."""
@@ -196,6 +218,9 @@ class HostEngine:
                 undo.callback(self._notices.close)
                 self.follower.open(self.journals.directory)
                 undo.callback(self.follower.close, self.journals.directory)
+                if self._line is not None:
+                    self._line.open()
+                    undo.callback(self._line.close)
                 self.follower.follow(self.journals.directory, notices.NAME, self._read_notices)
                 undo.pop_all()
             self._is_open = True
@@ -205,6 +230,8 @@ class HostEngine:
             if not self._is_open:
                 return
             self._is_open = False
+        if self._line is not None:
+            self._line.close()
         # Closed once they are not being read: their number may be another file's the moment after.
         self.follower.unfollow(self.journals.directory, notices.NAME, self._read_notices, then=self._notices.close)
         self.follower.close(self.journals.directory)

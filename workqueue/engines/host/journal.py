@@ -126,6 +126,19 @@ class Journals:
             return is_led and bool(records) and not is_cancelled(records)
         return False
 
+    def is_locked(self, key: str) -> bool:
+        """Whether anything lives of a run of this key.
+
+        Raises:
+            OSError: nobody can tell.
+        """
+        try:
+            fd = open_own(lambda: open_file(f"{self.directory}/{key}", os.O_RDONLY))
+        except FileNotFoundError:
+            return False
+        with Reader(fd) as reader:
+            return not reader.is_free()
+
     def mark_cancelled(self, key: str) -> None:
         """Note in the journal of the run that is under way, if one is, that it is being cancelled. It never raises."""
         with contextlib.suppress(OSError):

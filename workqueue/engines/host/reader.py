@@ -32,13 +32,14 @@ class Reader:
 
     def look(self) -> Look:
         """Read what is new. Raises OSError when it cannot."""
-        is_led = not self._is_free()
+        is_led = not self.is_free()
         records = self._read()
         if self.is_late is None:
             self.is_late = is_cancelled(records)
         return Look(is_led, records)
 
-    def _is_free(self) -> bool:
+    def is_free(self) -> bool:
+        """Whether nobody makes the run, nor does anything of one live. Raises OSError when it cannot tell."""
         if not try_lock(self._fd, shared=True):
             return False
         unlock(self._fd)

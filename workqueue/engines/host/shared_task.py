@@ -1,6 +1,6 @@
-"""4 host shared_task: one task between this process's line and another process's run.
+"""4 host shared_task: one task between the line and another process's run.
 
-It waits in this process's line, as a task of the local engine. It leaves the line as soon as another process runs its
+It waits in the line, as a task of the local engine. It leaves the line as soon as another process runs its
 key, and follows that run: takes its progress and its end from the journal. It leads, once its turn has come and the
 key's lock is its own: runs the program, and writes the journal. When a run that it follows is lost, with the process
 that made it, it is back in the line, as the others that follow are in theirs: the first whose turn comes leads.
@@ -21,7 +21,6 @@ from workqueue.engines.host.follower import Follower
 from workqueue.engines.host.following import Following
 from workqueue.engines.host.journal import Journals
 from workqueue.engines.host.lead import Lead
-from workqueue.engines.host.slots import Slots
 from workqueue.engines.local.engine import CLOSED_PENDING, Ticket
 from workqueue.engines.local.run import Around, LocalRun
 from workqueue.errors import StorageError
@@ -47,7 +46,6 @@ class Shared(Protocol):
     """What the tasks of one engine have in common."""
 
     journals: Journals
-    slots: Slots | None
     follower: Follower
 
     @property
@@ -62,11 +60,11 @@ class Shared(Protocol):
 
     @property
     def n_tasks(self) -> int:
-        """How many are in this process's line, and run."""
+        """How many come before one that would come now."""
         ...
 
-    def line_up(self, task: Task, report: RunReport, around: Around) -> Ticket:
-        """Put a task into this process's line."""
+    def line_up(self, task: Task, report: RunReport, around: Around, *, is_new: bool) -> Ticket:
+        """Put a task into the line. One that `is_new`, and was not in it before, may be refused: QueueFull."""
         ...
 
     def has_another(self, task: "SharedTask") -> bool:
@@ -105,14 +103,14 @@ class SharedTask:
         if not self._shared.is_closed and self._is_led_for_us():
             self._follow()
         else:
-            self._wait()
+            self._wait(is_new=True)
 
     def _is_led_for_us(self) -> bool:
         """Whether somebody makes a run that we may follow: not the one that was cancelled here a moment ago."""
         return self._shared.journals.is_led(self.task.key) and not self._shared.has_another(self)
 
     def n_ahead(self) -> int:
-        """How many tasks of this process come before it, while it waits."""
+        """How many tasks come before it, while it waits."""
         ticket = self._ticket
         return ticket.n_ahead() if ticket is not None and self.stage in (Stage.WAITING, Stage.RESTING) else 0
 
@@ -156,12 +154,12 @@ class SharedTask:
 
     # In the line
 
-    def _wait(self) -> None:
+    def _wait(self, *, is_new: bool = False) -> None:
         with self._lock:
             self.stage = Stage.WAITING
             self._n_waits += 1
             n_waits = self._n_waits
-        ticket = self._shared.line_up(self.task, self._told, self._lead)
+        ticket = self._shared.line_up(self.task, self._told, self._lead, is_new=is_new)
         with self._lock:
             # By now it may lead, follow, have ended, or wait again.
             is_waiting = self.stage is Stage.WAITING and self._n_waits == n_waits
@@ -207,7 +205,7 @@ class SharedTask:
                 return None
             with contextlib.ExitStack() as stack:
                 stack.enter_context(lead)
-                outcome = self._take_slot(run, lead)
+                outcome = self._run_unless_built(run, lead)
                 if run.wants_another(outcome):
                     self._kept = lead
                     stack.pop_all()
@@ -216,14 +214,11 @@ class SharedTask:
             logger.warning("%s", err, extra={"key": self.task.key})
             return failed(without_directories(str(err)))
 
-    def _take_slot(self, run: LocalRun, lead: Lead) -> Progress:
+    def _run_unless_built(self, run: LocalRun, lead: Lead) -> Progress:
         # Looked at with the lock: a run that had it before is published by now.
         if not self.task.is_refresh and self.task.storage.has(self.task.key):
             return succeeded()
-        if self._shared.slots is None:
-            return self._run(run, lead)
-        with self._shared.slots.slot(lambda: run.stopped() is not None) as has_slot:
-            return self._run(run, lead) if has_slot else run.stopped() or cancelled()
+        return self._run(run, lead)
 
     def _run(self, run: LocalRun, lead: Lead) -> Progress:
         lead.start()

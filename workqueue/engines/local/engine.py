@@ -21,14 +21,16 @@ from typing import Final, NoReturn
 from workqueue.engines.base import RunReport, Task
 from workqueue.engines.local.at_exit import end_at_exit
 from workqueue.engines.local.later import Later
-from workqueue.engines.local.lineup import LineUp, Place
+from workqueue.engines.local.lineup import CannotBegin, LineUp, Order, Place
 from workqueue.engines.local.pool import Pool
 from workqueue.engines.local.refusals import Refusals, why_it_never_ran
 from workqueue.engines.local.run import Around, LocalRun
+from workqueue.errors import QueueFull, StorageError
 from workqueue.program.process import TERMINATE_SECONDS
 from workqueue.program.retry import why_it_waits
 from workqueue.program.warden import Warden
 from workqueue.progress import Progress, WaitsAgain, cancelled, failed
+from workqueue.redaction import without_directories
 from workqueue.storage.afterwards import putting_off
 
 #: How many programs run at once, unless the caller says: a build is rarely idle, and small servers have two cores.
@@ -51,6 +53,7 @@ class LocalEngine:
         max_running: how many threads an own executor has.
         max_running_per_tenant: how many tasks of one tenant run at once; None: any number.
         exit_drain: see `WorkQueue`; None: it is not closed at the interpreter's end, but by whoever made it.
+        line: shared with others; None: an own one.
     """
 
     def __init__(
@@ -60,12 +63,13 @@ class LocalEngine:
         max_running_per_tenant: int | None = None,
         *,
         exit_drain: float | None = 0.0,
+        line: Order | None = None,
     ) -> None:
         self.exit_drain = 0.0 if exit_drain is None else exit_drain
         self._is_ended_at_exit = exit_drain is not None
         self._owns_executor = executor is None
         self.executor = Pool(max_running, "workqueue") if executor is None else executor
-        self._line = LineUp(max_running_per_tenant)
+        self._line: Order = LineUp(max_running_per_tenant) if line is None else line
         self._warden = Warden()
         self._moved: Callable[[], None] = lambda: None
         self._changed = threading.Condition(threading.Lock())  # guards all below
@@ -74,13 +78,12 @@ class LocalEngine:
         self._is_closed = False
         self._later = Later()
         self._refusals = Refusals(self._is_short, self._all_runs, self._refuse)
+        self._line.call_when_moved(self._others_moved, self._wake)
 
     @property
     def max_running(self) -> int | None:
         """How many tasks can run at once; None when the executor does not say."""
-        # Private, and the only place where it stands; ThreadPoolExecutor and gevent's have it.
-        n_threads = getattr(self.executor, "_max_workers", None)
-        return n_threads if isinstance(n_threads, int) else None
+        return threads_of(self.executor)
 
     @property
     def unguarded(self) -> str | None:
@@ -96,8 +99,10 @@ class LocalEngine:
         """How many tasks run or wait."""
         return len(self._runs)
 
-    def submit(self, task: Task, report: RunReport, around: Around | None = None) -> "Ticket":
-        """See `Engine.submit`; and `LocalRun` for `around`."""
+    def submit(
+        self, task: Task, report: RunReport, around: Around | None = None, max_pending: int | None = None
+    ) -> "Ticket":
+        """See `Engine.submit`; and `LocalRun` for `around`, `Order` for `max_pending`."""
         if self._is_ended_at_exit:
             end_at_exit(self)  # here, since the process may be a child of the one that made the engine
         token = _Token()
@@ -109,7 +114,7 @@ class LocalEngine:
                 self._tokens.add(token)
         if is_closed:  # since the check that the caller made
             self._refuse(run, failed(CLOSED_PENDING))
-        else:
+        elif self._announce(token, run, max_pending):
             self._lend(token, run)
             self._tell_moved_by(run)
         return Ticket(self, run)
@@ -185,17 +190,51 @@ class LocalEngine:
         # threads of multiprocessing's on its way.
         raise TypeError("a job needs an executor of threads")
 
-    def _lend(self, token: "_Token", run: LocalRun) -> None:
-        """Give the executor a token for one more task."""
+    def _announce(self, token: "_Token", run: LocalRun, max_pending: int | None) -> bool:
+        """Have it join the line; return whether it did, else it has been refused."""
+        try:
+            self._line.announce(run.place, max_pending)
+        except StorageError as err:
+            with self._changed:
+                self._tokens.discard(token)
+            self._refuse(run, failed(without_directories(str(err))))
+            return False
+        except QueueFull:
+            with self._changed:
+                self._tokens.discard(token)
+            self.withdraw(run)
+            raise
+        return True
+
+    def _others_moved(self) -> None:
+        self._moved()
+
+    def _wake(self, n_ready: int) -> None:
+        """So many tasks may begin, since others have moved the line: lend a token for each, if none is under way."""
+        with self._changed:
+            n_short = min(n_ready, self._line.n_waiting) - len(self._tokens)
+            tokens = [_Token() for _ in range(n_short)]
+            self._tokens.update(tokens)
+        for token in tokens:
+            self._lend(token, None)
+
+    def _lend(self, token: "_Token", run: LocalRun | None) -> None:
+        """Give the executor a token for one more task: this one, which is refused if it takes none; or all."""
         try:
             future = self.executor.submit(self._work, token)
         except Exception as err:  # noqa: BLE001 - RuntimeError, once it is shut down or broken; an executor may have others
             # It may have kept the token all the same: ThreadPoolExecutor does, when it cannot start one more thread.
             with self._changed:
                 self._tokens.discard(token)
-            self._refuse(run, failed(f"The executor takes no more jobs: {err}"))
+            for refused in self._that_lose_by_it() if run is None else (run,):
+                self._refuse(refused, failed(f"The executor takes no more jobs: {err}"))
             return
         future.add_done_callback(lambda future: self._done(token, future))
+
+    def _that_lose_by_it(self) -> list[LocalRun]:
+        """Those that are refused where an executor takes no token: all; of an own one, short of threads, the first."""
+        waiting = [run for run in self._all_runs() if run.thread is None]
+        return waiting[:1] if self._owns_executor else waiting
 
     def _work(self, token: "_Token") -> None:
         """Run the next task, and those whose tokens are spent; called by a thread of the executor."""
@@ -210,9 +249,21 @@ class LocalEngine:
                 return
 
     def _next(self) -> LocalRun | None:
+        while True:
+            try:
+                place = self._line.take()
+            except CannotBegin as err:
+                if (run := self._run_at(err.place)) is not None:
+                    self._refuse(run, failed(without_directories(str(err))))
+                continue
+            if place is None:
+                return None
+            if (run := self._run_at(place)) is not None:  # else whoever has ended it takes it out of the line
+                return run
+
+    def _run_at(self, place: Place) -> LocalRun | None:
         with self._changed:
-            place = self._line.take()
-            return None if place is None else self._runs[place]
+            return self._runs.get(place)
 
     def _perform(self, run: LocalRun) -> None:
         with putting_off():
@@ -255,8 +306,9 @@ class LocalEngine:
                 return
             self._runs[place] = self._runs.pop(before)
             self._tokens.add(token)
-        self._lend(token, run)
-        self._tell_moved_by(run)
+        if self._announce(token, run, None):
+            self._lend(token, run)
+            self._tell_moved_by(run)
 
     def _tell_moved_by(self, run: LocalRun) -> None:
         # A task that comes last, or begins when it is first, changes nobody's place.
@@ -310,6 +362,13 @@ class LocalEngine:
 
     def _is_mine(self) -> bool:
         return any(run.thread == threading.get_ident() for run in self._all_runs())
+
+
+def threads_of(executor: Executor) -> int | None:
+    """How many threads an executor has; None when it does not say."""
+    # Private, and the only place where it stands; ThreadPoolExecutor and gevent's have it.
+    n_threads = getattr(executor, "_max_workers", None)
+    return n_threads if isinstance(n_threads, int) else None
 
 
 def _report(run: LocalRun, report: Progress | WaitsAgain) -> None:

@@ -13,7 +13,8 @@ cancelled. Those behind it may overtake it. Callable from any thread.
 import threading
 from bisect import bisect_left, insort
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 
 class Place(NamedTuple):
@@ -21,6 +22,75 @@ class Place(NamedTuple):
 
     turn: int
     number: int
+
+
+class CannotBegin(Exception):
+    """The first task that may begin cannot, for this reason."""
+
+    def __init__(self, place: Place, why: str) -> None:
+        super().__init__(why)
+        self.place = place
+
+
+class Order(Protocol):
+    """A line: which task is next, and how many are ahead of each. Callable from any thread."""
+
+    @property
+    def n_waiting(self) -> int:
+        """How many tasks of this engine wait. Cheap."""
+        ...
+
+    @property
+    def n_tasks(self) -> int:
+        """How many come before one that would come now."""
+        ...
+
+    def call_when_moved(self, moved: Callable[[], None], wake: Callable[[int], None]) -> None:
+        """From now on call these when others than this engine have moved the line; neither may wait or raise.
+
+        Args:
+            moved: called when a place may have changed.
+            wake: called with how many tasks of this engine may begin.
+        """
+        ...
+
+    def enter(self, key: str = "", tenant: str = "") -> Place:
+        """Note a task; return what names it in the other calls. Cheap.
+
+        Args:
+            key: no two tasks of one key run at once; empty: it is like no other.
+            tenant: whose turn it takes.
+        """
+        ...
+
+    def announce(self, place: Place, max_pending: int | None = None) -> None:
+        """Join the line.
+
+        Raises:
+            QueueFull: more would wait than `max_pending`.
+            StorageError: others cannot be told.
+        """
+        ...
+
+    def take(self) -> Place | None:
+        """Start the first that can; None when none can.
+
+        Raises:
+            CannotBegin: one can, and others cannot be told.
+        """
+        ...
+
+    def moved_others(self, place: Place) -> bool:
+        """Whether others have one more ahead since this one came, or began, and it is for this engine to tell them."""
+        ...
+
+    def leave(self, place: Place) -> None:
+        """The task has ended, whether it ran or not. Idempotent."""
+        ...
+
+    def n_ahead(self, place: Place) -> int:
+        """How many tasks come before this one; 0 for one that runs or has left."""
+        ...
 
 
 class _Entry(NamedTuple):
@@ -80,6 +150,12 @@ class LineUp:
             insort(self._waiting, place)
             self._note(tenant)
             return place
+
+    def announce(self, place: Place, max_pending: int | None = None) -> None:
+        """Nothing: there is nobody else, and the length of the line is the caller's to bound."""
+
+    def call_when_moved(self, moved: Callable[[], None], wake: Callable[[int], None]) -> None:
+        """Nothing: nobody else moves it."""
 
     def take(self) -> Place | None:
         """Start the first that can; None when none can."""

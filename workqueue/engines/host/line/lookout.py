@@ -1,0 +1,101 @@
+"""4 host line lookout: the files of other processes, watched while a task of this one waits: who died, who stalls?"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Final
+
+from workqueue.engines.host import follower as following
+from workqueue.engines.host.line import record as said
+from workqueue.engines.host.line.connection import Connection
+from workqueue.engines.host.line.member import bury_if_dead, name_of
+from workqueue.engines.host.line.record import Record
+from workqueue.engines.host.line.state import Task
+from workqueue.engines.host.looks import Look
+
+#: How long a process may leave its turn untaken before it is passed over; looked for once a second.
+STALL_SECONDS: Final = 1.0
+
+
+class Lookout:
+    """Used by whoever holds the connection's `files`, but for `forget`.
+
+    Args:
+        connection: to the line.
+        is_locked: whether anything of this key's run lives; raises OSError when nobody can tell.
+        look: called by the following thread when others have said something, and once a second.
+        look_for_dead: likewise, when one has died perhaps.
+    """
+
+    def __init__(
+        self, connection: Connection, is_locked: Callable[[str], bool], look: Look, look_for_dead: Look
+    ) -> None:
+        self._connection = connection
+        self._is_locked = is_locked
+        self._looks = look, look_for_dead
+        self.watched: set[str] = set()
+        self._ready_since: dict[Task, float] = {}
+        connection.gone_on = self._gone_on
+
+    def begin(self) -> bool:
+        """Be told from now on; return whether it was not so before. Raises OSError."""
+        if self.watched:
+            return False
+        self.watch()
+        self._connection.read()  # what was said before the kernel was asked to tell
+        self.bury()
+        return True
+
+    def watch(self) -> None:
+        """Have the kernel tell of the log that there is by now, and of all that are there."""
+        connection, (look, look_for_dead) = self._connection, self._looks
+        log_name = connection.log_name
+        wanted = {log_name: look}
+        wanted |= {name_of(member): look_for_dead for member in connection.line.members if member != connection.member}
+        self.forget(self.watched.difference(wanted))
+        for name in wanted.keys() - self.watched:
+            following.follower.follow(connection.directory, name, wanted[name], always=name == log_name)
+        self.watched = set(wanted)
+
+    def end(self) -> set[str]:
+        """Be told no more; return what is to be given to `forget`."""
+        watched, self.watched = self.watched, set()
+        return watched
+
+    def forget(self, names: set[str]) -> None:
+        """Have the kernel tell no more of these files."""
+        for name in names:
+            for look in self._looks:
+                following.follower.unfollow(self._connection.directory, name, look)
+
+    def _gone_on(self) -> None:
+        if self.watched:
+            self.watch()
+
+    def bury(self) -> None:
+        """Say who has died, and which of their programs have. Raises OSError."""
+        connection = self._connection
+        dead: list[Record] = []
+        for name, member in connection.line.members.items():
+            if name != connection.member and not member.is_dead:
+                with contextlib.suppress(OSError):
+                    if bury_if_dead(connection.directory, name):
+                        dead.append(said.Dead(name))
+        if dead:
+            connection.say(*dead)
+        over: list[Record] = []
+        for task, run in connection.line.orphans():
+            with contextlib.suppress(OSError):
+                if not self._is_locked(run.key):
+                    over.append(said.Leave(*task))
+        if over:
+            connection.say(*over)
+
+    def pass_over(self) -> None:
+        """Say who does not take its turn. Raises OSError."""
+        connection, now = self._connection, time.monotonic()
+        ready = [task for _, task in connection.line.ready() if task.member != connection.member]
+        self._ready_since = {task: self._ready_since.get(task, now) for task in ready}
+        late = {task.member for task, since in self._ready_since.items() if now - since > STALL_SECONDS}
+        if late:
+            connection.say(*map(said.Stalled, sorted(late)))
