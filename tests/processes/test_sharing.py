@@ -159,8 +159,9 @@ def stubborn(tmp_path: Path) -> Path:
     """A program that says when it is told to stop, and builds nevertheless when there is a gate of its run's number."""
     path = tmp_path / "stubborn"
     path.write_text(
-        f"#!/bin/sh\nfor output; do :; done\ntrap 'echo 0.7' TERM\necho begin >> '{tmp_path}/log'\necho 0.5\n"
-        f"gate='{tmp_path}/gate'$(($(wc -l < '{tmp_path}/log')))\n"
+        f"#!/bin/sh\nfor output; do :; done\ntrap 'echo 0.7' TERM\necho begin >> '{tmp_path}/log'\n"
+        # Before it says that it runs, and may be told to stop: that would end what counts, too.
+        f"gate='{tmp_path}/gate'$(($(wc -l < '{tmp_path}/log')))\necho 0.5\n"
         'while [ ! -e "$gate" ]; do sleep 0.01; done\necho built > "$output"\n'
     )
     path.chmod(0o755)
