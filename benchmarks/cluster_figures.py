@@ -1,6 +1,7 @@
 """cluster_figures: NATS servers, one worker and one queue on this machine -> what asking them costs."""
 
 import contextlib
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ _PATIENCE_SECONDS = 90.0
 _PROGRAM = """#!/bin/sh
 for output; do :; done
 case $1 in
-    lines) exec "$0.lines" "$output" ;;
+    lines) exec '{python}' -IS "$0.lines" "$output" ;;
     stays) exec sleep 600 ;;
 esac
 echo built > "$output"
@@ -115,7 +116,7 @@ def scene(n_nodes: int, n_lines: int) -> Iterator[Scene]:
 def programs(directory: Path, n_lines: int) -> Path:
     """A program that builds "now", stays for ever, or prints the time of day now and then."""
     program = directory / "program"
-    program.write_text(_PROGRAM)
+    program.write_text(_PROGRAM.replace("{python}", sys.executable))
     program.chmod(0o755)
     lines = write_program(directory / "program.lines", [FIRST_SECONDS, *[GAP_SECONDS] * (n_lines - 1)])
     Path(f"{lines}.go").touch()

@@ -16,7 +16,14 @@ from workqueue.storage.base import Storage
 
 @contextlib.contextmanager
 def worker_in_process(
-    url: str, cluster: str, command: Command, storage: Storage, *, max_running: int = 2, lease: float = 4.0
+    url: str,
+    cluster: str,
+    command: Command,
+    storage: Storage,
+    *,
+    max_running: int = 2,
+    max_running_per_tenant: int | None = None,
+    lease: float = 4.0,
 ) -> Iterator[Worker]:
     """While its block runs, there is a worker, which was heard of."""
     loop.start()
@@ -28,6 +35,7 @@ def worker_in_process(
         worker=f"worker-{os.urandom(4).hex()}",
         offer=Offer(command, storage, name="program", seal=Seal()),
         max_running=max_running,
+        max_running_per_tenant=max_running_per_tenant,
     )
     serving = loop.do(worker.member.run())
     try:

@@ -13,7 +13,7 @@ from tests.conftest import write_program
 from tests.servers.server import Server, eventually
 from tests.servers.sites import ASGI, GTHREAD, UVICORN, WSGI, Site
 from tests.servers.test_shutdown import PROMISED_SECONDS
-from tests.servers.test_uwsgi import OPTIONS, UWSGI
+from tests.servers.test_uwsgi import N_WORKERS, OPTIONS, UWSGI
 from tests.tools import missing
 from workqueue.testing import ScriptedProgram
 
@@ -89,6 +89,9 @@ def test_all_clients_of_all_of_uwsgis_workers_see_one_run(
         assert len({client.response.getheader("X-Worker") for client in clients}) > 1
         program.release("gate")
         assert [client.until(1.0)["returncode"] for client in clients] == [0] * n_clients
+        # One that is told to stop while it imports its application says so in a traceback.
+        n_apps = N_WORKERS if name == "lazy apps" else 1
+        eventually(lambda: server.output.count(" ready in ") >= n_apps)
         assert server.stop() < PROMISED_SECONDS
         assert "Traceback" not in server.output
         assert "Segmentation" not in server.output

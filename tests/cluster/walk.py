@@ -110,8 +110,12 @@ class LateWorker(Bystander):
         there = self.member.view.runs.get(run.number)
         if there is not None and not there.is_running and self._has_share(there):
             claim = await self.member.moves.claim(there, self._name, expect, on)
-            self._held.append((there, claim, there.own.attempt))
             self._moves["claim"] += 1
+            if await self.member.moves.is_wanted(there):
+                self._held.append((there, claim, there.own.attempt))
+            else:
+                await self.member.moves.bury(there, claim)
+                self._moves["bury"] += 1
 
     async def _go_on(self, i: int) -> None:
         run, claim, attempt = self._held[i]
@@ -135,6 +139,8 @@ class Checker(Bystander):
 
     def __init__(self, url: str, cluster: str, replicas: int) -> None:
         self.member = Member(cluster, access_to(url), replicas, 600.0, self)
+        self._may_cross = replicas > 1
+        self.crossed: set[int] = set()  # claimed a moment after their end; buried next, or it is a violation
         self.violations: list[str] = []
         self.n_heard = 0
         self._live: dict[str, int] = {}
@@ -165,6 +171,12 @@ class Checker(Bystander):
 
     def _own(self, number: int, own: Own) -> None:
         key, tenant, was, attempts = self._runs.get(number, ("", "", State.END, 0))
+        if number in self.crossed and own.state is State.END:
+            self.crossed.discard(number)
+            return
+        if self._may_cross and was is State.END and key and (own.state, own.attempt) == (State.RUN, attempts + 1):
+            self.crossed.add(number)
+            return
         if was is State.END:
             self.violations.append(f"{own} of {number}, which has ended")
         if own.state is State.RUN and (was is not State.WAIT or own.attempt != attempts + 1):
@@ -248,6 +260,8 @@ class Walk:
     def wrong(self) -> list[str]:
         """What is not as it has to be."""
         found = list(self.checker.violations)
+        if self.checker.crossed:
+            found.append(f"claimed after their end, and not buried: {self.checker.crossed}")
         if self.ends != dict.fromkeys(range(self._n_tasks), 1):
             found.append(f"not one end each: {Counter(self.ends.values())}")
         try:

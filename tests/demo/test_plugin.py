@@ -147,7 +147,7 @@ def test_a_request_that_can_never_run_is_refused(plugin: str, overview: str) -> 
         (complete, basic(""), 401, "the API token is missing"),
         (complete, {"Authorization": f"Bearer {TOKEN}"}, 401, "the API token is missing"),
         (complete | {"server": "ftp://overview"}, basic(TOKEN), 400, "server must be an http://"),
-        (complete | {"documentSetId": "7\0"}, basic(TOKEN), 400, "document_set_id must not contain a NUL"),
+        (complete | {"documentSetId": "7\0"}, basic(TOKEN), 400, "documentSetId must not contain a NUL"),
     ):
         answer = generate(plugin, headers, **form)
         assert answer.status == status

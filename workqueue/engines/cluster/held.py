@@ -73,7 +73,7 @@ class Held:
         """Run it."""
         self._worker.member.spawn(self._say_all())
         self._ticket = self._worker.engine.submit(task, self.report)
-        if self._is_cancelled or not self.is_ours:
+        if self._is_cancelled or self._is_given_back or not self.is_ours:
             self._ticket.cancel()
 
     def cancel(self) -> None:

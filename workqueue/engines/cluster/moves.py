@@ -12,7 +12,7 @@ from workqueue.engines.cluster.base import Record, Refused
 from workqueue.engines.cluster.log import Log
 from workqueue.engines.cluster.records import Beat, Job, Own, Said, State
 from workqueue.engines.cluster.view import Run
-from workqueue.progress import Progress
+from workqueue.progress import Progress, cancelled
 
 #: Seconds that the end of a run is kept for those who watch it and were not connected.
 KEEP_SECONDS: Final = 120.0
@@ -76,6 +76,23 @@ class Moves:
                 raise
             if (there.worker, there.attempt) != (worker, own.attempt):
                 raise
+
+    async def is_wanted(self, run: Run) -> bool:
+        """Whether the leader knows of no cancel of this run; to be asked after a claim on a whole tenant.
+
+        Of several servers the leader holds a condition with a wildcard against what is stored, not against what the
+        servers are just agreeing on. So such a claim may be taken though the run has ended a moment before, or ends a
+        moment later. While a run waits, only a cancel ends it: that is put before the end, and removed after the job.
+        So one of the two shows it, looked for in this order.
+        """
+        if (await self._log.last(f"s.cancel.{run.number}")).sequence:
+            return False
+        return (await self._log.last(records.job_subject(run.key))).sequence == run.number
+
+    async def bury(self, run: Run, claim: int) -> None:
+        """End a run that this claim took although it is not wanted."""
+        own = Own(State.END, "", run.own.attempt, run.own.lost, cancelled())
+        await self._put(_own(run), records.encode_own(own), claim, ttl=KEEP_SECONDS, is_only=True)
 
     async def clear(self, number: int) -> None:
         """Remove what nobody needs of a run that has ended."""

@@ -6,6 +6,7 @@ storage, sealed with its secret; why it leaves one alone is said once.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import OrderedDict
@@ -206,7 +207,9 @@ class Worker:
             if there is None or there.is_running or not self._has_share(there):
                 raise Refused(run.number)
             run = there
-        await self.member.moves.claim(run, self._worker, expect, on)
+        claim = await self.member.moves.claim(run, self._worker, expect, on)
+        if run.number not in self.member.view.runs:  # its end was heard, which came a moment before; see `is_wanted`
+            await self._bury(run, claim)
 
     def _begin(self, run: Run, claim: int) -> None:
         self._begun[run.number] = claim
@@ -216,9 +219,32 @@ class Worker:
         task = self._task(run, held)
         self.held[run.number] = held
         self._idle.clear()
-        held.begin(task)
         if self._gives_back:  # it was claimed a moment before
             held.give_back()
+        if self._max_per_tenant is None:
+            held.begin(task)
+        else:
+            self.member.spawn(self._begin_if_wanted(held, run, task))
+
+    async def _begin_if_wanted(self, held: Held, run: Run, task: Task) -> None:
+        is_begun = False
+        try:
+            while held.is_ours:
+                with contextlib.suppress(Unreachable):
+                    if not await self.member.moves.is_wanted(run):
+                        await self._bury(run, held.claim)
+                        return
+                    is_begun = True
+                    held.begin(task)
+                    return
+                await asyncio.sleep(_RETRY_SECONDS)
+        finally:
+            if not is_begun:
+                self.freed(held)
+
+    async def _bury(self, run: Run, claim: int) -> None:
+        await self.member.moves.bury(run, claim)
+        self.member.clear(run.number)
 
     def _task(self, run: Run, held: Held) -> Task:
         return self._offer.task(run, FencedStorage(self._offer.storage, held.is_still_ours))
