@@ -160,12 +160,13 @@ def _make_service(setting: Mapping[str, Any], queue: WorkQueue) -> GenerateServi
 
 def _function(key: str, given: str) -> Callable[..., Any] | None:
     """The function that the setting names, or holds; None: neither."""
-    function: Callable[..., Any] | None = _named(key)
+    function: Any = _named(key)
     if function is not None and (not callable(function) or is_async(function)):
         raise ImproperlyConfigured(
             f"{NAME}[{key!r}] must be a plain function, called with {given}, or the path of one; got {function!r}"
         )
-    return function
+    named: Callable[..., Any] | None = function
+    return named
 
 
 def _named(key: str) -> Any:
