@@ -85,3 +85,26 @@ def test_a_network_that_is_away_is_no_redirect(page: "Page", serve: Serve) -> No
     open_page(page, serve(cutting), script="element.request = { firstPause: 10 };")
     wait_state(page, "done")
     assert [environ["PATH_INFO"] for environ, _ in script.requests] == ["/generate", "/generate", "/generate/"]
+
+
+def test_a_server_behind_a_redirect_may_be_away_for_a_while(page: "Page", serve: Serve) -> None:
+    """It was reached through it before, so nobody is sent elsewhere to log in."""
+    gate, is_away = threading.Event(), threading.Event()
+    readable = {"Access-Control-Allow-Origin": "*"}
+    script = Script(Answer(line(0.5), gate, headers=readable), Answer(DONE, headers=readable))
+
+    def restarting(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if is_away.is_set():
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise ConnectionResetError
+        return script(environ, start_response)
+
+    target = serve(restarting)
+    moved = Answer(status="307 Temporary Redirect", headers={"Location": f"{target.origin}/generate"})
+    open_page(page, serve(moved), script="element.request = { firstPause: 10, longestPause: 100 };")
+    wait_state(page, "running")
+    is_away.set()
+    gate.set()
+    page.wait_for_function("log.filter(([type, { state }]) => type === 'connection' && state === 'lost').length >= 2")
+    is_away.clear()
+    wait_state(page, "done")

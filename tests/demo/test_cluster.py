@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,10 @@ from tests.conftest import write_program
 from tests.demo.cluster_demo import ALL, ClusterDemo
 from tests.demo.conftest import TOKEN, ask, basic
 from tests.demo.test_run import parse
+from tests.servers.server import eventually
+from workqueue.demo.cluster.cluster import Cluster
 from workqueue.demo.run import run
+from workqueue.engines.cluster.picture import Picture
 
 NODES = ["nats-1", "nats-2", "nats-3", "worker-1", "worker-2"]
 
@@ -170,6 +174,28 @@ def test_a_server_that_ends_at_once_is_told(
     assert run(parse("--cluster", "--port", 0, "--documents", documents)) == 2
     assert capsys.readouterr().err == "workqueue demo: --cluster: nats-1 has ended: this is no server\n"
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.usefixtures("_loop")
+def test_a_look_that_fails_in_an_unforeseen_way_is_logged_and_made_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = Picture({}, [], [], {})
+    looks = iter([OSError("no descriptor is left"), known])
+
+    async def look(_name: str, _access: object) -> Picture:
+        told = next(looks, known)
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    monkeypatch.setattr("workqueue.demo.cluster.cluster.look", look)
+    cluster = Cluster(SimpleNamespace(nodes=[], urls=["nats://127.0.0.1:1"]), [], None)
+    assert eventually(cluster.picture) is known
+    cluster.close()
+    [record] = caplog.records
+    assert "cannot look at the demo's cluster" in record.getMessage()
+    assert "no descriptor is left" in (record.exc_text or "")
 
 
 WITHOUT = """

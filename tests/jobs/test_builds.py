@@ -4,6 +4,7 @@ import asyncio
 import pickle
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from reactivex.subject import ReplaySubject
 
 from tests.conftest import ensure, write_program
 from tests.servers.server import eventually
-from workqueue import BuildFailed, InvalidParams, Progress, QueueClosed, WorkQueue, WorkQueueError
+from workqueue import BuildFailed, InvalidParams, Job, Progress, QueueClosed, WorkQueue, WorkQueueError
 from workqueue.progress import CANCELLED, NO_EXIT_STATUS, succeeded
+from workqueue.storage import DiskStorage
 from workqueue.streams import to_async_iter, to_generator
 from workqueue.testing import ManualEngine, ScriptedProgram
 
@@ -133,6 +135,34 @@ def test_who_waits_no_longer_leaves_the_build_alone(make_queue: MakeQueue, progr
         program.release("gate")
         assert queue.build(("a",), timeout=20) == succeeded()
         assert len(program.runs) == 1
+
+
+def test_a_time_out_counts_the_look_into_the_storage(
+    make_queue: MakeQueue, engine: ManualEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    waited: list[float | None] = []
+
+    class SlowStorage(DiskStorage):
+        """A look takes half a second of the test's clock."""
+
+        def has(self, key: str) -> bool:
+            nonlocal now
+            now += 0.5
+            return super().has(key)
+
+    def wait(job: Job, timeout: float | None = None) -> Progress:
+        waited.append(timeout)
+        return wait_for_real(job, 0.0)
+
+    wait_for_real = Job.wait
+    monkeypatch.setattr(Job, "wait", wait)
+    monkeypatch.setattr("workqueue.jobs.builds.time", SimpleNamespace(monotonic=lambda: now))
+    queue = make_queue("unused", engine=engine, storage_dir=None, storage=SlowStorage(tmp_path / "results"))
+    for timeout, left in ((10.0, 9.0), (0.25, 0.0)):
+        with pytest.raises(TimeoutError, match=f"has not ended after {timeout} seconds"):
+            queue.build((str(timeout),), timeout)
+        assert waited.pop() == left
 
 
 # await

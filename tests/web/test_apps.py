@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.web.conftest import BODY, FORM, PARAMS, TOKEN, Ask
-from workqueue import Params, QueueClosed, WorkQueue
+from workqueue import OverviewViewParams, Params, QueueClosed, WorkQueue
 from workqueue.testing import ManualEngine, ScriptedProgram, exit_with, output, print_error, say
 from workqueue.web import BROWSER_MODULE, BROWSER_TYPES, Fields, Problem, asgi, overview_params, wsgi
 from workqueue.web.fields import MAX_BODY_BYTES
@@ -350,6 +350,13 @@ class Named(NamedTuple):
         (lambda fields: (fields["a"], fields["b"]), b"a=1&b=%00", "b must not contain a NUL"),
         (lambda fields: (fields["a"], fields["b"]), b"a=%00&b=%00", "field 0 must not contain a NUL"),
         (lambda fields: Named(fields["a"] + "\0", "2"), b"a=1", "corpus_name must not contain a NUL"),
+        (lambda f: OverviewViewParams(f.get("about", ""), "1", "t"), b"note=", "server must not be empty"),
+        (lambda f: Named("\0", f["y"]), b"corpus_name=a&note=%00&y=1", "corpus_name must not contain a NUL"),
+        (
+            lambda f: OverviewViewParams("http://h", f["document_set_id"], "t"),
+            b"document_set_id=%00",
+            "document_set_id must not contain a NUL",
+        ),
         (lambda _: Named(1, "2"), b"a=1", "corpus_name must be a string; got int"),  # type: ignore[arg-type]
         (lambda _: "ab", b"a=1", "parameters must be a tuple of strings; got str"),
     ],
@@ -391,6 +398,9 @@ def test_params_cannot_be_async_and_an_origin_is_one(make_app: MakeApp, queue: W
         make_app(queue, params=later)
     with pytest.raises(TypeError, match=r"allow_origin must be one origin, .* got list"):
         make_app(queue, allow_origin=["https://a"])
+    for origins in ("https://a, https://b", "https://a/", "a", ""):
+        with pytest.raises(ValueError, match="allow_origin must be one origin"):
+            make_app(queue, allow_origin=origins)
 
 
 @pytest.mark.parametrize("option", ["heartbeat", "max_duration"])

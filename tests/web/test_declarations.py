@@ -42,7 +42,7 @@ def test_the_same_things_are_exported() -> None:
 
 
 def test_each_option_is_declared_with_its_default() -> None:
-    found = re.findall(r"(?:const|function initOf\() ?\{ ([^}]*) \}(?: = options;|, isShort = false\) \{)", MODULE)
+    found = re.findall(r"(?:const|function initOf\() ?\{ ([^}]*) \}(?: = options;|, accept = LINES\) \{)", MODULE)
     options = {name: default for pattern in found for name, default in unpacked(pattern).items()}
     assert set(options) == members("WatchRequest") | members("WatchOptions")
     for name in ("stall", "firstPause", "longestPause", "glance", "grace"):

@@ -1,7 +1,10 @@
 """`INSTALLED_APPS = ["workqueue.web.django"]`: its URLs, its template tag, its checks; served, in tests/recipes."""
 
 import json
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,10 @@ from django.test import Client, override_settings
 from django.urls import include, path
 
 from tests.conftest import write_program
-from workqueue import OverviewViewParams, Params, WorkQueue
+from workqueue import OverviewViewParams, Params, QueueClosed, WorkQueue
 from workqueue.testing import ManualEngine
 from workqueue.web import BROWSER_MODULE, BROWSER_TYPES, Fields
+from workqueue.web.django import configuration
 from workqueue.web.django import queue as configured_queue
 
 MakeQueue = Callable[..., WorkQueue]
@@ -161,14 +165,29 @@ def test_a_queue_is_made_of_the_setting(site: Any, tmp_path: Path) -> None:
         ({"Program": "p"}, "has no key 'Program'; it has ALLOW_ORIGIN, AUTHORIZE"),
         ({"PARAMS": f"{__name__}.nothing"}, "WORKQUEUE['PARAMS'] cannot be imported"),
         ({"QUEUE": "no.such.module.queue"}, "WORKQUEUE['QUEUE'] cannot be imported"),
-        ({"HEARTBEAT": 0}, "heartbeat must be a number of seconds above 0"),
+        ({"PARAMS": "math.pi"}, "WORKQUEUE['PARAMS'] must be a plain function, called with Fields"),
+        ({"PARAMS": f"{__name__}.may_later"}, "WORKQUEUE['PARAMS'] must be a plain function"),
+        ({"PARAMS": "broken_module.params"}, "WORKQUEUE['PARAMS'] cannot be imported: ZeroDivisionError: "),
+        ({"QUEUE": "math.pi"}, "WORKQUEUE['QUEUE'] must be a WorkQueue, or the path of one; got 3.14"),
+        ({"HEARTBEAT": 0}, "WORKQUEUE['HEARTBEAT']: ValueError: heartbeat must be a number of seconds above 0"),
+        ({"HEARTBEAT": "10"}, "WORKQUEUE['HEARTBEAT']: "),
+        ({"MAX_DURATION": "10"}, "WORKQUEUE['MAX_DURATION']: "),
+        ({"ALLOW_ORIGIN": "https://a, https://b"}, "WORKQUEUE['ALLOW_ORIGIN']: ValueError: allow_origin must be one"),
+        ({"RESULT_OPTIONS": {"max_agee": 3}}, "WORKQUEUE['RESULT_OPTIONS']: TypeError: there is no option max_agee"),
+        ({"RESULT_OPTIONS": {"media_type": 3}}, "WORKQUEUE['RESULT_OPTIONS']: "),
+        ({"QUEUE": None, "PROGRAM": "p", "OPTIONS": {"storage": "s3://b"}}, "WORKQUEUE['PROGRAM'] with its OPTIONS: "),
+        ({"QUEUE": None, "PROGRAM": "p", "OPTIONS": 3}, "WORKQUEUE['PROGRAM'] with its OPTIONS: TypeError: "),
         ({"QUEUE": None, "PROGRAM": "/no/such/program"}, "/no/such/program"),
-        ({"AUTHORIZE": f"{__name__}.may_later"}, "must be a plain function"),
+        ({"AUTHORIZE": f"{__name__}.may_later"}, "WORKQUEUE['AUTHORIZE'] must be a plain function"),
+        ({"AUTHORIZE": "math.pi"}, "WORKQUEUE['AUTHORIZE'] must be a plain function, called with the request and"),
+        ({"AUTHORIZE": True}, "WORKQUEUE['AUTHORIZE'] must be a plain function"),
     ],
 )
 def test_the_check_says_what_is_wrong_with_the_setting(
-    site: Any, tmp_path: Path, options: dict[str, object], error: str
+    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, object], error: str
 ) -> None:
+    (tmp_path / "broken_module.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
     if "PROGRAM" in options:
         options = {"OPTIONS": {"storage_dir": tmp_path / "storage"}, **options} if "QUEUE" in options else options
     site(**options)
@@ -193,6 +212,88 @@ def test_the_check_names_what_holds_streams_back(site: Any) -> None:
     [found] = [found for found in checks.run_checks() if str(found.id).startswith("workqueue")]
     assert (found.id, found.level) == ("workqueue.I001", checks.INFO)
     assert "GZipMiddleware" in found.msg
+
+
+@pytest.mark.parametrize(
+    ("same_site", "authorize", "n_warnings"),
+    [("None", f"{__name__}.may", 1), ("None", None, 0), ("Lax", f"{__name__}.may", 0), (False, f"{__name__}.may", 0)],
+)
+def test_the_check_warns_of_a_session_that_other_sites_can_use(
+    site: Any, same_site: str | bool, authorize: str | None, n_warnings: int
+) -> None:
+    site(AUTHORIZE=authorize)
+    with override_settings(SESSION_COOKIE_SAMESITE=same_site):
+        found = [found for found in checks.run_checks() if str(found.id).startswith("workqueue")]
+    assert [(one.id, one.level) for one in found] == [("workqueue.W001", checks.WARNING)] * n_warnings
+
+
+MODULE_THAT_WANTS_THE_QUEUE = """
+import threading
+from workqueue.web.django import queue
+
+found = []
+thread = threading.Thread(target=lambda: found.append(queue()))
+thread.start()
+thread.join(5)
+
+
+def params(fields):
+    return (fields["name"],)
+"""
+
+
+def test_a_module_of_the_setting_may_wait_for_a_thread_that_wants_the_queue(
+    site: Any, queue: WorkQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wants_the_queue.py").write_text(MODULE_THAT_WANTS_THE_QUEUE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "wants_the_queue", raising=False)
+    site(PARAMS="wants_the_queue.params")
+    assert [found.msg for found in checks.run_checks() if found.id == "workqueue.E001"] == []
+    module = sys.modules.pop("wants_the_queue")
+    assert module.found == [queue]
+    module.thread.join()
+
+
+class MeetingPath:
+    """A path that two threads look at in the same moment, the first time that each does."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._barrier = threading.Barrier(2, timeout=10)
+        self._seen: set[int] = set()
+
+    def __fspath__(self) -> str:
+        if threading.get_ident() not in self._seen:
+            self._seen.add(threading.get_ident())
+            self._barrier.wait()
+        return str(self._path)
+
+
+def test_two_threads_that_make_the_queue_at_once_get_one(
+    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one is closed."""
+    made: list[WorkQueue] = []
+
+    class Noted(WorkQueue):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            made.append(self)
+
+    monkeypatch.setattr(configuration, "WorkQueue", Noted)
+    program = write_program(tmp_path / "program", 'echo > "$output"')
+    site(QUEUE=None, PROGRAM=program, OPTIONS={"storage_dir": MeetingPath(tmp_path / "storage")})
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: configured_queue(), range(2))
+    try:
+        assert one is other
+        [closed] = [queue for queue in made if queue is not one]
+        with pytest.raises(QueueClosed):
+            closed.ensure_run(("a",))
+        assert one.ensure_run(("a",)) is not None
+    finally:
+        one.close(0.0)
 
 
 #: Django's own, all that need no other app.

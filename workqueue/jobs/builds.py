@@ -1,5 +1,6 @@
 """2 builds: parameters -> one stream, whatever becomes of them; or the wait for their result."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 
@@ -50,15 +51,17 @@ class Builds(ABC):
 
         Args:
             params: see `ensure_run`.
-            timeout: seconds to wait at most; None: as long as it takes.
+            timeout: seconds to wait at most; None: as long as it takes. The look into the storage counts, though it is
+                not cut short.
 
         Raises:
             BuildFailed: the build has ended without a result; its `progress` is the last event.
             TimeoutError: it has not ended by then. It goes on.
             InvalidParams, QueueFull, QueueClosed: see `ensure_run`.
         """
+        end = None if timeout is None else time.monotonic() + timeout
         job = self.ensure_run(params)
-        return _checked(succeeded() if job is None else job.wait(timeout))
+        return succeeded() if job is None else _checked(_wait(job, timeout, end))
 
     async def build_async(self, params: Params) -> Progress:
         """Wait on the asyncio event loop until the result is there, and return the last event.
@@ -86,6 +89,15 @@ def _only(progress: Progress) -> ReplaySubject[Progress]:
     writer.on_next(progress)
     writer.on_completed()
     return writer.subject
+
+
+def _wait(job: Job, timeout: float | None, end: float | None) -> Progress:
+    if end is None:
+        return job.wait()
+    try:
+        return job.wait(max(0.0, end - time.monotonic()))
+    except TimeoutError:  # it tells what was left
+        raise TimeoutError(f"the job {job.key} has not ended after {timeout} seconds") from None
 
 
 def _checked(last: Progress) -> Progress:

@@ -25,13 +25,19 @@ def warn_of_one_thread(environ: Mapping[str, object]) -> None:
     Args:
         environ: of the request (PEP 3333).
     """
-    if environ.get("wsgi.multithread", True) or _has_greenlets():
+    if environ.get("wsgi.multithread", True) or not _has_server(environ) or _has_greenlets():
         return
     with _lock:
         if _told:
             return
         _told.append(ADVICE)
     logger.warning(ADVICE)
+
+
+def _has_server(environ: Mapping[str, object]) -> bool:
+    """Whether a server made this: the test clients of Django and Werkzeug have one thread too, but no name."""
+    # uWSGI gives its version under a name of its own alone.
+    return "SERVER_SOFTWARE" in environ or "uwsgi.version" in environ
 
 
 def _has_greenlets() -> bool:

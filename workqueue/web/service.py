@@ -5,6 +5,7 @@ read the request, ask `authorize` in between, and write the answer, each in its 
 """
 
 import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -47,8 +48,7 @@ class Service(ABC):
         check_authorize(queue, authorize)
         if is_async(params):
             raise TypeError("params must be a plain function; what has to wait is for authorize")
-        if allow_origin is not None and not isinstance(allow_origin, str):
-            raise TypeError(f"allow_origin must be one origin, '*' or None; got {type(allow_origin).__name__}")
+        check_origin(allow_origin)
         self._queue = queue
         self._params = params
         self._cors = {}
@@ -116,14 +116,33 @@ class Service(ABC):
 
 
 def _name_as_sent(error: InvalidParams, params: Params, fields: Fields) -> None:
-    """Have a refusal name a field as this client does: by the one field that it sent with this value."""
-    if error.field is None:
+    """Have a refusal name a field as this client does: by the one field that it sent with this value.
+
+    Not a field that it sent by its own name; and not an empty one, which may be a default for what it did not send.
+    """
+    if error.field is None or (error.sent_as is None and error.field in fields):
         return
-    named = dict(zip(field_names(params), params, strict=True))
-    if error.field in named:
-        candidates = [name for name, value in fields.items() if value == named[error.field]]
-        if len(candidates) == 1:
-            error.sent_as = candidates[0]
+    refused = dict(zip(field_names(params), params, strict=True)).get(error.field)
+    candidates = [name for name, value in fields.items() if value and value == refused]
+    if len(candidates) == 1:
+        error.sent_as = candidates[0]
+
+
+def check_origin(allow_origin: object) -> None:
+    """Refuse what no browser would take for its page's origin.
+
+    Raises:
+        TypeError: for what is no string, nor None.
+        ValueError: for more than one origin, or a URL with a path.
+    """
+    if allow_origin is None:
+        return
+    if not isinstance(allow_origin, str):
+        raise TypeError(f"allow_origin must be one origin, '*' or None; got {type(allow_origin).__name__}")
+    if not re.fullmatch(r"\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^\s,/]+", allow_origin):
+        raise ValueError(
+            f"allow_origin must be one origin, such as 'https://example.org', '*' or None; got {allow_origin!r}"
+        )
 
 
 def check_authorize(queue: WorkQueue, authorize: Authorize | None) -> None:

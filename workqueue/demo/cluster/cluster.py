@@ -2,11 +2,12 @@
 
 import base64
 import contextlib
+import logging
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,8 @@ from workqueue.engines.cluster.picture import Picture, look
 from workqueue.engines.cluster.view import Run
 from workqueue.program.warden import Warden
 from workqueue.progress import Progress
+
+logger = logging.getLogger("workqueue")
 
 #: What three servers that have never met may take to agree on a leader, and workers to find it, on a slow machine.
 _START_SECONDS: Final = 60.0
@@ -68,9 +71,9 @@ class Cluster:
         """What the cluster's log said a moment ago; None: that is not known yet. It returns at once."""
         with self._lock:
             if self._looking is not None and self._looking.done():
+                looking, self._looking = self._looking, None
                 # While the servers have no majority nobody can tell; the last that was known is shown.
-                self._picture = _result_of(self._looking) or self._picture
-                self._looking = None
+                self._picture = _result_of(looking) or self._picture
             if self._looking is None:
                 self._looking = loop.do(look(CLUSTER, self._access))
             return self._picture
@@ -164,7 +167,10 @@ def _are_known(picture: Picture | None, workers: list[Node]) -> bool:
 def _result_of(looking: "Future[Picture]") -> Picture | None:
     try:
         return looking.result()
-    except (Unreachable, Unusable):
+    except (Unreachable, Unusable, CancelledError):
+        return None
+    except Exception:
+        logger.exception("cannot look at the demo's cluster; trying again")
         return None
 
 

@@ -79,8 +79,11 @@ class Node:
 
     def kill(self) -> None:
         """Send SIGKILL, if it runs; return when it is dead."""
-        self._stop(0.0)
-        self._wait_ended()
+        process = self._stop(0.0)
+        if process is not None:
+            with self._changed:
+                # Somebody may have started the node again before this thread wakes: then another process runs.
+                self._changed.wait_for(lambda: self._process is not process)
 
     def close(self, grace: float) -> None:
         """Stop it for good, and return at once; `join` waits.
@@ -94,20 +97,19 @@ class Node:
 
     def join(self) -> None:
         """Wait until a node that was closed has ended."""
-        self._wait_ended()
+        with self._changed:
+            self._changed.wait_for(lambda: self._process is None and not self._is_wanted)
         self._thread.join()
 
-    def _stop(self, grace: float) -> None:
+    def _stop(self, grace: float) -> Process | None:
+        """Tell it to end -> the process that was told."""
         with self._changed:
             self._changed.wait_for(lambda: not self._is_wanted)
             process, self._status = self._process, self._status._replace(last_words="")
             self._is_told = True
         if process is not None:
             process.stop(grace)
-
-    def _wait_ended(self) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._process is None and not self._is_wanted)
+        return process
 
     def _run(self) -> bool:
         """Run it once, on its own thread."""

@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.core import checks
 
-from workqueue.web.django.checks import check_setting, check_streams
+from workqueue.web.django.checks import check_cookie, check_setting, check_streams
 
 
 class WorkqueueConfig(AppConfig):
@@ -16,4 +16,5 @@ class WorkqueueConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks."""
         checks.register(check_setting, "workqueue")
+        checks.register(check_cookie, "workqueue")
         checks.register(check_streams, "workqueue")

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
-from workqueue import WorkQueueError
 from workqueue.web.django import configuration
 
 GZIP: Final = "django.middleware.gzip.GZipMiddleware"
@@ -18,10 +17,30 @@ def check_setting(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.Ch
     del app_configs
     try:
         configuration.service()
-    except (ImproperlyConfigured, TypeError, ValueError, OSError, WorkQueueError) as error:
+    except ImproperlyConfigured as error:
         hint = f"{configuration.__name__} shows the setting"
         return [checks.Error(str(error), hint=hint, id="workqueue.E001")]
     return []
+
+
+def check_cookie(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
+    """Whether other sites can ask in the name of somebody who is logged in: the views need no CSRF token."""
+    del app_configs
+    try:
+        has_authorize = configuration.configured().get("AUTHORIZE") is not None
+    except ImproperlyConfigured:
+        return []  # which the other check tells
+    if not has_authorize or settings.SESSION_COOKIE_SAMESITE != "None":
+        return []
+    return [
+        checks.Warning(
+            'SESSION_COOKIE_SAMESITE is "None": browsers send the session along with requests of other sites\' pages,'
+            f" which can so start builds in the name of a user whom {configuration.NAME}['AUTHORIZE'] lets in.",
+            hint='Set it to "Lax"; or, if this site is shown in a frame of another one, have AUTHORIZE look at'
+            " something that the request itself carries, such as a token, and silence this.",
+            id="workqueue.W001",
+        )
+    ]
 
 
 def check_streams(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:

@@ -15,7 +15,8 @@
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from django.conf import settings
@@ -27,8 +28,9 @@ from workqueue import WorkQueue
 from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.web.fields import overview_params
 from workqueue.web.generate_service import GenerateService
-from workqueue.web.service import is_async
-from workqueue.web.stream import DEFAULT_MAX_DURATION
+from workqueue.web.result_options import ResultOptions, check_result_options
+from workqueue.web.service import check_origin, is_async
+from workqueue.web.stream import DEFAULT_MAX_DURATION, check_stream_options
 
 NAME: Final = "WORKQUEUE"
 
@@ -47,8 +49,9 @@ KEYS: Final = frozenset(
     }
 )
 
-#: Guards _made. Reentrant: to make the service is to make the queue.
-_lock = threading.RLock()
+#: Guards _made. Not held while something is made: to import a module may be to wait for another thread, which may want
+#: the queue. So two threads may make one each; that of the slower one is closed.
+_lock = threading.Lock()
 _made: dict[str, Any] = {}
 
 
@@ -63,7 +66,7 @@ def configured() -> Mapping[str, Any]:
         raise ImproperlyConfigured(
             f'{NAME} must be a dict, such as {{"PROGRAM": BASE_DIR / "build.py"}}; got {setting!r}'
         )
-    unknown = sorted(set(setting) - KEYS)
+    unknown = sorted(set(setting) - KEYS, key=str)
     if unknown:
         raise ImproperlyConfigured(f"{NAME} has no key {unknown[0]!r}; it has {', '.join(sorted(KEYS))}")
     if ("PROGRAM" in setting) == ("QUEUE" in setting):
@@ -81,64 +84,120 @@ def queue() -> WorkQueue:
     Raises:
         ImproperlyConfigured: for a setting that makes none.
     """
-    with _lock:
-        if "queue" not in _made:
-            setting = configured()
-            if "QUEUE" in setting:
-                _made["queue"] = named("QUEUE")
-            else:
-                _made["queue"] = WorkQueue(setting["PROGRAM"], **setting.get("OPTIONS", {}))
-        made: WorkQueue = _made["queue"]
-        return made
+    kept: WorkQueue | None = _kept("queue")
+    if kept is not None:
+        return kept
+    made = _make_queue(configured())
+    kept = _keep("queue", made)
+    if made is not kept:
+        made.close(0.0)
+    return kept
 
 
 def service() -> GenerateService:
     """What stands in front of the queue.
 
     Raises:
-        ImproperlyConfigured: for a setting that makes none.
-        TypeError, ValueError: for an option that cannot work.
+        ImproperlyConfigured: for a setting that makes none, with the key that is wrong.
     """
-    with _lock:
-        if "service" not in _made:
-            setting = configured()
-            _made["service"] = GenerateService(
-                queue(),
-                params=named("PARAMS") or overview_params,
-                authorize=None if authorize() is None else _by_the_view,
-                allow_origin=setting.get("ALLOW_ORIGIN"),
-                heartbeat=setting.get("HEARTBEAT", DEFAULT_HEARTBEAT),
-                max_duration=setting.get("MAX_DURATION", DEFAULT_MAX_DURATION),
-            )
-        made: GenerateService = _made["service"]
-        return made
+    kept: GenerateService | None = _kept("service")
+    return kept or _keep("service", _make_service(configured(), queue()))
+
+
+def result_options() -> ResultOptions:
+    """How results are served.
+
+    Raises:
+        ImproperlyConfigured: the setting is missing, or says too much or too little.
+    """
+    options: ResultOptions = configured().get("RESULT_OPTIONS", {})
+    return options
 
 
 def authorize() -> Callable[..., object] | None:
     """What decides, given the request and the parameters, whether a client may have a job or its result.
 
     Raises:
-        TypeError: it is async.
+        ImproperlyConfigured: it is no plain function.
     """
-    function: Callable[..., object] | None = named("AUTHORIZE")
-    if is_async(function):
-        raise TypeError(f"{NAME}['AUTHORIZE'] must be a plain function, called with the request and the parameters")
-    return function
+    return _function("AUTHORIZE", "the request and the parameters")
 
 
-def named(key: str) -> Any:
-    """What the setting names by its path, or holds; None: neither.
+def _make_queue(setting: Mapping[str, Any]) -> WorkQueue:
+    if "QUEUE" not in setting:
+        with _blaming("PROGRAM", " with its OPTIONS"):
+            return WorkQueue(setting["PROGRAM"], **setting.get("OPTIONS", {}))
+    found = _named("QUEUE")
+    if not isinstance(found, WorkQueue):
+        raise ImproperlyConfigured(f"{NAME}['QUEUE'] must be a WorkQueue, or the path of one; got {found!r}")
+    return found
 
-    Raises:
-        ImproperlyConfigured: there is nothing of this name.
-    """
+
+def _make_service(setting: Mapping[str, Any], queue: WorkQueue) -> GenerateService:
+    heartbeat = setting.get("HEARTBEAT", DEFAULT_HEARTBEAT)
+    max_duration = setting.get("MAX_DURATION", DEFAULT_MAX_DURATION)
+    allow_origin = setting.get("ALLOW_ORIGIN")
+    with _blaming("HEARTBEAT"):
+        check_stream_options(heartbeat, None)
+    with _blaming("MAX_DURATION"):
+        check_stream_options(DEFAULT_HEARTBEAT, max_duration)
+    with _blaming("ALLOW_ORIGIN"):
+        check_origin(allow_origin)
+    with _blaming("RESULT_OPTIONS"):
+        check_result_options(queue, result_options())
+    params = _function("PARAMS", "Fields") or overview_params
+    has_authorize = authorize() is not None
+    with _blaming("AUTHORIZE"):
+        return GenerateService(
+            queue,
+            params=params,
+            authorize=_by_the_view if has_authorize else None,
+            allow_origin=allow_origin,
+            heartbeat=heartbeat,
+            max_duration=max_duration,
+        )
+
+
+def _function(key: str, given: str) -> Callable[..., Any] | None:
+    """The function that the setting names, or holds; None: neither."""
+    function: Any = _named(key)
+    if function is not None and (not callable(function) or is_async(function)):
+        raise ImproperlyConfigured(
+            f"{NAME}[{key!r}] must be a plain function, called with {given}, or the path of one; got {function!r}"
+        )
+    named: Callable[..., Any] | None = function
+    return named
+
+
+def _named(key: str) -> Any:
+    """What the setting names by its path, or holds; None: neither."""
     value = configured().get(key)
     if not isinstance(value, str):
         return value
     try:
         return import_string(value)
-    except ImportError as error:
-        raise ImproperlyConfigured(f"{NAME}[{key!r}] cannot be imported: {error}") from error
+    except Exception as error:  # its module is the site's own, and may raise whatever it likes
+        raise ImproperlyConfigured(f"{NAME}[{key!r}] cannot be imported: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _blaming(key: str, more: str = "") -> Iterator[None]:
+    """Say of an error, whatever it is, which key of the setting is wrong."""
+    try:
+        yield
+    except Exception as error:
+        raise ImproperlyConfigured(f"{NAME}[{key!r}]{more}: {type(error).__name__}: {error}") from error
+
+
+def _kept(name: str) -> Any:
+    with _lock:
+        return _made.get(name)
+
+
+def _keep(name: str, made: Any) -> Any:
+    """Keep it, unless another thread was quicker; what is kept."""
+    with _lock:
+        return _made.setdefault(name, made)
 
 
 def _by_the_view(_params: object) -> bool:

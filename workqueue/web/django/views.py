@@ -17,7 +17,8 @@ from workqueue.web.service import REFUSALS, check_verdict
 # greenlets (gevent) do not go with loops. The streams themselves take no thread under ASGI.
 
 
-# A request carries its secret itself, or is authorized by a cookie, which browsers add to no other site's POST.
+# A request carries its secret itself, or is authorized by a cookie. If that is SameSite=Lax, as Django's is by default,
+# browsers add it to no other site's POST; `checks.check_cookie` warns where it is not.
 @csrf_exempt
 @xframe_options_exempt
 def generate(request: HttpRequest, path: str = "") -> HttpResponseBase:
@@ -58,8 +59,8 @@ def result(request: HttpRequest, path: str = "") -> HttpResponseBase:
     if answer is not None or params is None:
         assert answer is not None
         return response_of(answer, request)
-    options = configuration.configured().get("RESULT_OPTIONS", {})
     where = reverse("workqueue:generate")
+    options = configuration.result_options()
     return result_response(configuration.queue(), params, request, path=path, generate=where, **options)
 
 

@@ -85,6 +85,8 @@ export interface WatchOptions extends WatchRequest {
  *
  * A response that has brought no byte after 20 s, or after `stall` where you give that, may be held back by a proxy until
  * it is whole. Then it asks for short ones, by `Accept: text/event-stream;wait=5`, unless `headers` has an Accept.
+ * After three of them that came at once it tries a long one again, of server-sent events; if that is held back too, no
+ * more.
  *
  * @throws {RefusedError} from `next()`: the server's answer is no.
  * @throws {TypeError} from `next()`: an argument is wrong.

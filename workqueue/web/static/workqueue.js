@@ -15,6 +15,14 @@ const LONGEST_RETRY_AFTER = 120_000;
 // server-sent events, which some that hold back all else let through.
 const HELD = 20_000;
 const SHORT = 5;
+const LINES = "application/x-ndjson";
+const EVENTS = "text/event-stream";
+const SHORT_EVENTS = `${EVENTS};wait=${SHORT}`;
+
+// A server that was slow once, as it started, is silent as well. What holds responses back never brings a short one's
+// first event within PROMPT ms of the request: after PROMPT_ONES that did, in a row, a long one of events is tried.
+const PROMPT = 1000;
+const PROMPT_ONES = 3;
 const GATEWAY_TIMED_OUT = new Set([504, 524]);
 
 // Browsers open six HTTP/1.1 connections to a host, for all tabs together: a seventh stream, or a click in the sixth
@@ -68,14 +76,16 @@ function parse(line) {
 
 /**
  * fetch. A redirect to another origin, which lets nobody read what is there, looks to it like a network that is away: so
- * does the page to log in, when a session is over. A request that follows no redirect tells them apart.
+ * does the page to log in, when a session is over. A request that follows no redirect tells them apart, unless this job
+ * was told of through a redirect before: then it is the network.
  */
-async function ask(url, init) {
+async function ask(url, init, route) {
   const follow = () => fetch(url, init);
   try {
     return await follow();
   } catch (error) {
     init.signal.throwIfAborted();
+    if (route.isRedirected) throw error;
     const response = await fetch(url, { ...init, redirect: "manual" }); // throws when the network is away
     if (response.type !== "opaqueredirect") return response;
     // Once more, since the first time it may have been the network after all.
@@ -87,20 +97,21 @@ async function ask(url, init) {
 }
 
 /** One request -> its events. What goes wrong with the connection, a refusal for now among it, is thrown. */
-async function* request(url, init, { first, stall }, attempt) {
+async function* request(url, init, { first, stall }, attempt, route) {
   let patience = first;
   // Only waiting for the server counts: a consumer may take its time.
   const soon = async (promise) => {
     const timer = setTimeout(() => attempt.abort(new DOMException("no byte for too long", "TimeoutError")), patience);
     return promise.finally(() => clearTimeout(timer));
   };
-  const response = await soon(ask(url, { ...init, signal: attempt.signal }));
+  const response = await soon(ask(url, { ...init, signal: attempt.signal }, route));
   const type = response.headers.get("Content-Type") ?? "";
   const isServerSent = /^text\/event-stream/.test(type);
   if (!response.ok || !(isServerSent || /ndjson|jsonl/.test(type))) {
     const refusal = await soon(refusalOf(response));
     throw NOT_NOW.has(response.status) ? Object.assign(refusal, { retryAfter: retryAfterOf(response) }) : refusal;
   }
+  route.isRedirected ||= response.redirected;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let line = "";
   for (;;) {
@@ -146,9 +157,9 @@ function pause(ms, signal, eager) {
   });
 }
 
-function initOf({ body, token, headers, method = "POST", credentials = "same-origin" }, isShort = false) {
+function initOf({ body, token, headers, method = "POST", credentials = "same-origin" }, accept = LINES) {
   const all = new Headers(headers);
-  if (!all.has("Accept")) all.set("Accept", isShort ? `text/event-stream;wait=${SHORT}` : "application/x-ndjson");
+  if (!all.has("Accept")) all.set("Accept", accept);
   if (token != null && !all.has("Authorization")) {
     // btoa takes bytes, one a character; the token may be any text.
     const bytes = new TextEncoder().encode(`${token}:x-auth-token`);
@@ -168,7 +179,10 @@ async function* follow(url, options, gone) {
   let told;
   let failures = 0; // in a row
   let fraction = 0;
-  let isShort = false; // what is asked for, since what is long seems to be held back
+  let accept = LINES; // SHORT_EVENTS, since what is long seems to be held back; EVENTS, since that may be over
+  let nPrompt = 0; // short responses in a row that brought their first event at once
+  let mayTry = true; // a long one: none was held back after prompt short ones
+  const route = { isRedirected: false }; // how the server was reached
 
   const tell = (state, retryIn = null, error = null) => {
     if (state !== told || error) onConnection?.({ state, retryIn, error });
@@ -186,6 +200,7 @@ async function* follow(url, options, gone) {
       const began = Date.now();
       const attempt = new AbortController();
       const wasHidden = isHidden();
+      const isShort = accept === SHORT_EVENTS;
       let heard = false;
       let stays = false;
       let leaves = false;
@@ -205,7 +220,7 @@ async function* follow(url, options, gone) {
       globalThis.document?.addEventListener("visibilitychange", leaveSoon, { signal: attempt.signal });
 
       const limits = { first: isShort ? stall : (options.stall ?? HELD), stall };
-      const events = request(url, initOf(options, isShort), limits, attempt);
+      const events = request(url, initOf(options, accept), limits, attempt, route);
       try {
         for (;;) {
           let step;
@@ -217,6 +232,7 @@ async function* follow(url, options, gone) {
           gone.signal.throwIfAborted(); // also between the events of one piece
           if (error || step.done) break;
           const event = step.value;
+          if (!heard && isShort) nPrompt = Date.now() - began < PROMPT ? nPrompt + 1 : 0;
           heard = true;
           tell("open");
           // A job that has gone back was started again, maybe by this very request: a failed job leaves nothing
@@ -242,14 +258,20 @@ async function* follow(url, options, gone) {
       } else if (heard && !error) {
         // A server that ends its streams at once must not be asked in a tight loop.
         failures = 0;
+        if (accept === EVENTS) mayTry = true;
+        if (isShort && mayTry && nPrompt >= PROMPT_ONES) {
+          accept = EVENTS;
+          mayTry = false;
+        }
         await pause(firstPause - (Date.now() - began), gone.signal, false);
       } else if (!heard && !isShort && mayBeShort && (!error || isHeldBack(error))) {
         // Not a loss yet. Should the short one bring nothing either, it is one, and the next is long again.
-        isShort = true;
+        accept = SHORT_EVENTS;
+        nPrompt = 0;
         await pause(firstPause - (Date.now() - began), gone.signal, false);
       } else {
         error ??= new TypeError("the stream ended before its first event");
-        if (!heard) isShort = false;
+        if (!heard) accept = LINES;
         if (error instanceof RefusedError && !("retryAfter" in error)) throw error;
         // A stream that breaks at a line that makes no sense will most likely do so again, whatever came before it.
         failures = heard && !(error instanceof SyntaxError) ? 1 : failures + 1;
