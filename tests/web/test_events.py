@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,12 +104,51 @@ def test_who_leaves_leaves_nothing_behind(queue: WorkQueue, engine: ManualEngine
         assert job.n_watchers == 0
 
 
-def test_what_an_operator_raises_ends_the_response_alone(job: Job) -> None:
-    def fail(progress: Progress) -> Progress:
-        raise ValueError("boom")
+def shout(progress: Progress) -> Progress:
+    return progress._replace(message=progress.message.upper())  # type: ignore[union-attr] - the last has no message
 
-    with pytest.raises(ValueError, match="boom"):
-        list(ProgressStream(job, events=lambda progress: progress.map(fail)).to_generator())
+
+def boom(progress: Progress) -> Progress:
+    raise ValueError(f"boom at {progress.fraction}")
+
+
+@pytest.mark.parametrize(
+    ("events", "error"),
+    [
+        (lambda progress: progress.skip(1).map(shout), "'NoneType' object has no attribute 'upper'"),
+        (lambda progress: progress.map(boom), "boom at 0.0"),
+        (lambda progress: progress.map(lambda p: p.fraction), "an observable of Progress; it told 0.0"),
+        (lambda progress: progress.take(1).concat(reactivex.throw(LookupError("late"))), "late"),
+    ],
+    ids=["at the end", "at the first", "no Progress", "an error of its own"],
+)
+def test_the_end_is_told_though_an_operator_raises(
+    job: Job, read: Read, caplog: pytest.LogCaptureFixture, events: Events, error: str
+) -> None:
+    """A response that broke off would be asked for again, and a failed job would run again, without end."""
+    told = read(ProgressStream(job, events=events))
+    assert [event["returncode"] for event in told].count(0) == 1
+    assert told[-1]["returncode"] == 0
+    (record,) = (record for record in caplog.records if record.levelno >= logging.WARNING)
+    assert record.name == "workqueue"
+    assert record.getMessage() == f"events raised, so a client is told only how the job {job.key} ends"
+    assert record.exc_info is not None
+    assert error in str(record.exc_info[1])
+
+
+def test_what_an_operator_raises_before_the_end_waits_for_it(
+    queue: WorkQueue, engine: ManualEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = ensure(queue, "a")
+    engine.start(job)
+    pieces = ProgressStream(
+        job, "application/x-ndjson", events=lambda progress: progress.do_action(boom), heartbeat=None
+    ).to_generator()
+    engine.fail(job, 1, "why")
+    (piece,) = pieces
+    assert json.loads(piece)["error"].endswith("why")
+    assert job.n_watchers == 0
+    assert caplog.text.count("events raised") == 1
     assert list(ProgressStream(job).to_generator())
 
 
