@@ -10,7 +10,7 @@ import pytest
 import reactivex
 from reactivex import Observable
 from reactivex import operators as ops
-from reactivex.scheduler import ImmediateScheduler
+from reactivex.scheduler import ImmediateScheduler, NewThreadScheduler
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 
 from tests.streams.conftest import PATIENCE, Recorder, finished, in_thread, join, subject_of, turns
@@ -243,6 +243,32 @@ def test_timed_operators_may_use_the_loop() -> None:
         await writing.wait()
 
     run(main)
+
+
+@pytest.mark.parametrize(
+    "compose",
+    [
+        lambda subject: subject.sample(0.001),
+        lambda subject: subject.delay(0.001),
+        lambda subject: subject.observe_on(NewThreadScheduler()).delay(0.001),
+    ],
+    ids=["sample", "delay", "delay asked for in another thread"],
+)
+def test_timed_operators_of_an_iterator_take_the_loops_timers(
+    compose: Callable[[ProgressSubject[int]], Observable[int]],
+) -> None:
+    """Not a thread each for each client."""
+    subject = ProgressSubject[int]()
+    threads: list[threading.Thread] = []
+
+    async def main() -> None:
+        seen = compose(subject).do_action(lambda _: threads.append(threading.current_thread()))
+        writing = Writing(subject)
+        assert [value async for value in to_async_iter(seen, heartbeat=None)][-1] == 3
+        await writing.wait()
+
+    run(main)
+    assert set(threads) == {threading.main_thread()}
 
 
 # Loops that are behind, or gone
