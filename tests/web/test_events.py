@@ -104,6 +104,70 @@ def test_who_leaves_leaves_nothing_behind(queue: WorkQueue, engine: ManualEngine
         assert job.n_watchers == 0
 
 
+def without_end(progress: Observable[Progress]) -> Observable[Progress]:
+    """The job's end is left out, and the stream goes on: what an operator adds that ticks for ever."""
+    return progress.filter(lambda p: p.returncode is None).concat(reactivex.never())
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Moves the clock that streams look at."""
+    now = [100.0]
+    monkeypatch.setattr("workqueue.web.stream.time.monotonic", lambda: now[0])
+
+    def advance(seconds: float) -> None:
+        now[0] += seconds
+
+    return advance
+
+
+@pytest.mark.parametrize("accept", [encoding.media_type for encoding in ENCODINGS])
+def test_a_stream_that_goes_on_after_its_job_is_ended_with_the_jobs_last_event(
+    queue: WorkQueue, engine: ManualEngine, clock: Callable[[float], None], accept: str
+) -> None:
+    job = ensure(queue, "a")
+    engine.start(job)
+    pieces = ProgressStream(job, accept, events=without_end, heartbeat=0.01, max_duration=5.0).to_generator()
+    body = next(pieces)
+    engine.fail(job, 1, "why")
+    body += next(pieces)  # a heartbeat: what is made of the end may be about to come
+    clock(4.9)
+    body += next(pieces)
+    clock(0.2)
+    (piece,) = pieces
+    assert b'"returncode": 1' in piece
+    assert b"why" in piece
+    assert accept != "application/json" or json.loads(body + piece)[-1]["returncode"] == 1
+    assert job.n_watchers == 0
+
+
+def test_so_is_an_async_one(job: Job, clock: Callable[[float], None]) -> None:
+    async def scenario() -> None:
+        stream = ProgressStream(job, "application/x-ndjson", events=without_end, heartbeat=0.01, max_duration=5.0)
+        pieces = stream.to_async_iter()
+        await anext(pieces)
+        clock(5.0)
+        assert [json.loads(piece)["returncode"] async for piece in pieces] == [0]
+        assert job.n_watchers == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("accept", [encoding.media_type for encoding in ENCODINGS])
+def test_what_operators_make_of_the_end_is_told_however_long_the_stream_was(
+    queue: WorkQueue, engine: ManualEngine, clock: Callable[[float], None], accept: str
+) -> None:
+    job = ensure(queue, "a")
+    engine.start(job)
+    stream = ProgressStream(job, accept, events=lambda progress: progress.map(percent), max_duration=5.0)
+    pieces = stream.to_generator()
+    next(pieces)
+    clock(1000.0)
+    engine.succeed(job)
+    (piece,) = pieces
+    assert b"100%" in piece
+
+
 def shout(progress: Progress) -> Progress:
     return progress._replace(message=progress.message.upper())  # type: ignore[union-attr] - the last has no message
 
