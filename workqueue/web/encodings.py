@@ -33,8 +33,7 @@ LAST_EVENT_ID: Final = "end"
 RETRY_MILLISECONDS: Final = 1000
 
 #: How many pieces are remembered in each form. What is said to thousands of clients is the same, and encoding it for
-#: each of them took 29 % of what an event loop did. They are told of an event at about the same time, so as many events
-#: as move at once are enough.
+#: each of them took 29 % of what an event loop did. They are told of it at about the same time, so a few are enough.
 MEMO: Final = 64
 
 #: Characters of a message that is still remembered. A program may print 64 KiB, which JSON makes 384.
