@@ -68,6 +68,7 @@ def test_it_is_another_thread_where_threads_are_greenlets(kind: str) -> None:
 FORK = """
 from workqueue.system.real_threads import in_real_thread
 import os
+import signal
 import sys
 
 waitpid = sys.modules["gevent.monkey"].get_original("os", "waitpid")
@@ -75,9 +76,11 @@ waitpid = sys.modules["gevent.monkey"].get_original("os", "waitpid")
 print("parent", in_real_thread(lambda: 1), flush=True)
 child = os.fork()
 if not child:
+    signal.alarm(30)  # one that hangs is not left behind
     print("child", [in_real_thread(lambda: i) for i in (2, 3)], flush=True)
     grandchild = os.fork()
     if not grandchild:
+        signal.alarm(30)
         print("grandchild", in_real_thread(lambda: 4), flush=True)
         os._exit(0)
     waitpid(grandchild, 0)
