@@ -636,6 +636,26 @@ def test_a_loop_closed_with_readers_on_it_harms_neither_the_writer_nor_another_l
     del abandoned
 
 
+@pytest.mark.parametrize(
+    "compose", [lambda subject: subject, lambda subject: subject.map(lambda value: value)], ids=["itself", "composed"]
+)
+@pytest.mark.parametrize("heartbeat", [None, 60.0])
+def test_a_task_that_is_collected_after_its_loop_was_closed_leaves_no_hub(
+    compose: Callable[[ProgressSubject[int]], Any], heartbeat: float | None
+) -> None:
+    subject = subject_of(1)
+    loop = asyncio.new_event_loop()
+    waits = loop.create_task(collect(to_async_iter(compose(subject), heartbeat)))
+    loop.run_until_complete(turns())
+    assert (subject.n_observers, n_waiting()) == (1, 1)
+    loop.close()
+    waits._log_destroy_pending = False  # type: ignore[attr-defined] - which asyncio logs as an error
+    del waits
+    gc.collect()
+    assert hub._hubs == {}
+    assert subject.n_observers == 0
+
+
 def test_the_end_that_comes_after_the_loop_was_closed_harms_nobody() -> None:
     subject = subject_of(0)
     abandoned = to_async_iter(subject)

@@ -10,7 +10,7 @@ import pytest
 import reactivex
 from reactivex import Observable
 from reactivex import operators as ops
-from reactivex.scheduler import ImmediateScheduler
+from reactivex.scheduler import ImmediateScheduler, NewThreadScheduler
 from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 
 from tests.streams.conftest import PATIENCE, Recorder, finished, in_thread, join, subject_of, turns
@@ -245,6 +245,32 @@ def test_timed_operators_may_use_the_loop() -> None:
     run(main)
 
 
+@pytest.mark.parametrize(
+    "compose",
+    [
+        lambda subject: subject.sample(0.001),
+        lambda subject: subject.delay(0.001),
+        lambda subject: subject.observe_on(NewThreadScheduler()).delay(0.001),
+    ],
+    ids=["sample", "delay", "delay asked for in another thread"],
+)
+def test_timed_operators_of_an_iterator_take_the_loops_timers(
+    compose: Callable[[ProgressSubject[int]], Observable[int]],
+) -> None:
+    """Not a thread each for each client."""
+    subject = ProgressSubject[int]()
+    threads: list[threading.Thread] = []
+
+    async def main() -> None:
+        seen = compose(subject).do_action(lambda _: threads.append(threading.current_thread()))
+        writing = Writing(subject)
+        assert [value async for value in to_async_iter(seen, heartbeat=None)][-1] == 3
+        await writing.wait()
+
+    run(main)
+    assert set(threads) == {threading.main_thread()}
+
+
 # Loops that are behind, or gone
 
 
@@ -268,19 +294,109 @@ def test_a_loop_that_is_behind_loses_the_oldest_and_never_the_last() -> None:
     run(main)
 
 
-def test_a_loop_that_was_closed_harms_nobody() -> None:
+@pytest.mark.parametrize("compose", COMPOSE.values(), ids=COMPOSE)
+def test_a_loop_that_was_closed_has_its_observers_told_by_the_writer(
+    compose: Callable[[ProgressSubject[int]], Observable[int]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A subscription made by asyncio.run(setup()), or in an asynchronous view under WSGI, outlives its loop."""
+    caplog.set_level(logging.DEBUG, "workqueue")
+    subject, recorder, sibling = ProgressSubject[int](), Recorder(), Recorder()
+
+    async def main() -> None:
+        compose(subject).subscribe(recorder)
+
+    run(main)
+    subject.subscribe(sibling)
+    join(in_thread(lambda: [subject.on_next(1), subject.on_next(2), subject.on_completed()]))
+    assert (recorder.values, recorder.endings) == ([1, 2], ["completed"])
+    assert (sibling.values, sibling.endings) == ([1, 2], ["completed"])
+    assert subject.n_observers == 0
+    assert len([message for message in caplog.messages if "an event loop was closed" in message]) == 1
+
+
+@pytest.mark.parametrize("end", ["completed", ValueError("boom")], ids=["completed", "error"])
+def test_what_waited_for_a_loop_that_was_closed_is_told_first(end: Any) -> None:
+    subject, recorder = subject_of(1), Recorder()
+
+    async def main() -> None:
+        subject.subscribe(recorder)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    # The loop is asked to come, and is closed before it does.
+    subject.on_next(2)
+    subject.on_next(3)
+    assert recorder.values == [1]
+    loop.close()
+    if end == "completed":
+        subject.on_completed()
+    else:
+        subject.on_error(end)
+    assert (recorder.values, recorder.endings) == ([1, 2, 3], [end])
+
+
+def test_a_loop_that_is_closed_while_it_is_rung_for_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     subject, recorder = ProgressSubject[int](), Recorder()
 
     async def main() -> None:
         subject.subscribe(recorder)
 
-    run(main)
-    sibling = Recorder()
-    subject.subscribe(sibling)
-    assert subject.n_observers == 2
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    ring = loop.call_soon_threadsafe
+
+    def close_and_ring(*arguments: Any) -> Any:
+        loop.close()  # between the look at it and the ring
+        return ring(*arguments)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", close_and_ring)
     subject.on_next(1)
-    assert (sibling.values, recorder.values) == ([1], [])
-    assert subject.n_observers == 1
+    subject.on_next(2)
+    subject.on_completed()
+    assert (recorder.values, recorder.endings) == ([1, 2], ["completed"])
+
+
+def test_one_that_raises_once_its_loop_was_closed_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    subject, bad, good = ProgressSubject[int](), Raising(ValueError("boom")), Recorder()
+
+    async def main() -> None:
+        subject.subscribe(bad)
+        subject.subscribe(good)
+
+    run(main)
+    subject.on_next(1)
+    subject.on_next(2)
+    subject.on_completed()
+    assert (bad.values, bad.endings) == ([1], [])
+    assert (good.values, good.endings) == ([1, 2], ["completed"])
+    assert caplog.messages == ["an observer of progress raised, and is dropped"]
+
+
+def test_an_interrupt_once_the_loop_was_closed_loses_nothing_that_waits() -> None:
+    """In the main thread it may come from a signal's handler, and is the writer's."""
+    subject, good = ProgressSubject[int](), Recorder()
+    interrupts = [SystemExit(3)]
+
+    class Interrupted(Recorder):
+        def on_next(self, value: object) -> None:
+            super().on_next(value)
+            if interrupts:
+                raise interrupts.pop()
+
+    recorder = Interrupted()
+
+    async def main() -> None:
+        subject.subscribe(recorder)
+        subject.subscribe(good)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    subject.on_next(1)
+    loop.close()
+    with pytest.raises(SystemExit):
+        subject.on_next(2)
+    subject.on_completed()
+    assert (recorder.values, recorder.endings) == (good.values, good.endings) == ([1, 2], ["completed"])
 
 
 def test_what_was_disposed_before_the_loop_came_to_it_is_not_told() -> None:

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workqueue import Progress
-from workqueue.progress import failed, succeeded
+from workqueue.progress import ProgressDict, failed, succeeded
 from workqueue.web.encodings import (
     ENCODINGS,
     LAST_EVENT_ID,
+    MAX_REMEMBERED,
     Encoding,
     JsonArray,
     NdJson,
@@ -44,8 +45,45 @@ def test_what_is_said_to_many_is_encoded_once(encoding: type[Encoding]) -> None:
     first, second = encoding(), encoding()
     for encoder in (first, second):
         encoder.encode(EVENTS[0])
-    for event in EVENTS:
+    for event in EVENTS[:3]:
         assert first.encode(event) is second.encode(event._replace())
+
+
+class Staged(Progress):
+    """Says more than its fields, by which it equals another."""
+
+    stage = "none"
+
+    def as_dict(self) -> ProgressDict:
+        """See `Progress`."""
+        return {**super().as_dict(), "message": self.stage}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_each_event_has_bytes_of_its_own(encoding: type[Encoding]) -> None:
+    encoder, staged = encoding(), Staged()
+    encoder.encode(Progress())
+    for staged.stage in ("parsing", "writing"):
+        assert f'"message": "{staged.stage}"'.encode() in encoder.encode(staged)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_an_event_of_any_json_can_be_told(encoding: type[Encoding]) -> None:
+    """As operators may make it."""
+    for message in (["read", 1], {"read": 1}, 5):
+        event = Progress(message=message)  # type: ignore[arg-type]
+        assert b'"message": ' + json.dumps(message).encode() in encoding().encode(event)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize(
+    "event", [failed("Exited with code 1", 1), Progress(message="\0" * (MAX_REMEMBERED + 1))], ids=["error", "long"]
+)
+def test_what_is_long_or_a_tenants_own_is_not_kept(encoding: type[Encoding], event: Progress) -> None:
+    encoder = encoding()
+    encoder.encode(EVENTS[0])
+    assert encoder.encode(event) == encoder.encode(event)
+    assert encoder.encode(event) is not encoder.encode(event)
 
 
 def test_an_array_is_json_as_a_whole() -> None:

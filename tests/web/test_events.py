@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,12 +104,115 @@ def test_who_leaves_leaves_nothing_behind(queue: WorkQueue, engine: ManualEngine
         assert job.n_watchers == 0
 
 
-def test_what_an_operator_raises_ends_the_response_alone(job: Job) -> None:
-    def fail(progress: Progress) -> Progress:
-        raise ValueError("boom")
+def without_end(progress: Observable[Progress]) -> Observable[Progress]:
+    """The job's end is left out, and the stream goes on: what an operator adds that ticks for ever."""
+    return progress.filter(lambda p: p.returncode is None).concat(reactivex.never())
 
-    with pytest.raises(ValueError, match="boom"):
-        list(ProgressStream(job, events=lambda progress: progress.map(fail)).to_generator())
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Moves the clock that streams look at."""
+    now = [100.0]
+    monkeypatch.setattr("workqueue.web.stream.time.monotonic", lambda: now[0])
+
+    def advance(seconds: float) -> None:
+        now[0] += seconds
+
+    return advance
+
+
+@pytest.mark.parametrize("accept", [encoding.media_type for encoding in ENCODINGS])
+def test_a_stream_that_goes_on_after_its_job_is_ended_with_the_jobs_last_event(
+    queue: WorkQueue, engine: ManualEngine, clock: Callable[[float], None], accept: str
+) -> None:
+    job = ensure(queue, "a")
+    engine.start(job)
+    pieces = ProgressStream(job, accept, events=without_end, heartbeat=0.01, max_duration=5.0).to_generator()
+    body = next(pieces)
+    engine.fail(job, 1, "why")
+    body += next(pieces)  # a heartbeat: what is made of the end may be about to come
+    clock(4.9)
+    body += next(pieces)
+    clock(0.2)
+    (piece,) = pieces
+    assert b'"returncode": 1' in piece
+    assert b"why" in piece
+    assert accept != "application/json" or json.loads(body + piece)[-1]["returncode"] == 1
+    assert job.n_watchers == 0
+
+
+def test_so_is_an_async_one(job: Job, clock: Callable[[float], None]) -> None:
+    async def scenario() -> None:
+        stream = ProgressStream(job, "application/x-ndjson", events=without_end, heartbeat=0.01, max_duration=5.0)
+        pieces = stream.to_async_iter()
+        await anext(pieces)
+        clock(5.0)
+        assert [json.loads(piece)["returncode"] async for piece in pieces] == [0]
+        assert job.n_watchers == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("accept", [encoding.media_type for encoding in ENCODINGS])
+def test_what_operators_make_of_the_end_is_told_however_long_the_stream_was(
+    queue: WorkQueue, engine: ManualEngine, clock: Callable[[float], None], accept: str
+) -> None:
+    job = ensure(queue, "a")
+    engine.start(job)
+    stream = ProgressStream(job, accept, events=lambda progress: progress.map(percent), max_duration=5.0)
+    pieces = stream.to_generator()
+    next(pieces)
+    clock(1000.0)
+    engine.succeed(job)
+    (piece,) = pieces
+    assert b"100%" in piece
+
+
+def shout(progress: Progress) -> Progress:
+    return progress._replace(message=progress.message.upper())  # type: ignore[union-attr] - the last has no message
+
+
+def boom(progress: Progress) -> Progress:
+    raise ValueError(f"boom at {progress.fraction}")
+
+
+@pytest.mark.parametrize(
+    ("events", "error"),
+    [
+        (lambda progress: progress.skip(1).map(shout), "'NoneType' object has no attribute 'upper'"),
+        (lambda progress: progress.map(boom), "boom at 0.0"),
+        (lambda progress: progress.map(lambda p: p.fraction), "an observable of Progress; it told 0.0"),
+        (lambda progress: progress.take(1).concat(reactivex.throw(LookupError("late"))), "late"),
+    ],
+    ids=["at the end", "at the first", "no Progress", "an error of its own"],
+)
+def test_the_end_is_told_though_an_operator_raises(
+    job: Job, read: Read, caplog: pytest.LogCaptureFixture, events: Events, error: str
+) -> None:
+    """A response that broke off would be asked for again, and a failed job would run again, without end."""
+    told = read(ProgressStream(job, events=events))
+    assert [event["returncode"] for event in told].count(0) == 1
+    assert told[-1]["returncode"] == 0
+    (record,) = (record for record in caplog.records if record.levelno >= logging.WARNING)
+    assert record.name == "workqueue"
+    assert record.getMessage() == f"events raised, so a client is told only how the job {job.key} ends"
+    assert record.exc_info is not None
+    assert error in str(record.exc_info[1])
+
+
+def test_what_an_operator_raises_before_the_end_waits_for_it(
+    queue: WorkQueue, engine: ManualEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = ensure(queue, "a")
+    engine.start(job)
+    pieces = ProgressStream(
+        job, "application/x-ndjson", events=lambda progress: progress.do_action(boom), heartbeat=None
+    ).to_generator()
+    engine.fail(job, 1, "why")
+    (piece,) = pieces
+    assert json.loads(piece)["error"].endswith("why")
+    assert job.n_watchers == 0
+    assert caplog.text.count("events raised") == 1
     assert list(ProgressStream(job).to_generator())
 
 

@@ -1,5 +1,6 @@
 """3 composed: a job's events -> those that somebody composes of them, and the end in any case."""
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -8,6 +9,8 @@ from reactivex.disposable import CompositeDisposable, SerialDisposable
 
 from workqueue.jobs.job import Job
 from workqueue.progress import Progress
+
+logger = logging.getLogger("workqueue")
 
 Events = Callable[[Observable[Progress]], Observable[Progress]]
 """Makes of a job's progress what is told of it: ``lambda progress: progress.pipe(...)``."""
@@ -28,8 +31,10 @@ def check_events(events: Events | None) -> None:
 def composed(job: Job, events: Events | None) -> Observable[Progress]:
     """The stream that clients are told of a job.
 
-    A client must learn how its job ended. So if the composed stream ends without an event that has a returncode, the
-    job's last one follows when the job has ended; and nothing follows an event that has one.
+    A client must learn how its job ended: one that did not would ask again, and a failed job would run again. So if the
+    composed stream ends without an event that has a returncode, the job's last one follows when the job has ended; and
+    nothing follows an event that has one. An operator that raises, or tells what is no Progress, ends the composed
+    stream so too, and the log says why.
 
     Args:
         job: whose.
@@ -58,12 +63,21 @@ def composed(job: Job, events: Events | None) -> Observable[Progress]:
             if progress.returncode is not None:
                 tell(progress)
 
+        def fail(error: Exception) -> None:
+            logger.error("events raised, so a client is told only how the job %s ends", job.key, exc_info=error)
+            complete()
+
         def complete() -> None:
             end.disposable = job.progress.subscribe(
                 tell_end, observer.on_error, observer.on_completed, scheduler=scheduler
             )
 
-        chosen_subscription = chosen.subscribe(tell, observer.on_error, complete, scheduler=scheduler)
+        chosen_subscription = chosen.do_action(_check_progress).subscribe(tell, fail, complete, scheduler=scheduler)
         return CompositeDisposable(chosen_subscription, end)
 
     return Observable(subscribe)
+
+
+def _check_progress(event: object) -> None:
+    if not isinstance(event, Progress):
+        raise TypeError(f"{_WHAT}; it told {event!r}")

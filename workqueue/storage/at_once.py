@@ -19,10 +19,11 @@ def at_once(work: Callable[[T], object], things: Iterable[T], n_threads: int, *,
         name: what they are called.
 
     Raises:
-        Exception: what `work` raised first. What was not begun by then is not done.
+        BaseException: what `work` raised first, in any of the threads; an interrupt, such as SystemExit, before another
+            exception. What was not begun by then is not done, and nothing goes on when this raises.
     """
     left = deque(things)
-    errors: list[Exception] = []
+    errors: list[BaseException] = []
 
     def take_turns() -> None:
         while left and not errors:
@@ -32,7 +33,7 @@ def at_once(work: Callable[[T], object], things: Iterable[T], n_threads: int, *,
                 return
             try:
                 work(thing)
-            except Exception as err:  # noqa: BLE001 - raised by the calling thread
+            except BaseException as err:  # noqa: BLE001 - raised by the calling thread
                 errors.append(err)
 
     threads = []
@@ -46,4 +47,4 @@ def at_once(work: Callable[[T], object], things: Iterable[T], n_threads: int, *,
     for thread in threads:
         thread.join()
     if errors:
-        raise errors[0]
+        raise next((err for err in errors if not isinstance(err, Exception)), errors[0])

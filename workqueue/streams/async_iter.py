@@ -116,7 +116,9 @@ class AsyncReader(AsyncIterator[T]):
         place, self._place = self._place, None
         if place is not None:
             hub, _, waiters = place
-            waiters.wake(self._id)
+            # A closed loop wakes nobody: it raises. Its tasks leave by this call, when they are collected as garbage.
+            if not hub.loop.is_closed():
+                waiters.wake(self._id)
             hubs.release(hub)
 
     def __del__(self) -> None:

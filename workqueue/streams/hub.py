@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 from reactivex import Observable
 from reactivex.disposable import SerialDisposable
 from reactivex.scheduler import ImmediateScheduler
+from reactivex.scheduler.eventloop import AsyncIOThreadSafeScheduler
 from reactivex.subject import Subject
 
 from workqueue.streams.doorbell import doorbell_of
@@ -49,8 +50,10 @@ class Hub(Generic[T]):
     def open(self) -> None:
         """Subscribe; the source's history is in the ring when this returns."""
         # A subject calls on the writer's thread, at the cost of one call for all readers of this loop. What is composed
-        # of one is told on the loop, so that its operators may use it.
-        scheduler = ImmediateScheduler.singleton() if isinstance(self.source, Subject) else None
+        # of one is told on the loop, so that its operators may use it; those that work with time take its timers, not
+        # a thread each for each reader. The safe kind: an operator may change threads before one that works with time.
+        is_subject = isinstance(self.source, Subject)
+        scheduler = ImmediateScheduler.singleton() if is_subject else AsyncIOThreadSafeScheduler(self.loop)
         self._subscription.disposable = self.source.subscribe(self._put, self._end, self._end, scheduler=scheduler)
 
     def close(self) -> None:

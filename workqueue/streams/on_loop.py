@@ -10,6 +10,10 @@ So it is the subscription that says where events are told:
 * with an `AsyncIOScheduler` as its `scheduler`, as operators pass it on: on that scheduler's loop, from any thread;
 * with any other scheduler, as ``run()`` has one, or on a thread that no loop runs on: by the writer's thread.
 
+A loop may be closed before its observers were told all: that of ``asyncio.run(setup())``, or of an asynchronous view
+under WSGI, which lives for one request. From then on it is the writer's thread that tells them, first what waited for
+the loop: nothing is lost, and an e-mail that is to be sent at the end is sent.
+
 An adapter that blocks the thread, perhaps a loop's, or has a thread-safe way of its own, says `directly`.
 """
 
@@ -19,6 +23,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from reactivex import abc
@@ -83,10 +88,14 @@ class OnLoop(abc.ObserverBase[T]):
         observer: told on the loop.
         loop: its.
         size: how many events wait for a loop that is behind, the oldest dropped first; the end is never dropped.
-        leave: called, on any thread, when it is not to be told any more: it raised, or its loop was closed.
+        leave: called on the loop when it is not to be told any more, since it raised. Once the loop is closed, what it
+            raises is raised to whoever tells it.
     """
 
-    __slots__ = ("_doorbell", "_ending", "_has_left", "_is_due", "_leave", "_lock", "_loop", "_observer", "_values")
+    __slots__ = (
+        *("_doorbell", "_ending", "_has_left", "_is_due", "_is_known_closed", "_is_telling"),
+        *("_leave", "_lock", "_loop", "_observer", "_values"),
+    )
 
     def __init__(
         self, observer: abc.ObserverBase[T], loop: asyncio.AbstractEventLoop, size: int, leave: Callable[[], None]
@@ -100,7 +109,9 @@ class OnLoop(abc.ObserverBase[T]):
         self._lock = threading.RLock()
         self._values: deque[T] = deque(maxlen=size)
         self._ending: list[Exception | None] = []
-        self._is_due = False  # the loop was asked to come here, or is here
+        self._is_due = False  # the loop was asked to come here, or is here, or is closed
+        self._is_known_closed = False  # and the log says so
+        self._is_telling = False  # a thread is here in place of a loop that is closed
 
     def on_next(self, value: T) -> None:
         """Tell it on the loop."""
@@ -123,19 +134,49 @@ class OnLoop(abc.ObserverBase[T]):
             if not self._is_due and running_loop() is self._loop:
                 return False
             items.append(item)  # type: ignore[arg-type]
-            if self._is_due:
+            # A loop that was closed before it came here never comes.
+            if self._is_due and not self._loop.is_closed():
                 return True
             self._is_due = True
         self._ring()
         return True
 
     def _ring(self) -> None:
+        if not self._loop.is_closed():
+            try:
+                self._doorbell.call_soon(self._tell)
+            except RuntimeError:  # it was closed meanwhile
+                pass
+            else:
+                return
+        self._tell_for_closed_loop()
+
+    def _tell_for_closed_loop(self) -> None:
+        """Tell here what waited for the loop, and what comes meanwhile; what the observer raises is raised."""
+        with self._lock:
+            if self._is_telling:
+                return
+            self._is_telling = True
+            was_known, self._is_known_closed = self._is_known_closed, True
+        if not was_known:
+            logger.debug("an event loop was closed, so an observer of progress is told by the writer's thread")
         try:
-            self._doorbell.call_soon(self._tell)
-        except RuntimeError:
-            # Nobody is left to be told; the job must not suffer for it.
-            self._go()
-            logger.debug("an event loop was closed while an observer of progress was subscribed on it")
+            while (tell := self._next()) is not None:
+                tell()
+        except BaseException:
+            # An interrupt of the main thread's need not be the observer's: the next event finds what is left.
+            self._is_telling = False
+            raise
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._lock:
+            if not self._has_left:
+                if self._values:
+                    return partial(self._observer.on_next, self._values.popleft())
+                if self._ending:
+                    return partial(self._tell_end, self._ending.pop())
+            self._is_telling = False
+            return None
 
     def _go(self) -> None:
         self._has_left = True

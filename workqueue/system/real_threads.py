@@ -9,6 +9,7 @@ eventlet's own pool, and the greenlet waits for it. Elsewhere it is simply calle
 Neither package is imported here: only a program that has imported one of them can have replaced `threading` by it.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -84,9 +85,11 @@ def _gevent(monkey: Any) -> Elsewhere:
     global _pools  # noqa: PLW0603 - as there is one `threading` for all of the process
     if _pools is None:
         _pools = monkey.get_original("threading", "local")()
-    hub, pool = import_module("gevent").get_hub(), getattr(_pools, "pool", None)
-    if pool is None or pool.hub is not hub:
+    hub, pid, pool = import_module("gevent").get_hub(), os.getpid(), getattr(_pools, "pool", None)
+    # A child of a fork has its parent's hub and pool, and none of the pool's threads.
+    if pool is None or pool.hub is not hub or _pools.pid != pid:
         pool = _pools.pool = import_module("gevent.threadpool").ThreadPool(MAX_THREADS, hub)
+        _pools.pid = pid
     apply: Elsewhere = pool.apply
     return apply
 

@@ -18,7 +18,7 @@ import inspect
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import ClassVar, Final
 
@@ -32,11 +32,12 @@ LAST_EVENT_ID: Final = "end"
 #: Milliseconds until an `EventSource` whose stream ended or broke connects again; its own default is several seconds.
 RETRY_MILLISECONDS: Final = 1000
 
-
 #: How many pieces are remembered in each form. What is said to thousands of clients is the same, and encoding it for
-#: each of them took 29 % of what an event loop did. They are told of an event at about the same time, so as many events
-#: as move at once are enough; an event may hold 64 KiB of a program's error.
+#: each of them took 29 % of what an event loop did. They are told of it at about the same time, so a few are enough.
 MEMO: Final = 64
+
+#: Characters of a message that is still remembered. A program may print 64 KiB, which JSON makes 384.
+MAX_REMEMBERED: Final = 4096
 
 
 class Encoding(ABC):
@@ -209,19 +210,36 @@ def _rank(encoding: type[Encoding], wishes: list[tuple[str, float]]) -> float:
     return 0.0
 
 
-@lru_cache(MEMO)
+def _remembered(encode: Callable[[Progress], bytes]) -> Callable[[Progress], bytes]:
+    remembered = lru_cache(MEMO)(encode)
+
+    def encode_once(progress: Progress) -> bytes:
+        # A subclass may say more than the fields by which it equals another. An error is up to 64 KiB of a program's
+        # stderr, told once to each, and not to be kept when its job is forgotten.
+        if type(progress) is Progress and progress.error is None:
+            try:
+                if len(progress.message or "") <= MAX_REMEMBERED:
+                    return remembered(progress)
+            except TypeError:  # an operator made a field that has no length or hash
+                pass
+        return encode(progress)
+
+    return encode_once
+
+
+@_remembered
 def _element(progress: Progress) -> bytes:
     # The comma leads: behind the element it would have to wait for the next one, and the line's end with it.
     end = "" if progress.returncode is None else "]\n"
     return f",{_json(progress)}\n{end}".encode()
 
 
-@lru_cache(MEMO)
+@_remembered
 def _line(progress: Progress) -> bytes:
     return f"{_json(progress)}\n".encode()
 
 
-@lru_cache(MEMO)
+@_remembered
 def _server_sent(progress: Progress) -> bytes:
     event_id = "" if progress.returncode is None else f"id: {LAST_EVENT_ID}\n"
     return f"{event_id}data: {_json(progress)}\n\n".encode()

@@ -44,7 +44,8 @@ class ProgressStream:
             what a stopping server waits for. The JSON array, whose end says that the job has ended, never does this.
         events: makes of the job's progress, an observable, what is told of it, with any operator of reactivex:
             ``lambda progress: progress.pipe(ops.distinct_until_changed())``. The job's last event is told in any case,
-            and is the last that is. Not called when the result is there.
+            and is the last that is: if the stream goes on when the job has ended, `max_duration` later. Not called when
+            the result is there.
         encodings: what the Accept header chooses from, the one for a client without a preference first:
             ``(*ENCODINGS, MessagePack)`` adds a subclass of `Encoding` of your own.
 
@@ -69,6 +70,7 @@ class ProgressStream:
         encoding = encoding_for(accept, encodings)
         self._job = job
         self._events = None if job is None else composed(job, events)
+        self._patience = None if events is None else max_duration
         self._encoding = encoding
         limits = (max_duration, wait_of(accept, encoding)) if encoding.is_resumable else ()
         self._max_duration = min((s for s in limits if s is not None), default=None)
@@ -81,12 +83,13 @@ class ProgressStream:
         if self._job is None or self._events is None:
             yield self._encoding.already_built()
             return
-        pieces = _Pieces(self._job, self._encoding(), self._max_duration)
+        pieces = _Pieces(self._job, self._encoding(), self._max_duration, self._patience)
         with closing(to_generator(self._events, self._heartbeat)) as events:
             for progress in events:
                 yield pieces.encode(progress)
                 if pieces.are_enough:
-                    return
+                    break
+        yield from pieces.rest()
 
     def to_async_iter(self) -> AsyncIterator[bytes]:
         """The body for an ASGI server. Unsubscribes when it is cancelled while it waits, or dropped.
@@ -95,7 +98,7 @@ class ProgressStream:
         """
         if self._job is None or self._events is None:
             return _once(self._encoding.already_built())
-        pieces = _Pieces(self._job, self._encoding(), self._max_duration)
+        pieces = _Pieces(self._job, self._encoding(), self._max_duration, self._patience)
         return _AsyncBody(AsyncReader(self._events, self._heartbeat, 1, pieces.encode), pieces)
 
 
@@ -122,20 +125,39 @@ def check_stream_options(heartbeat: float | None, max_duration: float | None) ->
 
 
 class _Pieces:
-    """Events -> pieces, and whether that has gone on for long enough; the clock starts with the first event."""
+    """Events -> pieces, and whether that has gone on for long enough; the clock starts with the first event.
 
-    __slots__ = ("_encoding", "_job", "_max_duration", "end")
+    Args:
+        job: whose.
+        encoding: makes them.
+        max_duration: seconds after which a stream ends before its job; None: never.
+        patience: seconds for which a composed stream may go on after its job has ended; None: it ends by itself.
+    """
 
-    def __init__(self, job: Job, encoding: Encoding, max_duration: float | None) -> None:
+    __slots__ = ("_encoding", "_is_job_over", "_job", "_max_duration", "_patience", "end")
+
+    def __init__(self, job: Job, encoding: Encoding, max_duration: float | None, patience: float | None) -> None:
         self._job = job
         self._encoding = encoding
         self._max_duration = max_duration
+        self._patience = patience
+        self._is_job_over = False
         self.end: float | None = None
 
     def encode(self, progress: Progress) -> bytes:
         if self._max_duration is not None and self.end is None:
             self.end = time.monotonic() + self._max_duration
+        if self._patience is not None:
+            self._look_at_job(progress, self._patience)
         return self._encoding.encode(progress)
+
+    def _look_at_job(self, progress: Progress, patience: float) -> None:
+        # From when the job has ended, not from the first event: what operators make of its end may be about to come.
+        if progress.returncode is not None:
+            self.end = None
+        elif not self._is_job_over and self._job.state.is_final:
+            self._is_job_over = True
+            self.end = time.monotonic() + patience
 
     @property
     def are_enough(self) -> bool:
@@ -143,7 +165,14 @@ class _Pieces:
             return False
         # A job that has ended meanwhile is told to its end, which is about to come: a client that had to ask again
         # would have a failed job run again.
-        return not self._job.state.is_final
+        return self._is_job_over or not self._job.state.is_final
+
+    def rest(self) -> list[bytes]:
+        """What is left to tell once they are enough: the job's own last event, if the stream went on without it."""
+        if not self._is_job_over or self.end is None:
+            return []
+        self.end = None
+        return [self._encoding.encode(self._job.snapshot().progress)]
 
 
 # Not an asynchronous generator: one that is dropped unfinished is closed by its loop some turns later, or never. This
@@ -163,6 +192,8 @@ class _AsyncBody(AsyncIterator[bytes]):
 
     async def _end(self) -> bytes:
         await self._reader.aclose()
+        for piece in self._pieces.rest():
+            return piece
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
