@@ -12,6 +12,8 @@ import pytest
 from tests.servers.server import eventually
 from workqueue.engines.host.line import connection, lookout, shared
 from workqueue.engines.host.line import log as logs
+from workqueue.engines.host.line import record as said
+from workqueue.engines.host.line.record import Record
 from workqueue.engines.host.line.shared import SharedLine
 from workqueue.engines.local.lineup import CannotBegin, Place
 from workqueue.errors import QueueFull, StorageError
@@ -126,6 +128,23 @@ def test_a_dead_ones_tasks_are_out_at_once_and_its_run_when_its_program_is_dead(
     assert len(list(hall.directory.iterdir())) == 2
 
 
+def test_the_end_of_a_dead_ones_program_is_found_though_nothing_tells_of_it(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = hall.line(), hall.line()
+    hall.locked.add(key(1))
+    assert go(one, 1) == one.take()
+    hall.lines.remove(one)
+    one.close()
+    second = go(other, 2)
+    assert other.take() is None
+    hall.locked.clear()
+    monkeypatch.setattr(lookout, "BURY_SECONDS", 0.0)
+    other._look()
+    assert other.n_ahead(second) == 0
+    assert other.take() == second
+
+
 def test_one_that_died_before_anybody_looked_is_not_waited_for(hall: Hall) -> None:
     one, other = hall.line(), hall.line()
     assert one.take() is None
@@ -188,6 +207,46 @@ def test_one_that_is_passed_over_says_that_it_is_back(hall: Hall, monkeypatch: p
     assert stopped._connection.is_stalled
     assert stopped.take() is None  # a thread is there, and the turn is another's
     assert not stopped._connection.is_stalled
+
+
+def test_one_that_leaves_before_it_is_announced_does_not_come(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = hall.line()
+    place = line.enter(key(1))
+    files = line._connection.files
+
+    class Late:
+        def __enter__(self) -> None:
+            line.leave(place)
+            files.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            files.release()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(line._connection, "files", Late())
+        line.announce(place)
+    assert (line.n_tasks, line.n_waiting) == (0, 0)
+
+
+def test_one_that_leaves_while_it_is_announced_is_out(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it waits for nobody who has the files: an engine may call with its own lock."""
+    line = hall.line()
+    place = line.enter(key(1))
+    say = line._connection.say
+
+    def say_and_leave(*records: Record) -> None:
+        say(*records)
+        if isinstance(records[0], said.Enter):
+            thread = threading.Thread(target=line.leave, args=(place,), daemon=True)
+            thread.start()
+            thread.join(10)
+            assert not thread.is_alive()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(line._connection, "say", say_and_leave)
+        line.announce(place)
+    assert (line.n_tasks, line.n_waiting) == (0, 0)
+    assert line.take() is None
 
 
 def test_no_more_wait_than_may_of_all(hall: Hall) -> None:

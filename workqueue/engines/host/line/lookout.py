@@ -1,6 +1,7 @@
 """4 host line lookout: the files of other processes, watched while a task of this one waits: who died, who stalls?"""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from typing import Final
@@ -15,6 +16,9 @@ from workqueue.engines.host.looks import Look
 
 #: How long a process may leave its turn untaken before it is passed over; looked for once a second.
 STALL_SECONDS: Final = 1.0
+
+#: How long nobody is looked for who died unnoticed; less than the second between two looks, so that each looks.
+BURY_SECONDS: Final = 0.9
 
 
 class Lookout:
@@ -35,6 +39,7 @@ class Lookout:
         self._looks = look, look_for_dead
         self.watched: set[str] = set()
         self._ready_since: dict[Task, float] = {}
+        self._buried_at = -math.inf
         connection.gone_on = self._gone_on
 
     def begin(self) -> bool:
@@ -72,9 +77,19 @@ class Lookout:
         if self.watched:
             self.watch()
 
+    def bury_now_and_then(self) -> None:
+        """Bury, unless that was done a moment ago; raises OSError.
+
+        Nothing tells when a dead process's program ends: no file of it is closed but the lock of its key, which the
+        program alone has open.
+        """
+        if time.monotonic() - self._buried_at >= BURY_SECONDS:
+            self.bury()
+
     def bury(self) -> None:
         """Say who has died, and which of their programs have. Raises OSError."""
         connection = self._connection
+        self._buried_at = time.monotonic()
         dead: list[Record] = []
         for name, member in connection.line.members.items():
             if name != connection.member and not member.is_dead:

@@ -115,6 +115,11 @@ class SharedLine:
         return self._n_waiting
 
     @property
+    def _waits(self) -> bool:
+        """Whether a task of this queue waits for its turn."""
+        return self._n_waiting > self._n_began
+
+    @property
     def n_tasks(self) -> int:
         """How many come before one that would come now, of all processes."""
         with self._lock:
@@ -174,7 +179,7 @@ class SharedLine:
                 self._connection.read()
                 if self._connection.is_stalled:
                     self._connection.say(said.Back(self._connection.member))
-                while self._n_waiting > self._n_began:
+                while self._waits:
                     number = self._choose()
                     if number is not None:
                         self._connection.say(said.Begin(self._connection.member, number))
@@ -197,9 +202,12 @@ class SharedLine:
                 return
             self._n_waiting -= mine.stage is not Stage.RUNS
             self._n_began -= mine.stage is Stage.BEGAN
+            if mine.stage is Stage.NEW:
+                # Whoever announces it finds that it has left, and says so. Not waited for: an engine may call this
+                # with its own lock, which `has_threads` takes while the files are held.
+                return
         with self._connection.files:
-            # Closed: what it has is out already.
-            if mine.stage is Stage.NEW or not self._connection.is_open:
+            if not self._connection.is_open:  # what it has is out already
                 return
             try:
                 self._connection.say(said.Leave(self._connection.member, place.number))
@@ -212,18 +220,24 @@ class SharedLine:
 
     def _say_enters(self, number: int, mine: Mine, max_pending: int | None) -> None:
         connection = self._connection
+        with self._lock:
+            if number not in self._mine:  # it has left, before anything was said of it
+                return
         records: list[Record] = [entry(connection.member, number, mine.key, mine.tenant, max_pending)]
         if self._has_threads and connection.may_begin_at_once:
             # In one breath: a job that need not wait then costs two words, not three.
             records.append(said.Begin(connection.member, number))
         connection.say(*records)
         with self._lock:
-            if number in self._mine and mine.stage is Stage.NEW:
+            has_left = number not in self._mine
+            if not has_left and mine.stage is Stage.NEW:
                 if Task(connection.member, number) in connection.line.running:
                     mine.stage = Stage.BEGAN
                     self._n_began += 1
                 elif connection.is_in(number):
                     mine.stage = Stage.WAITS
+        if has_left:  # meanwhile; `leave` has said nothing, since it found it new
+            connection.say(said.Leave(connection.member, number))
 
     def _take_begun(self) -> Place | None:
         """The first of ours that has begun already, and waits for a thread."""
@@ -316,8 +330,10 @@ class SharedLine:
         connection.read()
         if for_dead:
             lookout.bury()
+        elif self._waits:
+            lookout.bury_now_and_then()
         lookout.pass_over()
-        if self._n_waiting > self._n_began:
+        if self._waits:
             lookout.watch()
             return max(len(connection.ready()), connection.is_stalled)
         if not connection.unsaid:
