@@ -354,6 +354,77 @@ def test_a_directory_that_is_removed_is_made_anew(hall: Hall) -> None:
     assert {one.take(), other.take()} in ({third, None}, {second, None})
 
 
+def seal(line: SharedLine) -> None:
+    with line._connection.files:
+        log = line._connection._log
+        assert log is not None
+        log.append([said.Seal()])
+
+
+def test_a_directory_that_is_removed_behind_a_seal_is_made_anew(hall: Hall) -> None:
+    one, other = hall.line(), hall.line()
+    seal(other)
+    other.take()
+    hall.lines.remove(other)
+    other.close()
+    shutil.rmtree(hall.directory)
+    place = go(one, 1)
+    assert one.take() == place
+
+
+def test_a_directory_that_is_moved_is_made_anew(hall: Hall) -> None:
+    one = hall.line()
+    first = go(one, 1)
+    assert one.take() == first
+    hall.directory.rename(hall.directory.with_suffix(".old"))
+    other = hall.line()
+    second = go(one, 2)  # it says again what it runs
+    third = go(other, 3)
+    assert other.take() is None
+    assert {one.n_ahead(second), other.n_ahead(third)} == {1, 2}
+
+
+def test_one_that_could_not_go_on_does_when_it_can(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the line of before meanwhile, and that of all then."""
+    one, other = hall.line(), hall.line()
+    first = go(one, 1)
+    assert one.take() == first
+    seal(other)
+    one.leave(first)  # said behind the seal, and again in the next log
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(logs, "Log", refuse)
+        with pytest.raises(StorageError, match=os.strerror(errno.EMFILE)):
+            go(other, 2)
+        assert other.n_tasks == 1
+    second = go(other, 3)
+    assert other.take() == second
+    one._look()
+    assert one._connection.line.running.keys() == other._connection.line.running.keys()
+
+
+def test_limits_may_be_as_large_as_anybody_likes(hall: Hall) -> None:
+    one, other = (hall.line(2**40, per_tenant=1) for _ in range(2))
+    assert go(one, 1, "x") == one.take()
+    go(other, 2, "x", max_pending=2**40)
+    assert other.take() is None
+    third = go(other, 3, "y")
+    assert other.take() == third
+
+
+def test_one_that_comes_buries_whom_it_finds_dead(hall: Hall) -> None:
+    lines = [hall.line(100) for _ in range(3)]
+    for number, line in enumerate(lines):
+        assert go(line, number) == line.take()
+        hall.kill(line)
+    late = hall.line(100)
+    assert late.n_tasks == 0
+    assert len(list(hall.directory.iterdir())) == 2
+
+
 def test_one_that_was_taken_for_dead_joins_anew(hall: Hall) -> None:
     """Somebody has removed its file, who is none of us."""
     one, other = hall.line(), hall.line()

@@ -81,7 +81,11 @@ class SharedLine:
         self._mine: dict[int, Mine] = {}
         self._n_waiting = 0
         self._n_began = 0
-        limits = (max_running, max_running_per_tenant or NO_LIMIT, max_of_its_own or NO_LIMIT)
+        most, of_tenant, own = (
+            NO_LIMIT if limit is None else min(limit, NO_LIMIT)
+            for limit in (max_running, max_running_per_tenant, max_of_its_own)
+        )
+        limits = (most, of_tenant, own)
         self._connection = Connection(directory, limits, self._restate, self._lock)
         self._lookout = Lookout(self._connection, is_locked, self._look, self._look_for_dead)
 
@@ -98,6 +102,7 @@ class SharedLine:
         with self._connection.files, contextlib.ExitStack() as undo:
             undo.callback(self._connection.close)
             self._connection.join()
+            self._lookout.bury()  # those that died while nobody waited
             following.follower.open(self._directory)
             undo.pop_all()
 
