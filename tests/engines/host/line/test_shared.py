@@ -10,14 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.servers.server import eventually
-from workqueue.engines.host.line import connection, lookout, shared
+from workqueue import Progress, WorkQueue
+from workqueue.engines.host import follower as following
+from workqueue.engines.host.line import connection, lookout
 from workqueue.engines.host.line import log as logs
 from workqueue.engines.host.line import record as said
+from workqueue.engines.host.line import waker as waking
 from workqueue.engines.host.line.record import Record
 from workqueue.engines.host.line.shared import SharedLine
 from workqueue.engines.local.lineup import CannotBegin, Place
 from workqueue.errors import QueueFull, StorageError
 from workqueue.system.descriptors import close_own
+from workqueue.testing import ScriptedProgram, output
 
 
 def key(number: int) -> str:
@@ -35,11 +39,9 @@ class Hall:
         self.wakes: dict[SharedLine, threading.Event] = {}
 
     def line(self, max_running: int = 1, *, per_tenant: int | None = None, has_threads: bool = True) -> SharedLine:
-        line = SharedLine(
-            self.directory, max_running, per_tenant, None, lambda key: key in self.locked, has_threads=has_threads
-        )
+        line = SharedLine(self.directory, max_running, per_tenant, None, lambda key: key in self.locked)
         moves, wakes = threading.Event(), threading.Event()
-        line.call_when_moved(moves.set, lambda _: wakes.set())
+        line.call_when_moved(moves.set, lambda _: wakes.set(), lambda: has_threads)
         self.moves[line], self.wakes[line] = moves, wakes
         line.open()
         self.lines.append(line)
@@ -57,7 +59,7 @@ class Hall:
             line._connection._log = line._connection._lifeline = None
             watched = line._lookout.end()
         line._lookout.forget(watched)
-        shared.following.follower.close(self.directory)
+        waking.waker.close(self.directory)
 
 
 @pytest.fixture
@@ -247,6 +249,78 @@ def test_one_that_leaves_while_it_is_announced_is_out(hall: Hall, monkeypatch: p
         line.announce(place)
     assert (line.n_tasks, line.n_waiting) == (0, 0)
     assert line.take() is None
+
+
+def test_one_that_was_stopped_itself_takes_nobody_else_for_stopped(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            return now[0]
+
+    monkeypatch.setattr(lookout, "time", Clock)
+    late, other = hall.line(has_threads=False), hall.line()
+    go(late, 1), go(other, 2)
+    assert other.take() is None
+    for seconds, is_stalled in ((0.0, False), (100.0, False), (0.9, False), (0.9, True)):
+        now[0] += seconds
+        other._look()
+        late._look()
+        assert late._connection.is_stalled == is_stalled
+
+
+def test_an_observer_that_takes_long_holds_up_no_turn(hall: Hall, tmp_path: Path) -> None:
+    one, other = hall.line(), hall.line()
+    first, second = go(one, 1), go(other, 2)
+    assert one.take() == first
+    assert other.take() is None
+    entered, gate = threading.Event(), threading.Event()
+
+    def observe() -> None:
+        entered.set()
+        gate.wait(30)
+
+    following.follower.open(tmp_path)
+    try:
+        following.follower.follow(tmp_path, "journal", observe, always=True)
+        assert entered.wait(10)
+        one.leave(first)
+        assert hall.wakes[other].wait(10)
+        assert other.take() == second
+    finally:
+        gate.set()
+        following.follower.close(tmp_path)
+
+
+def test_a_job_without_a_thread_takes_nobodys_slot(tmp_path: Path) -> None:
+    """The one thread of its queue still tells of the end of another, to an observer that takes long."""
+    ended, gate = threading.Event(), threading.Event()
+
+    def tell(progress: Progress) -> None:
+        if progress.returncode is not None:
+            ended.set()
+            gate.wait(30)
+
+    with ScriptedProgram(tmp_path / "program", output(b"built")) as program:
+        queues = [WorkQueue(program.path, storage_dir=tmp_path / "storage", max_running=1) for _ in range(2)]
+        one, other = queues
+        try:
+            job = one.ensure_run(("a",))
+            assert job is not None
+            job.progress.subscribe(tell)
+            assert ended.wait(20)
+            waiting, others = one.ensure_run(("b",)), other.ensure_run(("c",))
+            assert waiting is not None
+            assert others is not None
+            assert others.wait(20).returncode == 0
+            assert [run[0] for run in program.runs] == ["a", "c"]
+            gate.set()
+            assert waiting.wait(20).returncode == 0
+        finally:
+            gate.set()
+            for queue in queues:
+                queue.close(0)
 
 
 def test_no_more_wait_than_may_of_all(hall: Hall) -> None:

@@ -111,6 +111,13 @@ class Log:
         if status.st_size == self._offset + n_own_bytes and has_name and not self._text:
             self._offset = status.st_size  # nobody else has said anything: that is known without reading
             return self._until_seal(own)
+        records = self._read_on()
+        if not has_name and not self.is_sealed:
+            raise Lost
+        return records
+
+    def _read_on(self) -> list[Record]:
+        assert self._fd is not None
         records: list[Record] = []
         before = self._offset, self._text
         try:
@@ -123,8 +130,6 @@ class Log:
         except OSError:
             self._offset, self._text = before  # what was read is read again
             raise
-        if not has_name and not self.is_sealed:
-            raise Lost
         return records
 
     def _until_seal(self, records: Iterable[Record]) -> list[Record]:

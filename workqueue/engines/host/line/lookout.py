@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from workqueue.engines.host import follower as following
 from workqueue.engines.host.line import record as said
+from workqueue.engines.host.line import waker as waking
 from workqueue.engines.host.line.connection import Connection
 from workqueue.engines.host.line.member import bury_if_dead, name_of
 from workqueue.engines.host.line.record import Record
@@ -16,6 +16,9 @@ from workqueue.engines.host.looks import Look
 
 #: How long a process may leave its turn untaken before it is passed over; looked for once a second.
 STALL_SECONDS: Final = 1.0
+
+#: Looks as far apart as this say nothing of what was between: this process did not run, or nothing waited.
+_MAX_PAUSE: Final = 2.0
 
 #: How long nobody is looked for who died unnoticed; less than the second between two looks, so that each looks.
 BURY_SECONDS: Final = 0.9
@@ -27,7 +30,7 @@ class Lookout:
     Args:
         connection: to the line.
         is_locked: whether anything of this key's run lives; raises OSError when nobody can tell.
-        look: called by the following thread when others have said something, and once a second.
+        look: called by the waker when others have said something, and once a second.
         look_for_dead: likewise, when one has died perhaps.
     """
 
@@ -39,7 +42,7 @@ class Lookout:
         self._looks = look, look_for_dead
         self.watched: set[str] = set()
         self._ready_since: dict[Task, float] = {}
-        self._buried_at = -math.inf
+        self._buried_at = self._looked_at = -math.inf
         connection.gone_on = self._gone_on
 
     def begin(self) -> bool:
@@ -59,7 +62,7 @@ class Lookout:
         wanted |= {name_of(member): look_for_dead for member in connection.line.members if member != connection.member}
         self.forget(self.watched.difference(wanted))
         for name in wanted.keys() - self.watched:
-            following.follower.follow(connection.directory, name, wanted[name], always=name == log_name)
+            waking.waker.follow(connection.directory, name, wanted[name], always=name == log_name)
         self.watched = set(wanted)
 
     def end(self) -> set[str]:
@@ -71,7 +74,7 @@ class Lookout:
         """Have the kernel tell no more of these files."""
         for name in names:
             for look in self._looks:
-                following.follower.unfollow(self._connection.directory, name, look)
+                waking.waker.unfollow(self._connection.directory, name, look)
 
     def _gone_on(self) -> None:
         if self.watched:
@@ -110,6 +113,9 @@ class Lookout:
         """Say who does not take its turn. Raises OSError."""
         connection, now = self._connection, time.monotonic()
         ready = [task for _, task in connection.line.ready() if task.member != connection.member]
+        if now - self._looked_at > _MAX_PAUSE:
+            self._ready_since.clear()
+        self._looked_at = now
         self._ready_since = {task: self._ready_since.get(task, now) for task in ready}
         late = {task.member for task, since in self._ready_since.items() if now - since > STALL_SECONDS}
         if late:
