@@ -446,6 +446,18 @@ def test_a_directory_that_is_removed_behind_a_seal_is_made_anew(hall: Hall) -> N
     assert one.take() == place
 
 
+def test_what_runs_counts_in_a_directory_that_is_made_anew_though_nothing_waits(hall: Hall) -> None:
+    one, other = hall.line(3), hall.line(3)
+    first = go(one, 1)
+    assert one.take() == first
+    shutil.rmtree(hall.directory)
+    second = go(other, 2)
+    assert other.take() == second
+    eventually(lambda: one.n_tasks == other.n_tasks == 2)
+    one.leave(first), other.leave(second)
+    eventually(lambda: not one._lookout._guarded and not other._lookout._guarded)
+
+
 def test_a_directory_that_is_moved_is_made_anew(hall: Hall) -> None:
     one = hall.line()
     first = go(one, 1)

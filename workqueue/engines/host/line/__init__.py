@@ -23,8 +23,9 @@ that was allowed at that point of the log.
 * **A log that has grown is sealed**; what is appended behind the seal counts for nobody and is said again. The next one
   begins with all that the last one meant, the same whoever writes it, so it does not matter who does, or who is stopped
   while he does.
-* **A directory that is removed** under living processes is made anew, and each says again what it has; until all have,
-  a second at most, more programs may run. A full disk ends the job that could not be said, with the reason; that a job
+* **A directory that is removed** or moved under living processes is made anew, and each says again what it has; until
+  all have, more programs may run. That takes a second or two: a process of which a job waits or runs looks once a
+  second whether the log has its name. A full disk ends the job that could not be said, with the reason; that a job
   has left is said as soon as it can be. A forked child has none of it: it makes a queue of its own.
 
 What is read is framed and checked in type and range, and bounded in size; see `record`.

@@ -41,6 +41,7 @@ class Lookout:
         self._is_locked = is_locked
         self._looks = look, look_for_dead
         self.watched: set[str] = set()
+        self._guarded = ""
         self._ready_since: dict[Task, float] = {}
         self._buried_at = self._looked_at = -math.inf
         connection.gone_on = self._gone_on
@@ -65,14 +66,28 @@ class Lookout:
             waking.waker.follow(connection.directory, name, wanted[name], always=name == log_name)
         self.watched = set(wanted)
 
-    def end(self) -> set[str]:
-        """Be told no more; return what is to be given to `forget`."""
+    def guard(self) -> None:
+        """Look once a second whether the log is there, though nothing waits: what runs is to count in another, too.
+
+        By following our own file, which nobody writes to: so others that say something wake nobody.
+        """
+        name = name_of(self._connection.member)
+        if name != self._guarded:
+            self.forget({self._guarded})
+            self._guarded = name
+            waking.waker.follow(self._connection.directory, name, self._looks[0], always=True)
+
+    def end(self, *, is_guarded: bool = False) -> set[str]:
+        """Be told no more, but for what `guard` does if that is to go on; return what is to be given to `forget`."""
         watched, self.watched = self.watched, set()
+        if not is_guarded:
+            watched.add(self._guarded)
+            self._guarded = ""
         return watched
 
     def forget(self, names: set[str]) -> None:
         """Have the kernel tell no more of these files."""
-        for name in names:
+        for name in filter(None, names):
             for look in self._looks:
                 waking.waker.unfollow(self._connection.directory, name, look)
 

@@ -124,6 +124,12 @@ class SharedLine:
         return self._n_waiting > self._n_began
 
     @property
+    def _runs(self) -> bool:
+        """Whether a task of this queue runs, or may."""
+        with self._lock:
+            return len(self._mine) > self._n_waiting - self._n_began
+
+    @property
     def n_tasks(self) -> int:
         """How many come before one that would come now, of all processes."""
         with self._lock:
@@ -188,6 +194,7 @@ class SharedLine:
                     if number is not None:
                         self._connection.say(said.Begin(self._connection.member, number))
                         if self._has_begun(number):
+                            self._lookout.guard()
                             return Place(0, number)
                     elif not self._lookout.begin():
                         break
@@ -241,6 +248,8 @@ class SharedLine:
                     self._n_began += 1
                 elif connection.is_in(number):
                     mine.stage = Stage.WAITS
+        if mine.stage is Stage.BEGAN:
+            self._lookout.guard()
         if has_left:  # meanwhile; `leave` has said nothing, since it found it new
             connection.say(said.Leave(connection.member, number))
 
@@ -337,10 +346,12 @@ class SharedLine:
             lookout.bury()
         elif self._waits:
             lookout.bury_now_and_then()
-        lookout.pass_over()
+        if self._runs:
+            lookout.guard()
         if self._waits:
+            lookout.pass_over()
             lookout.watch()
             return max(len(connection.ready()), connection.is_stalled)
         if not connection.unsaid:
-            lookout.forget(lookout.end())
+            lookout.forget(lookout.end(is_guarded=self._runs))
         return 0
