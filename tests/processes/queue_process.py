@@ -34,6 +34,19 @@ def ask(key: str) -> None:
         say(key, "full")
 
 
+def close_in_observer(key: str) -> None:
+    """Close the queue when there is progress of this job, on the thread that tells of it."""
+    job = queue.ensure_run((key,))
+    assert job is not None
+
+    def tell(progress: Progress) -> None:
+        if progress.fraction == 0.5:
+            queue.close(drain=0.0)
+            say(f"{key} closed", True)
+
+    job.progress.subscribe(tell)
+
+
 def fork(key: str) -> None:
     """Let a forked child ask, and be gone; say how its job ended."""
     pid = os.fork()
@@ -100,6 +113,8 @@ for line in sys.stdin:
         fork(key)
     elif action == "linger":
         linger(key)
+    elif action == "close in observer":
+        close_in_observer(key)
     elif action == "drain":
         queue.close(drain=600.0)
         say(key, "closed")

@@ -23,6 +23,7 @@ import ctypes, os, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from workqueue import WorkQueue
 from workqueue.engines.host import follower as following
+from workqueue.engines.host.line import waker as waking
 from workqueue.system import descriptors, forks
 
 def fork():
@@ -154,7 +155,7 @@ def test_any_call_may_be_a_childs_first(how: str, call: str, answer: str, quick:
         "engine = queue._engine\n"
         "locks = [queue._registry._lock, engine._changed, engine._local._changed, engine._local._line._lock,\n"
         "         engine._local._warden._lock, queue._tally._lock, queue._books._herald._changed,\n"
-        "         following.follower._lock, *([descriptors._lock] if sys.argv[1] == 'C' else [])]\n"
+        "         following.follower._lock, waking.waker._lock, *([descriptors._lock] if sys.argv[1] == 'C' else [])]\n"
         "def hold():\n"
         "    for lock in locks:\n        lock.acquire()\n"
         "    held.set()\n    go_on.wait()\n"

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,48 @@ def test_a_killed_process_leaves_the_line_and_its_slot(
     program.release("gate", times=2)
     assert other.hear_end("c") == third.hear_end("d") == 0
     assert not [path for path in (tmp_path / "storage" / ".tmp").iterdir() if path.is_file()]
+
+
+def test_a_program_that_outlives_its_process_and_its_warden_keeps_its_slot_until_it_ends(
+    make_worker: MakeWorker, program: ScriptedProgram
+) -> None:
+    one, other = make_worker(max_running=1), make_worker(max_running=1)
+    one.tell("ask", "a")
+    program.wait_reached("gate")
+    other.tell("ask", "b")
+    other.hear("b", lambda what: what[0] == 1)
+    warden = one.warden
+    assert warden is not None
+    os.kill(warden, signal.SIGSTOP)
+    one.kill()
+    os.kill(warden, signal.SIGKILL)
+    time.sleep(1.5)  # of that long ago nothing tells any more; were it shorter, this would be easier to hold
+    assert [run[0] for run in program.runs] == ["a"]
+    program.release("gate")
+    program.wait_reached("gate")
+    assert [run[0] for run in program.runs] == ["a", "b"]
+    program.release("gate", times=2)
+    assert other.hear_end("b") == 0
+    other.tell("ask", "a")  # it removes what the dead ones left
+    assert other.hear_end("a") == 0
+
+
+def test_what_runs_when_its_queue_is_closed_keeps_its_slot_until_it_ends(
+    make_worker: MakeWorker, program: ScriptedProgram
+) -> None:
+    """The queue is closed by an observer of the run, which goes on."""
+    one = make_worker(max_running=1)
+    one.tell("close in observer", "a")
+    program.wait_reached("gate")
+    one.hear("a closed", bool)
+    other = make_worker(max_running=1)
+    other.tell("ask", "b")
+    other.hear("b", lambda what: what[0] == 1)
+    program.release("gate")
+    program.wait_reached("gate")
+    assert [run[0] for run in program.runs] == ["a", "b"]
+    program.release("gate")
+    assert other.hear_end("b") == 0
 
 
 def test_what_a_killed_process_only_waited_for_is_out_at_once(

@@ -67,7 +67,6 @@ class HostEngine:
                 max_running_per_tenant,
                 threads,
                 self.journals.is_locked,
-                has_threads=executor is None,
             )
         self.follower = following.follower
         self._local = LocalEngine(executor, max_running, max_running_per_tenant, exit_drain=None, line=self._line)

@@ -27,10 +27,14 @@ logger = logging.getLogger("workqueue")
 
 
 class Follower:
-    """Files that are followed, by any number of queues. Callable from any thread."""
+    """Files that are followed, by any number of queues. Callable from any thread.
 
-    def __init__(self) -> None:
-        self._worker = WorkerThread("workqueue-follower", self._turn)
+    Args:
+        name: its thread's.
+    """
+
+    def __init__(self, name: str = "workqueue-follower") -> None:
+        self._worker = WorkerThread(name, self._turn)
         self._soon = Soon()  # of the following thread, like the next two
         self._next_look = 0.0
         self._is_deaf = False

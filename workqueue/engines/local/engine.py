@@ -75,10 +75,11 @@ class LocalEngine:
         self._changed = threading.Condition(threading.Lock())  # guards all below
         self._runs: dict[Place, LocalRun] = {}
         self._tokens: set[_Token] = set()
+        self._n_busy = 0  # threads that have come to a token and not ended with it, though their task may have
         self._is_closed = False
         self._later = Later()
         self._refusals = Refusals(self._is_short, self._all_runs, self._refuse)
-        self._line.call_when_moved(self._others_moved, self._wake)
+        self._line.call_when_moved(self._others_moved, self._wake, self._has_thread)
 
     @property
     def max_running(self) -> int | None:
@@ -218,6 +219,15 @@ class LocalEngine:
         for token in tokens:
             self._lend(token, None)
 
+    def _has_thread(self) -> bool:
+        """Whether a thread is idle for a task whose token is about to be lent; not where nobody can tell.
+
+        One that tells of the end of a task is busy for as long as an observer takes.
+        """
+        with self._changed:
+            n_threads = self.max_running if self._owns_executor else None
+            return n_threads is not None and len(self._tokens) + self._n_busy <= n_threads
+
     def _lend(self, token: "_Token", run: LocalRun | None) -> None:
         """Give the executor a token for one more task: this one, which is refused if it takes none; or all."""
         try:
@@ -240,6 +250,14 @@ class LocalEngine:
         """Run the next task, and those whose tokens are spent; called by a thread of the executor."""
         with self._changed:
             self._tokens.discard(token)
+            self._n_busy += 1
+        try:
+            self._work_on()
+        finally:
+            with self._changed:
+                self._n_busy -= 1
+
+    def _work_on(self) -> None:
         while (run := self._next()) is not None:
             if run.claim(threading.get_ident()):
                 self._perform(run)

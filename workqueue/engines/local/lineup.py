@@ -45,12 +45,15 @@ class Order(Protocol):
         """How many come before one that would come now."""
         ...
 
-    def call_when_moved(self, moved: Callable[[], None], wake: Callable[[int], None]) -> None:
-        """From now on call these when others than this engine have moved the line; neither may wait or raise.
+    def call_when_moved(
+        self, moved: Callable[[], None], wake: Callable[[int], None], has_thread: Callable[[], bool]
+    ) -> None:
+        """From now on call these when others than this engine have moved the line; none may wait or raise.
 
         Args:
             moved: called when a place may have changed.
             wake: called with how many tasks of this engine may begin.
+            has_thread: called by `announce`: whether a thread is idle, and will come to this task if it begins now.
         """
         ...
 
@@ -154,7 +157,9 @@ class LineUp:
     def announce(self, place: Place, max_pending: int | None = None) -> None:
         """Nothing: there is nobody else, and the length of the line is the caller's to bound."""
 
-    def call_when_moved(self, moved: Callable[[], None], wake: Callable[[int], None]) -> None:
+    def call_when_moved(
+        self, moved: Callable[[], None], wake: Callable[[int], None], has_thread: Callable[[], bool]
+    ) -> None:
         """Nothing: nobody else moves it."""
 
     def take(self) -> Place | None:

@@ -10,12 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.servers.server import eventually
-from workqueue.engines.host.line import connection, lookout, shared
+from workqueue import Progress, WorkQueue
+from workqueue.engines.host import follower as following
+from workqueue.engines.host.line import connection, lookout
 from workqueue.engines.host.line import log as logs
+from workqueue.engines.host.line import record as said
+from workqueue.engines.host.line import waker as waking
+from workqueue.engines.host.line.record import Record
 from workqueue.engines.host.line.shared import SharedLine
 from workqueue.engines.local.lineup import CannotBegin, Place
 from workqueue.errors import QueueFull, StorageError
 from workqueue.system.descriptors import close_own
+from workqueue.testing import ScriptedProgram, output
 
 
 def key(number: int) -> str:
@@ -33,11 +39,9 @@ class Hall:
         self.wakes: dict[SharedLine, threading.Event] = {}
 
     def line(self, max_running: int = 1, *, per_tenant: int | None = None, has_threads: bool = True) -> SharedLine:
-        line = SharedLine(
-            self.directory, max_running, per_tenant, None, lambda key: key in self.locked, has_threads=has_threads
-        )
+        line = SharedLine(self.directory, max_running, per_tenant, None, lambda key: key in self.locked)
         moves, wakes = threading.Event(), threading.Event()
-        line.call_when_moved(moves.set, lambda _: wakes.set())
+        line.call_when_moved(moves.set, lambda _: wakes.set(), lambda: has_threads)
         self.moves[line], self.wakes[line] = moves, wakes
         line.open()
         self.lines.append(line)
@@ -55,7 +59,7 @@ class Hall:
             line._connection._log = line._connection._lifeline = None
             watched = line._lookout.end()
         line._lookout.forget(watched)
-        shared.following.follower.close(self.directory)
+        waking.waker.close(self.directory)
 
 
 @pytest.fixture
@@ -126,6 +130,23 @@ def test_a_dead_ones_tasks_are_out_at_once_and_its_run_when_its_program_is_dead(
     assert len(list(hall.directory.iterdir())) == 2
 
 
+def test_the_end_of_a_dead_ones_program_is_found_though_nothing_tells_of_it(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = hall.line(), hall.line()
+    hall.locked.add(key(1))
+    assert go(one, 1) == one.take()
+    hall.lines.remove(one)
+    one.close()
+    second = go(other, 2)
+    assert other.take() is None
+    hall.locked.clear()
+    monkeypatch.setattr(lookout, "BURY_SECONDS", 0.0)
+    other._look()
+    assert other.n_ahead(second) == 0
+    assert other.take() == second
+
+
 def test_one_that_died_before_anybody_looked_is_not_waited_for(hall: Hall) -> None:
     one, other = hall.line(), hall.line()
     assert one.take() is None
@@ -188,6 +209,118 @@ def test_one_that_is_passed_over_says_that_it_is_back(hall: Hall, monkeypatch: p
     assert stopped._connection.is_stalled
     assert stopped.take() is None  # a thread is there, and the turn is another's
     assert not stopped._connection.is_stalled
+
+
+def test_one_that_leaves_before_it_is_announced_does_not_come(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = hall.line()
+    place = line.enter(key(1))
+    files = line._connection.files
+
+    class Late:
+        def __enter__(self) -> None:
+            line.leave(place)
+            files.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            files.release()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(line._connection, "files", Late())
+        line.announce(place)
+    assert (line.n_tasks, line.n_waiting) == (0, 0)
+
+
+def test_one_that_leaves_while_it_is_announced_is_out(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it waits for nobody who has the files: an engine may call with its own lock."""
+    line = hall.line()
+    place = line.enter(key(1))
+    say = line._connection.say
+
+    def say_and_leave(*records: Record) -> None:
+        say(*records)
+        if isinstance(records[0], said.Enter):
+            thread = threading.Thread(target=line.leave, args=(place,), daemon=True)
+            thread.start()
+            thread.join(10)
+            assert not thread.is_alive()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(line._connection, "say", say_and_leave)
+        line.announce(place)
+    assert (line.n_tasks, line.n_waiting) == (0, 0)
+    assert line.take() is None
+
+
+def test_one_that_was_stopped_itself_takes_nobody_else_for_stopped(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            return now[0]
+
+    monkeypatch.setattr(lookout, "time", Clock)
+    late, other = hall.line(has_threads=False), hall.line()
+    go(late, 1), go(other, 2)
+    assert other.take() is None
+    for seconds, is_stalled in ((0.0, False), (100.0, False), (0.9, False), (0.9, True)):
+        now[0] += seconds
+        other._look()
+        late._look()
+        assert late._connection.is_stalled == is_stalled
+
+
+def test_an_observer_that_takes_long_holds_up_no_turn(hall: Hall, tmp_path: Path) -> None:
+    one, other = hall.line(), hall.line()
+    first, second = go(one, 1), go(other, 2)
+    assert one.take() == first
+    assert other.take() is None
+    entered, gate = threading.Event(), threading.Event()
+
+    def observe() -> None:
+        entered.set()
+        gate.wait(30)
+
+    following.follower.open(tmp_path)
+    try:
+        following.follower.follow(tmp_path, "journal", observe, always=True)
+        assert entered.wait(10)
+        one.leave(first)
+        assert hall.wakes[other].wait(10)
+        assert other.take() == second
+    finally:
+        gate.set()
+        following.follower.close(tmp_path)
+
+
+def test_a_job_without_a_thread_takes_nobodys_slot(tmp_path: Path) -> None:
+    """The one thread of its queue still tells of the end of another, to an observer that takes long."""
+    ended, gate = threading.Event(), threading.Event()
+
+    def tell(progress: Progress) -> None:
+        if progress.returncode is not None:
+            ended.set()
+            gate.wait(30)
+
+    with ScriptedProgram(tmp_path / "program", output(b"built")) as program:
+        queues = [WorkQueue(program.path, storage_dir=tmp_path / "storage", max_running=1) for _ in range(2)]
+        one, other = queues
+        try:
+            job = one.ensure_run(("a",))
+            assert job is not None
+            job.progress.subscribe(tell)
+            assert ended.wait(20)
+            waiting, others = one.ensure_run(("b",)), other.ensure_run(("c",))
+            assert waiting is not None
+            assert others is not None
+            assert others.wait(20).returncode == 0
+            assert [run[0] for run in program.runs] == ["a", "c"]
+            gate.set()
+            assert waiting.wait(20).returncode == 0
+        finally:
+            gate.set()
+            for queue in queues:
+                queue.close(0)
 
 
 def test_no_more_wait_than_may_of_all(hall: Hall) -> None:
@@ -293,6 +426,89 @@ def test_a_directory_that_is_removed_is_made_anew(hall: Hall) -> None:
     assert other.take() is None
     one.leave(first)
     assert {one.take(), other.take()} in ({third, None}, {second, None})
+
+
+def seal(line: SharedLine) -> None:
+    with line._connection.files:
+        log = line._connection._log
+        assert log is not None
+        log.append([said.Seal()])
+
+
+def test_a_directory_that_is_removed_behind_a_seal_is_made_anew(hall: Hall) -> None:
+    one, other = hall.line(), hall.line()
+    seal(other)
+    other.take()
+    hall.lines.remove(other)
+    other.close()
+    shutil.rmtree(hall.directory)
+    place = go(one, 1)
+    assert one.take() == place
+
+
+def test_what_runs_counts_in_a_directory_that_is_made_anew_though_nothing_waits(hall: Hall) -> None:
+    one, other = hall.line(3), hall.line(3)
+    first = go(one, 1)
+    assert one.take() == first
+    shutil.rmtree(hall.directory)
+    second = go(other, 2)
+    assert other.take() == second
+    eventually(lambda: one.n_tasks == other.n_tasks == 2)
+    one.leave(first), other.leave(second)
+    eventually(lambda: not one._lookout._guarded and not other._lookout._guarded)
+
+
+def test_a_directory_that_is_moved_is_made_anew(hall: Hall) -> None:
+    one = hall.line()
+    first = go(one, 1)
+    assert one.take() == first
+    hall.directory.rename(hall.directory.with_suffix(".old"))
+    other = hall.line()
+    second = go(one, 2)  # it says again what it runs
+    third = go(other, 3)
+    assert other.take() is None
+    assert {one.n_ahead(second), other.n_ahead(third)} == {1, 2}
+
+
+def test_one_that_could_not_go_on_does_when_it_can(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the line of before meanwhile, and that of all then."""
+    one, other = hall.line(), hall.line()
+    first = go(one, 1)
+    assert one.take() == first
+    seal(other)
+    one.leave(first)  # said behind the seal, and again in the next log
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(logs, "Log", refuse)
+        with pytest.raises(StorageError, match=os.strerror(errno.EMFILE)):
+            go(other, 2)
+        assert other.n_tasks == 1
+    second = go(other, 3)
+    assert other.take() == second
+    one._look()
+    assert one._connection.line.running.keys() == other._connection.line.running.keys()
+
+
+def test_limits_may_be_as_large_as_anybody_likes(hall: Hall) -> None:
+    one, other = (hall.line(2**40, per_tenant=1) for _ in range(2))
+    assert go(one, 1, "x") == one.take()
+    go(other, 2, "x", max_pending=2**40)
+    assert other.take() is None
+    third = go(other, 3, "y")
+    assert other.take() == third
+
+
+def test_one_that_comes_buries_whom_it_finds_dead(hall: Hall) -> None:
+    lines = [hall.line(100) for _ in range(3)]
+    for number, line in enumerate(lines):
+        assert go(line, number) == line.take()
+        hall.kill(line)
+    late = hall.line(100)
+    assert late.n_tasks == 0
+    assert len(list(hall.directory.iterdir())) == 2
 
 
 def test_one_that_was_taken_for_dead_joins_anew(hall: Hall) -> None:

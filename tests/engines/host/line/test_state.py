@@ -239,3 +239,72 @@ def test_it_is_as_a_plain_list(seed: int) -> None:
         walk.check()
         if walk.chance.random() < 0.1:
             walk.go_on()
+
+
+def anything(chance: random.Random) -> Record:
+    """Of few processes, tasks, keys and places, so that some of it can be."""
+    choose, few = chance.choice, chance.randrange
+    member, task, of, tenant = choose([A, B, "c" * 16]), few(5), key(few(4)), tenant_of(choose(["", "x"]))
+    return choose(
+        [
+            said.Join(member, few(3), 1 + few(2), 1 + few(2)),
+            said.Enter(member, task, of, tenant, choose([0, 2, NO_LIMIT])),
+            said.Enter(member, task, of, tenant, NO_LIMIT),
+            said.Begin(member, task),
+            said.Leave(member, task),
+            said.Dead(member),
+            said.Stalled(member),
+            said.Back(member),
+            said.Runs(member, task, of, tenant, few(4)),
+            said.Waits(of, tenant, few(3), few(4)),
+            said.Clock(few(4), few(4)),
+        ]
+    )
+
+
+@pytest.mark.parametrize("begins_with", [[], [said.Clock(2, 3)]], ids=["", "clock"])
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_is_said_makes_a_line(seed: int, begins_with: list[Record]) -> None:
+    chance = random.Random(seed)
+    line = line_of() if not begins_with else Line()
+    for record in [*begins_with, *(anything(chance) for _ in range(60))]:
+        line.apply(record)
+        told(line)
+        assert all(group.tasks for group in line.groups.values())
+        assert len(line.order()) == len(set(line.order()))
+        copy = Line()
+        for other in line.dump():
+            copy.apply(other)
+        assert told(copy) == told(line)
+        assert copy.dump() == line.dump()
+
+
+def test_of_the_beginning_of_a_log_any_part_makes_a_line_in_which_every_place_is_somebodys() -> None:
+    """As when the power goes, and the first blocks of the file are all there is."""
+    line = line_of(*(enter(A, number) for number in range(20)), enter(B, 7), said.Begin(A, 0), enter(A, 30, of=0))
+    records = line.dump()
+    for n_records in range(len(records)):
+        part = Line()
+        for record in records[:n_records]:
+            part.apply(record)
+        part.apply(said.Dead(A))
+        assert part.order() == ([key(7)] if part.waits(Task(B, 7)) else [])
+
+
+def test_a_place_that_is_told_counts_at_the_beginning_alone_and_once() -> None:
+    waits, other = said.Waits(key(1), tenant_of(""), 0, 1), said.Waits(key(2), tenant_of(""), 0, 1)
+    join = said.Join(A, 1, NO_LIMIT, NO_LIMIT)
+    for records in (
+        [join, enter(A, 3), waits, enter(A, 1)],  # without a clock
+        [said.Clock(0, 5), join, enter(A, 3), waits, enter(A, 1)],  # too late
+        [said.Clock(0, 0), join, enter(A, 3), waits, enter(A, 1)],  # nobody has entered
+    ):
+        line = Line()
+        for record in records:
+            line.apply(record)
+        assert line.order() == [key(3), key(1)]
+    line = Line()
+    for record in (said.Clock(0, 5), join, waits, enter(A, 1), other, enter(A, 2), enter(A, 3), waits):
+        line.apply(record)
+    assert line.order() == [key(1), key(2), key(3)]
+    assert len({group.place for group in line.groups.values()}) == 3

@@ -19,16 +19,18 @@ that was allowed at that point of the log.
 * **A process that does not take its turn** (it is stopped, or its executor has no thread) is passed over after
   STALL_SECONDS, until it says that it is back. What it runs goes on, and counts.
 * **Waiting is woken by the kernel.** A process follows the log while one of its jobs waits, and only then: a job that
-  need not wait wakes nobody.
+  need not wait wakes nobody. Its thread is the line's own, since the one that follows journals calls observers, which
+  may take long. That a dead process's program has ended, nothing tells: it is looked for once a second.
 * **A log that has grown is sealed**; what is appended behind the seal counts for nobody and is said again. The next one
   begins with all that the last one meant, the same whoever writes it, so it does not matter who does, or who is stopped
   while he does.
-* **A directory that is removed** under living processes is made anew, and each says again what it has; until all have,
-  a second at most, more programs may run. A full disk ends the job that could not be said, with the reason; that a job
+* **A directory that is removed** or moved under living processes is made anew, and each says again what it has; until
+  all have, more programs may run. That takes a second or two: a process of which a job waits or runs looks once a
+  second whether the log has its name. A full disk ends the job that could not be said, with the reason; that a job
   has left is said as soon as it can be. A forked child has none of it: it makes a queue of its own.
 
 What is read is framed and checked in type and range, and bounded in size; see `record`.
 
-`record` is one thing that is said, `state` the line, `log` the files, `member` the lock of a process, `shared` the line
-as one process has it.
+`record` is one thing that is said, `state` the line, `log` the files, `member` the lock of a process, `waker` the
+thread, `shared` the line as one process has it.
 """

@@ -115,13 +115,12 @@ class Connection:
         telling, member = [*self.unsaid, *records], self.member
         for _ in range(_MAX_TURNS):
             log = self._open_log()
-            number = log.number
             if self.member != member:  # joined anew
                 telling = [_by(record, member, self.member) for record in telling]
                 member = self.member
             log.append(telling)
             self.read()
-            if self._log is log and log.number == number and self.member == member:
+            if self._log is log and self.member == member:
                 self.unsaid.clear()
                 return
         raise Lost
@@ -144,7 +143,7 @@ class Connection:
                     return
                 self.join()  # somebody took our file away, and others took us for dead
             except Lost:
-                logger.warning("the log of the line in %s was removed; it is made anew", self.directory)
+                logger.warning("the log of the line in %s was removed or moved; it is made anew", self.directory)
                 if self._log is not None:
                     self._log.close()
                 self._log = None
@@ -167,20 +166,19 @@ class Connection:
         return self._log
 
     def _apply(self) -> None:
-        log = self._log
-        assert log is not None
-        is_sealed = True
-        while is_sealed:
+        assert self._log is not None
+        while True:
+            log = self._log
             records = log.read()
             with self._lock:
                 for record in records:
                     self.has_moved |= self.line.apply(record)
-            is_sealed = log.is_sealed
-            if is_sealed:
-                log.go_on()
-                with self._lock:
-                    self.line, self.has_moved = log.line, True
-                self.gone_on()
+            if not log.is_sealed:
+                return
+            log = log.go_on()
+            with self._lock:
+                self._log, self.line, self.has_moved = log, log.line, True
+            self.gone_on()
 
     def _sweep(self, number: int) -> None:
         """Remove what killed processes left that nobody knows any more."""

@@ -1,7 +1,7 @@
 """4 host line shared: the line as one queue of one process has it: its tasks enter, take their turns, and leave.
 
 Each call says what happens in the log, reads on to its own words, and looks at what they came to. While a task waits,
-the following thread reads what others say, and looks which of them have died, or do not take their turns.
+the waker's thread reads what others say, and looks which of them have died, or do not take their turns.
 """
 
 import contextlib
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from workqueue.engines.host import follower as following
 from workqueue.engines.host.line import record as said
+from workqueue.engines.host.line import waker as waking
 from workqueue.engines.host.line.connection import Connection, entry
 from workqueue.engines.host.line.lookout import Lookout
 from workqueue.engines.host.line.record import NO_LIMIT, Record
@@ -57,7 +57,6 @@ class SharedLine:
         max_running_per_tenant: how many of one tenant; None: any number.
         max_of_its_own: how many this queue can run itself; None: nobody knows.
         is_locked: whether anything of this key's run lives; raises OSError when nobody can tell.
-        has_threads: whether there is a thread for each task that may begin; else others may keep it waiting.
     """
 
     def __init__(
@@ -67,13 +66,11 @@ class SharedLine:
         max_running_per_tenant: int | None,
         max_of_its_own: int | None,
         is_locked: Callable[[str], bool],
-        *,
-        has_threads: bool = True,
     ) -> None:
         self._directory = directory
-        self._has_threads = has_threads
         self._moved: Callable[[], None] = lambda: None
         self._wake: Callable[[int], None] = lambda _: None
+        self._has_thread: Callable[[], bool] = lambda: False
         self._numbers = itertools.count(1)
         # Guards all below, and what there is to see of the line; taken with the connection's `files` held, never the
         # other way round, and never over I/O, so that whoever asks for a place waits for no disk.
@@ -81,13 +78,19 @@ class SharedLine:
         self._mine: dict[int, Mine] = {}
         self._n_waiting = 0
         self._n_began = 0
-        limits = (max_running, max_running_per_tenant or NO_LIMIT, max_of_its_own or NO_LIMIT)
+        most, of_tenant, own = (
+            NO_LIMIT if limit is None else min(limit, NO_LIMIT)
+            for limit in (max_running, max_running_per_tenant, max_of_its_own)
+        )
+        limits = (most, of_tenant, own)
         self._connection = Connection(directory, limits, self._restate, self._lock)
         self._lookout = Lookout(self._connection, is_locked, self._look, self._look_for_dead)
 
-    def call_when_moved(self, moved: Callable[[], None], wake: Callable[[int], None]) -> None:
+    def call_when_moved(
+        self, moved: Callable[[], None], wake: Callable[[int], None], has_thread: Callable[[], bool]
+    ) -> None:
         """See `Order.call_when_moved`."""
-        self._moved, self._wake = moved, wake
+        self._moved, self._wake, self._has_thread = moved, wake, has_thread
 
     def open(self) -> None:
         """Join the others.
@@ -98,7 +101,8 @@ class SharedLine:
         with self._connection.files, contextlib.ExitStack() as undo:
             undo.callback(self._connection.close)
             self._connection.join()
-            following.follower.open(self._directory)
+            self._lookout.bury()  # those that died while nobody waited
+            waking.waker.open(self._directory)
             undo.pop_all()
 
     def close(self) -> None:
@@ -107,12 +111,23 @@ class SharedLine:
             self._connection.close()
             watched = self._lookout.end()
         self._lookout.forget(watched)
-        following.follower.close(self._directory)
+        waking.waker.close(self._directory)
 
     @property
     def n_waiting(self) -> int:
         """How many tasks of this queue wait."""
         return self._n_waiting
+
+    @property
+    def _waits(self) -> bool:
+        """Whether a task of this queue waits for its turn."""
+        return self._n_waiting > self._n_began
+
+    @property
+    def _runs(self) -> bool:
+        """Whether a task of this queue runs, or may."""
+        with self._lock:
+            return len(self._mine) > self._n_waiting - self._n_began
 
     @property
     def n_tasks(self) -> int:
@@ -131,7 +146,7 @@ class SharedLine:
             return line.n_ahead(Task(self._connection.member, place.number))
 
     def moved_others(self, _: Place) -> bool:
-        """False: the following thread tells of moves."""
+        """False: the waker's thread tells of moves."""
         return False
 
     def enter(self, key: str = "", tenant: str = "") -> Place:
@@ -174,11 +189,12 @@ class SharedLine:
                 self._connection.read()
                 if self._connection.is_stalled:
                     self._connection.say(said.Back(self._connection.member))
-                while self._n_waiting > self._n_began:
+                while self._waits:
                     number = self._choose()
                     if number is not None:
                         self._connection.say(said.Begin(self._connection.member, number))
                         if self._has_begun(number):
+                            self._lookout.guard()
                             return Place(0, number)
                     elif not self._lookout.begin():
                         break
@@ -197,9 +213,12 @@ class SharedLine:
                 return
             self._n_waiting -= mine.stage is not Stage.RUNS
             self._n_began -= mine.stage is Stage.BEGAN
+            if mine.stage is Stage.NEW:
+                # Whoever announces it finds that it has left, and says so. Not waited for: an engine may call this
+                # with its own lock, which `has_thread` takes while the files are held.
+                return
         with self._connection.files:
-            # Closed: what it has is out already.
-            if mine.stage is Stage.NEW or not self._connection.is_open:
+            if not self._connection.is_open:  # what it has is out already
                 return
             try:
                 self._connection.say(said.Leave(self._connection.member, place.number))
@@ -212,18 +231,27 @@ class SharedLine:
 
     def _say_enters(self, number: int, mine: Mine, max_pending: int | None) -> None:
         connection = self._connection
+        with self._lock:
+            if number not in self._mine:  # it has left, before anything was said of it
+                return
         records: list[Record] = [entry(connection.member, number, mine.key, mine.tenant, max_pending)]
-        if self._has_threads and connection.may_begin_at_once:
-            # In one breath: a job that need not wait then costs two words, not three.
+        if connection.may_begin_at_once and self._has_thread():
+            # In one breath: a job that need not wait then costs two words, not three. Without a thread, it would keep a
+            # slot that others cannot pass it over for.
             records.append(said.Begin(connection.member, number))
         connection.say(*records)
         with self._lock:
-            if number in self._mine and mine.stage is Stage.NEW:
+            has_left = number not in self._mine
+            if not has_left and mine.stage is Stage.NEW:
                 if Task(connection.member, number) in connection.line.running:
                     mine.stage = Stage.BEGAN
                     self._n_began += 1
                 elif connection.is_in(number):
                     mine.stage = Stage.WAITS
+        if mine.stage is Stage.BEGAN:
+            self._lookout.guard()
+        if has_left:  # meanwhile; `leave` has said nothing, since it found it new
+            connection.say(said.Leave(connection.member, number))
 
     def _take_begun(self) -> Place | None:
         """The first of ours that has begun already, and waits for a thread."""
@@ -286,7 +314,7 @@ class SharedLine:
         waiting.sort(key=lambda number: line.n_ahead(Task(before, number)))
         return records + [entry(member, n, self._mine[n].key, self._mine[n].tenant) for n in waiting]
 
-    # By the following thread
+    # By the waker's thread
 
     def _look_for_dead(self) -> None:
         self._look(for_dead=True)
@@ -316,10 +344,14 @@ class SharedLine:
         connection.read()
         if for_dead:
             lookout.bury()
-        lookout.pass_over()
-        if self._n_waiting > self._n_began:
+        elif self._waits:
+            lookout.bury_now_and_then()
+        if self._runs:
+            lookout.guard()
+        if self._waits:
+            lookout.pass_over()
             lookout.watch()
             return max(len(connection.ready()), connection.is_stalled)
         if not connection.unsaid:
-            lookout.forget(lookout.end())
+            lookout.forget(lookout.end(is_guarded=self._runs))
         return 0

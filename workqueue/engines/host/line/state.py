@@ -59,6 +59,52 @@ class Group:
     tasks: dict[Task, None] = field(default_factory=dict)
 
 
+class Recall:
+    """What a log begins with that goes on: places, each before the tasks that have it.
+
+    A power cut may keep the first part of it alone, so a place that nobody has is no place. Behind the first thing
+    that has been said by a process, nothing of it is believed.
+    """
+
+    def __init__(self) -> None:
+        self.is_first = True
+        self._is_on = False
+        self._n_entered = 0
+        self._waits: said.Waits | None = None
+        self._keys: set[str] = set()
+        self._places: set[Place] = set()
+
+    def take(self, record: Record) -> said.Waits | None:
+        """Take the next thing that was said; return the place that was told of this task's key, if one was."""
+        is_first, self.is_first = self.is_first, False
+        if is_first and isinstance(record, said.Clock):
+            self._is_on, self._n_entered = True, record.n_entered
+        elif self._is_on:
+            return self._go_on(record)
+        return None
+
+    def _go_on(self, record: Record) -> said.Waits | None:
+        waits = self._waits
+        match record:
+            case said.Waits():
+                self._waits = record if self._is_new(record) else None
+                return None
+            case said.Enter() if waits is not None and (waits.key, waits.tenant) == (record.key, record.tenant):
+                return waits
+            case said.Join() | said.Runs() if waits is None:
+                return None
+        self._is_on = False
+        self._waits, self._keys, self._places = None, set(), set()
+        return None
+
+    def _is_new(self, waits: said.Waits) -> bool:
+        place = Place(waits.turn, waits.number)
+        is_new = waits.number <= self._n_entered and waits.key not in self._keys and place not in self._places
+        self._keys.add(waits.key)
+        self._places.add(place)
+        return is_new
+
+
 class Line:
     """All tasks that wait or run, of all processes. For one thread at a time."""
 
@@ -76,6 +122,7 @@ class Line:
         # Of tenants that are in the line or run, and no others.
         self._last_turn: dict[str, int] = {}
         self._n_of_tenant: Counter[str] = Counter()
+        self._recall = Recall()
 
     @property
     def n_waiting(self) -> int:
@@ -150,9 +197,11 @@ class Line:
 
     def apply(self, record: Record) -> bool:
         """Take the next thing that was said; return whether a place may have changed."""
+        is_first = self._recall.is_first
+        waits = self._recall.take(record)
         match record:
             case said.Enter():
-                return self._enter(record)
+                return self._enter(record, waits)
             case said.Begin():
                 return self._begin(Task(record.member, record.task))
             case said.Leave():
@@ -164,19 +213,13 @@ class Line:
                     member.is_stalled = isinstance(record, said.Stalled)
             case said.Join():
                 self.members.setdefault(record.member, Member(record))
-            case _:
-                self._recall(record)
-        return False
-
-    def _recall(self, record: Record) -> None:
-        """Take what a log begins with that goes on."""
-        match record:
-            case said.Clock():
-                self._turn, self._n_entered = record.turn, record.n_entered
-            case said.Waits():
-                self._add_group(record.key, record.tenant, Place(record.turn, record.number))
-            case said.Runs():
+            case said.Runs() if not self.waits(Task(record.member, record.task)):
                 self._run(Task(record.member, record.task), Run(record.key, record.tenant, record.turn))
+            case said.Clock() if is_first:
+                self._turn, self._n_entered = record.turn, record.n_entered
+            case _:
+                pass
+        return False
 
     def dump(self) -> list[Record]:
         """What makes the same of an empty one."""
@@ -192,7 +235,7 @@ class Line:
         found += [said.Stalled(name) for name, member in members if member.is_stalled]
         return found
 
-    def _enter(self, record: said.Enter) -> bool:
+    def _enter(self, record: said.Enter, waits: said.Waits | None) -> bool:
         task = Task(record.member, record.task)
         member = self.members.get(task.member)
         if member is None or member.is_dead or task.number in member.waiting or task in self.running:
@@ -200,7 +243,9 @@ class Line:
         before = self._last_turn.get(record.tenant)
         group = self.groups.get(record.key)
         is_new = group is None
-        if group is None:
+        if group is None and waits is not None:
+            group = self._add_group(waits.key, waits.tenant, Place(waits.turn, waits.number))
+        elif group is None:
             self._n_entered += 1
             turn = self._turn if before is None else max(self._turn, before + 1)
             group = self._add_group(record.key, record.tenant, Place(turn, self._n_entered))
