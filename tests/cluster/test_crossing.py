@@ -78,7 +78,7 @@ def test_a_run_that_was_cancelled_when_it_was_claimed_is_not_begun(
         # It watches: else it would be given another run.
         eventually(lambda: any(watched.mark is not None for watched in engine._desk._watched.values()))
         with worker_in_process(
-            nats.url, cluster, command_of(program.path), storage, max_running_per_tenant=1
+            nats.url, cluster, command_of(program.path), storage, max_running_per_tenant=1, lease=60.0
         ) as worker:
             crossed: list[Run] = []
 
