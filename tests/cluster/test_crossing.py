@@ -74,9 +74,6 @@ def test_a_run_that_was_cancelled_when_it_was_claimed_is_not_begun(
     storage = DiskStorage(tmp_path / "storage")
     with ScriptedProgram(tmp_path / "program", output(b"built")) as program:
         engine, client = make_engine(), Reports()
-        client.ticket = engine.submit(task_of(program.path, storage, 1), client)
-        # It watches: else it would be given another run.
-        eventually(lambda: any(watched.mark is not None for watched in engine._desk._watched.values()))
         with worker_in_process(
             nats.url, cluster, command_of(program.path), storage, max_running_per_tenant=1, lease=60.0
         ) as worker:
@@ -84,11 +81,15 @@ def test_a_run_that_was_cancelled_when_it_was_claimed_is_not_begun(
 
             async def claim(run: Run, name: str, _expect: int, _on: str | None) -> int:
                 crossed.append(run)
+                # Its client watches it: else that would be given another run.
+                while not any(watched.mark is not None for watched in engine._desk._watched.values()):  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
                 await worker.member.moves.cancel(run.number, for_all=True)
                 return await cross(worker.member, run, Own(State.RUN, name, run.own.attempt + 1, run.own.lost))
 
             with monkeypatch.context() as patch:
                 patch.setattr(worker.member.moves, "claim", claim)
+                client.ticket = engine.submit(task_of(program.path, storage, 1), client)
                 assert client.hear_end() == cancelled()
                 eventually(lambda: not worker.held and not worker.member.view.runs)
             [run] = crossed
