@@ -84,6 +84,9 @@ class Connection:
             # One that finds nobody goes on looking, and tells why by the way.
             with told():
                 raise self._error or Unreachable("no server answers") from None
+        except BaseException:  # cancelled, as by a member that leaves: nobody else has it yet
+            await _end(client)
+            raise
         version = client.connected_server_version
         if (version.major, version.minor, version.patch) < NEEDS:
             await _end(client)

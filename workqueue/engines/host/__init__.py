@@ -7,5 +7,5 @@ so there are no process numbers, leases or ages to go by.
 `engine` is the engine, and `shared_task` one task of it. `record` is one thing that a journal says, `places` where in
 it, `journal` the files, `lead` the right to write one, `reader` the reading, `following` what another process's says,
 `follower` the thread that looks at them, `changes` what wakes it. `notices` is what any process tells all, `line` the
-one line of all: who waits at which place, and who may begin.
+one line of all: which job waits at which place, and which may begin.
 """

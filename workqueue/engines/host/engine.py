@@ -1,7 +1,7 @@
 """4 host engine: one run per key among all processes of this host that share a storage.
 
-Each process has its own threads, and a part in the one line of all. Who runs a key is settled by the key's lock when a
-task's turn has come; see `shared_task` for a task's ways, and the package's docstring for the files.
+Each process has its own threads, and a part in the one line of all. When a task's turn has come, the lock of its key
+settles which process runs it; see `shared_task` for a task's ways, and the package's docstring for the files.
 """
 
 import contextlib

@@ -76,7 +76,7 @@ def bury_if_dead(directory: Path, member: str) -> bool:
     """
     path = directory / name_of(member)
     try:
-        # For reading alone: who watches the file is told when one that could write is closed, and would look again.
+        # For reading alone: closing one that could write is told to all that watch the file, and they would look again.
         fd = open_own(lambda: open_file(path, os.O_RDONLY))
     except OSError as err:
         # What is no file of ours, nobody has locked.
