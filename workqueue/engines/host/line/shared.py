@@ -162,14 +162,15 @@ class SharedLine:
         mine = self._mine.get(place.number)
         if mine is None:  # it has left
             return
+        at_once = self._has_thread()  # asked without a lock of ours: it takes one of the engine's
         try:
             with self._connection.files:
                 if not self._connection.is_open:
                     raise StorageError("The line was closed")
-                self._say_enters(place.number, mine, max_pending)
+                self._say_enters(place.number, mine, max_pending, at_once)
                 if mine.stage is not Stage.BEGAN and self._lookout.begin() and mine.stage is Stage.NEW:
                     # What was in the way may have been of a process that died while nobody looked.
-                    self._say_enters(place.number, mine, max_pending)
+                    self._say_enters(place.number, mine, max_pending, at_once)
         except OSError as err:
             self._unsay(place.number)
             raise StorageError(f"Cannot join the line in {self._directory}: {reason_of(err)}") from err
@@ -214,8 +215,8 @@ class SharedLine:
             self._n_waiting -= mine.stage is not Stage.RUNS
             self._n_began -= mine.stage is Stage.BEGAN
             if mine.stage is Stage.NEW:
-                # Whoever announces it finds that it has left, and says so. Not waited for: an engine may call this
-                # with its own lock, which `has_thread` takes while the files are held.
+                # `announce` finds that it has left, and says so. No file is waited for: an engine may call this with
+                # its own lock.
                 return
         with self._connection.files:
             if not self._connection.is_open:  # what it has is out already
@@ -229,13 +230,13 @@ class SharedLine:
 
     # With the files
 
-    def _say_enters(self, number: int, mine: Mine, max_pending: int | None) -> None:
+    def _say_enters(self, number: int, mine: Mine, max_pending: int | None, at_once: bool) -> None:
         connection = self._connection
         with self._lock:
             if number not in self._mine:  # it has left, before anything was said of it
                 return
         records: list[Record] = [entry(connection.member, number, mine.key, mine.tenant, max_pending)]
-        if connection.may_begin_at_once and self._has_thread():
+        if at_once and connection.may_begin_at_once:
             # In one breath: a job that need not wait then costs two words, not three. Without a thread, it would keep a
             # slot that others cannot pass it over for.
             records.append(said.Begin(connection.member, number))
