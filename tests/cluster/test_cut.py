@@ -198,7 +198,7 @@ def test_a_client_whose_way_is_slow_hears_all_in_order(
     assert scene.now() - before < scene.lease  # it waits for nobody
     near = scene.submit()
     scene.worker()
-    near.hear_message("begun 1")  # else one read of the program's output may bring both messages, and the last one counts
+    near.hear_message("begun 1")  # else the program may print both before one read of its output, which tells the last
     program.release(1)
     assert reports.hear_end() == succeeded()
     assert reports.messages() == ["begun 1", "gone on 1"]
