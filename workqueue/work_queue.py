@@ -57,8 +57,9 @@ class WorkQueue(Results, Builds):
         max_pending: how many jobs may wait, in the line of all processes, while as many run as can; None: any number.
             An executor that does not say how many threads it has counts as having none: then it is how many jobs there
             may be, waiting or running.
-        tenant: names who asks, from the params; called by `ensure_run`. The tenants take turns, so that one who asks
-            for a thousand builds is one of many in the line. None: all are the same.
+        tenant: returns a name for the client, from the params; called by `ensure_run`. Tenants take turns: one with a
+            thousand jobs in the queue gets one turn in each round, like one with a single job. None: there is one
+            tenant.
         max_running_per_tenant: how many jobs of one tenant run at once; None: as many as run at all.
         max_running_on_host: the same as `max_running`, which it was called before. With an `executor`, or a smaller
             `max_running`, that bounds this process, and this all of them. An `executor` alone bounds its own process
