@@ -37,7 +37,13 @@ def test_each_link_and_picture_is_in_the_repository() -> None:
     [picture] = re.findall(r"image:: (\S+)", text)
     assert len(links) > 10
     assert [path for path in (*links, picture) if not (ROOT / path).is_file()] == []
-    assert (ROOT / picture).stat().st_size < 60_000
+
+
+def test_each_picture_is_small_and_shown_somewhere() -> None:
+    pictures = list((DOCS / "pictures").iterdir())
+    shown = "\n".join(page.read_text() for page in (README, *DOCS.glob("*.rst")))
+    assert [picture.name for picture in pictures if f"pictures/{picture.name}\n" not in shown] == []
+    assert max(picture.stat().st_size for picture in pictures) < 60_000
 
 
 def test_each_example_has_a_test() -> None:
