@@ -172,6 +172,11 @@ def test_a_heartbeat_is_not_printed_again(capsys: pytest.CaptureFixture[str]) ->
     [
         (Progress(), "starting"),
         (Progress(n_ahead_in_queue=3), "waiting, 3 ahead in the queue"),
+        (Progress(3, eta=0.0), "waiting, 3 ahead in the queue, starts in less than a minute"),
+        (Progress(3, eta=50.0), "waiting, 3 ahead in the queue, starts in about 1 min"),
+        (Progress(3, eta=150.1), "waiting, 3 ahead in the queue, starts in about 3 min"),
+        (Progress(3, eta=1000.0), "waiting, 3 ahead in the queue, starts in about 15 min"),
+        (Progress(3, eta=7300.0), "waiting, 3 ahead in the queue, starts in about 2 h"),
         (Progress(fraction=0.1), "running"),
         (Progress(fraction=0.1, message="step"), "step"),
         (succeeded(), "built"),
