@@ -49,9 +49,10 @@ def test_an_estimate_is_beside_the_tuple() -> None:
         copy.copy,
         copy.deepcopy,
         lambda progress: progress._replace(message="waits"),
+        lambda progress: progress.__replace__(message="waits"),
         lambda progress: Progress(**json.loads(json.dumps(progress.as_dict()))),
     ],
-    ids=["pickle", "copy", "deepcopy", "replace", "wire"],
+    ids=["pickle", "copy", "deepcopy", "replace", "copy.replace", "wire"],
 )
 def test_a_copy_has_the_estimate(copied: Callable[[Progress], Progress]) -> None:
     progress = Progress(2, message="waits", eta=90.0)

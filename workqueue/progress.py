@@ -80,6 +80,8 @@ class Progress(_Fields):
         """The same with other values; the tuple's own would forget `eta`, and what a subclass adds."""
         return self._with(super()._replace(**fields), {})
 
+    __replace__ = _replace  # what `copy.replace` calls, from Python 3.13 on
+
     def with_eta(self, eta: float | None) -> Self:
         """The same event with another estimate.
 

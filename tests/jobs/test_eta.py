@@ -139,42 +139,69 @@ def test_the_time_between_two_tries_is_none_of_running(queue: WorkQueue, engine:
     assert ensure(queue, "another").eta == 60.0
 
 
-def test_where_others_overtake_nothing_is_told(tmp_path: Path, make_queue: MakeQueue) -> None:
-    told = [_wait_for_a_program(tmp_path / str(bound), make_queue, bound) for bound in (None, 1)]
-    assert told[0] is not None
-    assert told[0] >= 0
-    assert told[1] is None
+class Gated:
+    """Real programs. The one that is asked for "runs" stands at a gate until the end."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir()
+        os.mkfifo(directory / "gate")
+        text = f'[ "$1" != runs ] || read go < "{directory}/gate"\necho built > "$2"'
+        self.program = write_program(directory / "program", text)
+        self.storage = directory / "storage"
+        self.gate = os.open(directory / "gate", os.O_RDWR)
+
+    def __enter__(self) -> "Gated":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        os.close(self.gate)
+
+    def end(self, *jobs: Job) -> None:
+        """All of them build."""
+        os.write(self.gate, b"go\n")
+        assert [job.wait(60).returncode for job in jobs] == [0] * len(jobs)
 
 
-def _wait_for_a_program(directory: Path, make_queue: MakeQueue, max_running_per_tenant: int | None) -> float | None:
-    """Real programs; one of them stands at a gate. What one is told that waits for it."""
-    directory.mkdir()
-    os.mkfifo(directory / "gate")
-    text = f'[ "$1" != runs ] || read go < "{directory}/gate"\necho built > "$2"'
-    program = write_program(directory / "program", text)
-    queue = make_queue(
-        program,
-        storage_dir=directory / "storage",
-        max_running=1,
-        tenant=lambda _: "one",
-        max_running_per_tenant=max_running_per_tenant,
-    )
-    gate = os.open(directory / "gate", os.O_RDWR)
-    try:
-        for i in range(MIN_RUNS):
-            assert queue.build((str(i),)).returncode == 0
+def build_some(queue: WorkQueue) -> None:
+    for i in range(MIN_RUNS):
+        assert queue.build((str(i),)).returncode == 0
+
+
+def test_real_programs(tmp_path: Path, make_queue: MakeQueue) -> None:
+    with Gated(tmp_path / "programs") as gated:
+        queue = make_queue(gated.program, storage_dir=gated.storage, max_running=1)
+        build_some(queue)
         runs, waits = ensure(queue, "runs"), ensure(queue, "waits")
         told: list[Progress] = []
         waits.progress.subscribe(told.append)
         assert told[-1].n_ahead_in_queue == 1
-        assert (told[-1].eta is None) == (waits.eta is None)
-        eta = waits.eta
-        os.write(gate, b"go\n")
-        assert runs.wait(30).returncode == waits.wait(30).returncode == 0
-    finally:
-        os.close(gate)
-        queue.close()
-    return eta
+        assert all(eta is not None and eta >= 0 for eta in (told[-1].eta, waits.eta))
+        gated.end(runs, waits)
+        assert told[-1].eta is None
+
+
+def test_behind_another_processs_run(tmp_path: Path, make_queue: MakeQueue) -> None:
+    """The line is one; what its own runs took is what this process knows."""
+    with Gated(tmp_path / "programs") as gated:
+        here, there = (make_queue(gated.program, storage_dir=gated.storage, max_running=1) for _ in range(2))
+        build_some(here)
+        runs = ensure(there, "runs")
+        waits, knows_nothing = ensure(here, "waits"), ensure(there, "waits too")
+        assert waits.current_progress.n_ahead_in_queue == 1
+        assert waits.eta is not None
+        assert knows_nothing.current_progress.n_ahead_in_queue == 2
+        assert knows_nothing.eta is None
+        gated.end(runs, waits, knows_nothing)
+
+
+def test_where_others_overtake_nothing_is_told(tmp_path: Path, make_queue: MakeQueue) -> None:
+    with Gated(tmp_path / "programs") as gated:
+        queue = make_queue(gated.program, storage_dir=gated.storage, max_running=2, max_running_per_tenant=1)
+        build_some(queue)
+        runs, waits = ensure(queue, "runs"), ensure(queue, "waits")
+        assert waits.current_progress.n_ahead_in_queue == 1
+        assert waits.eta is None
+        gated.end(runs, waits)
 
 
 # On the wire

@@ -60,10 +60,12 @@ class Estimator:
 
     def _estimate(self) -> Estimate | None:
         now = time.monotonic()
+        # Without the lock, as thousands look at each move: it is one tuple, and one number.
+        latest = self._latest
+        if latest is not None and latest[0] == self._n_moves and now < latest[1] + KEPT_SECONDS:
+            return latest[2]
         with self._lock:
             n_moves = self._n_moves
-            if self._latest is not None and self._latest[0] == n_moves and now < self._latest[1] + KEPT_SECONDS:
-                return self._latest[2]
             running = list(self._running.values())
         # Each of these takes a lock of its own.
         max_running = self._max_running()
