@@ -82,6 +82,7 @@ def make_parts(
     failures = _failures_of(used, failure_ttl, storage_dir)
     tally = Tally()
     recent = RecentRuns()
+    # What else knows of runs that have ended, such as a record of all processes, is to be asked in place of `recent`.
     # Others overtake a tenant that runs as many as it may: how long it waits then, no place says.
     estimator = Estimator(lambda: used.max_running if max_running_per_tenant is None else None, recent.seconds)
     caller = HookCaller(tuple(hooks))
