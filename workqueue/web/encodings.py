@@ -211,8 +211,7 @@ def _rank(encoding: type[Encoding], wishes: list[tuple[str, float]]) -> float:
 
 
 def _remembered(encode: Callable[[Progress], bytes]) -> Callable[[Progress], bytes]:
-    # Two events that differ in their estimates alone are equal.
-    remembered = lru_cache(MEMO)(lambda progress, _eta: encode(progress))
+    remembered = lru_cache(MEMO)(lambda progress, _eta: encode(progress))  # events with other estimates are equal
 
     def encode_once(progress: Progress) -> bytes:
         # A subclass may say more than the fields by which it equals another. An error is up to 64 KiB of a program's
