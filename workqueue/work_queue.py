@@ -216,7 +216,16 @@ class WorkQueue(Results, Builds):
         parts.renew_in_children(self)
 
     def _use(self, parts: "Parts") -> None:
-        self._engine, self._registry, self._failures, self._refreshing, self._tally, self._hooks, self._books = parts
+        (
+            self._engine,
+            self._registry,
+            self._failures,
+            self._refreshing,
+            self._tally,
+            self._estimator,
+            self._hooks,
+            self._books,
+        ) = parts
 
     def _renew_in_child(self) -> None:
         """Begin anew in a forked child, which has none of the threads and is to have none of the jobs.
@@ -284,7 +293,7 @@ class WorkQueue(Results, Builds):
         if self._is_closed and self._registry.get(key) is None:
             raise QueueClosed("the work queue was closed; it takes no new jobs")
         while True:
-            job, is_mine = self._registry.reserve(key, lambda: Job(params, key, self._books))
+            job, is_mine = self._registry.reserve(key, lambda: self._job(params, key))
             if is_mine:
                 return self._launch(job, tenant, is_refresh=is_refresh, replaces=replaces)
             if job.join():
@@ -337,9 +346,12 @@ class WorkQueue(Results, Builds):
 
     def _failed(self, params: Params, key: str, failure: Progress) -> Job:
         """A job for who asks again too soon, that has ended already."""
-        job = Job(params, key, self._books)
+        job = self._job(params, key)
         job.report(failure)
         return job
+
+    def _job(self, params: Params, key: str) -> Job:
+        return Job(params, key, self._books, self._estimator.eta)
 
     def jobs(self) -> list[JobSnapshot]:
         """The jobs that wait, run or are being cancelled, at this moment, in the order in which they were asked for."""
