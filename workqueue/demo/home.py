@@ -1,0 +1,158 @@
+"""The page at `/`: the document sets, what becomes of each, and /sets with its buttons.
+
+Whoever can reach the demo sees the page, and with it the tokens of the sets. So it is for public texts alone, and its
+buttons do no more than to stop builds of these and to remove what was built. What changes anything must come from a
+page of ours, as the browser says (Origin, Sec-Fetch-Site), under a name by which this machine calls itself: not from a
+page elsewhere, whatever name it has its reader's browser take for 127.0.0.1.
+"""
+
+from collections.abc import Collection
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, render_template, request
+
+from workqueue import OverviewViewParams, State, StorageError, WorkQueue
+from workqueue.demo.library import Library, ShelvedSet
+from workqueue.demo.programs import Programs
+from workqueue.web import Problem
+
+#: How many programs run at once.
+SLOTS: Final = 2
+
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    # Nobody may frame it: a click meant for another page would press its buttons.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Home(NamedTuple):
+    """What the page is about."""
+
+    library: Library
+    sets: tuple[ShelvedSet, ...]
+    programs: Programs
+
+    def set_of(self, set_id: str) -> ShelvedSet:
+        """The one with this number.
+
+        Raises:
+            Problem: 404.
+        """
+        for item in self.sets:
+            if item.params.document_set_id == set_id:
+                return item
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no document set {set_id!r}; reload the page")
+
+
+def create_home(home: Home, queue: WorkQueue, origins: Collection[str]) -> Blueprint:
+    """Make it; the plugin's app takes it.
+
+    Args:
+        home: what it shows.
+        queue: builds the sets.
+        origins: where the page is, such as ``http://127.0.0.1:8765``.
+    """
+    views = _Views(home, queue, origins)
+    blueprint = Blueprint("home", __name__)
+    blueprint.add_url_rule("/", view_func=views.index)
+    blueprint.add_url_rule("/sets", view_func=views.standing)
+    for rule, view in (
+        ("/sets/<set_id>/cancel", views.cancel),
+        ("/sets/<set_id>/kill", views.kill),
+        ("/start-over", views.start_over),
+    ):
+        blueprint.add_url_rule(rule, view_func=view, methods=["POST"])
+    blueprint.before_request(views.check)
+    blueprint.after_request(_not_kept)
+    return blueprint
+
+
+class _Views:
+    def __init__(self, home: Home, queue: WorkQueue, origins: Collection[str]) -> None:
+        self._home = home
+        self._queue = queue
+        self._origins = origins
+
+    def check(self) -> None:
+        """Refuse what would change something, unless it comes from the page."""
+        if request.method not in {"GET", "HEAD", "OPTIONS"}:
+            site = request.headers.get("Sec-Fetch-Site", "same-origin")
+            if request.headers.get("Origin") not in self._origins or site != "same-origin":
+                pages = " or ".join(f"{origin}/" for origin in sorted(self._origins))
+                raise Problem(HTTPStatus.FORBIDDEN, f"only the demo's own page may do that: open {pages}")
+
+    def index(self) -> Response:
+        """The page."""
+        sets = [
+            {"id": item.params.document_set_id, "show": _show(item.params), **item._asdict()}
+            for item in self._home.sets
+        ]
+        page = render_template("home.html", sets=sets, server=sets[0]["params"].server, slots=SLOTS)
+        return Response(page, headers=_HEADERS)
+
+    def standing(self) -> dict[str, Any]:
+        """How each set stands."""
+        return {item.params.document_set_id: self._standing(item.params) for item in self._home.sets}
+
+    def cancel(self, set_id: str) -> Response:
+        """Have it end, if it waits or runs."""
+        job = self._queue.live_job(self._home.set_of(set_id).params)
+        if job is not None:
+            job.cancel()
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    def kill(self, set_id: str) -> Response:
+        """End its program; the queue is not told."""
+        if not self._home.programs.kill(self._home.set_of(set_id).params.document_set_id):
+            raise Problem(HTTPStatus.CONFLICT, "no program builds this set now")
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    def start_over(self) -> Response:
+        """Cancel all, and remove what was built."""
+        jobs = [job for item in self._home.sets if (job := self._queue.live_job(item.params)) is not None]
+        # Those that wait first, so that none of them begins when one that runs is stopped.
+        for job in sorted(jobs, key=lambda job: job.state is not State.PENDING):
+            job.cancel()
+        try:
+            for item in self._home.sets:
+                self._queue.delete(item.params)
+        except StorageError as err:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "an index cannot be removed now; try again later") from err
+        self._home.library.start_over()
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    def _standing(self, params: OverviewViewParams) -> dict[str, Any]:
+        job = self._queue.live_job(params)
+        if job is None:
+            return {"state": "idle" if self._queue.result_info(params) is None else "built", "pid": None}
+        if job.state is State.PENDING:
+            return {"state": "waiting", "pid": None}
+        return {"state": "running", "pid": self._home.programs.pid(params.document_set_id)}
+
+
+def _show(params: OverviewViewParams) -> str:
+    """The plugin's page for one set, as Overview opens it in its frame."""
+    return f"show?{urlencode(show_query(params))}"
+
+
+def show_query(params: OverviewViewParams) -> dict[str, str]:
+    """What Overview adds to the address of a plugin's page."""
+    return {
+        "server": params.server,
+        "origin": params.server,
+        "documentSetId": params.document_set_id,
+        "apiToken": params.api_token,
+    }
+
+
+def _not_kept(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
