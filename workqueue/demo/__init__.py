@@ -12,6 +12,7 @@
     search_index     a finished index + what a person typed -> hits
     plugin           the queue + the index -> /metadata, /show, /generate, /search
     programs         which process builds which set, and its end by SIGKILL
+    last_jobs        the job that builds each set, or did so last, for a page that only looks
     home             the page at /: document sets that wait in line, and buttons for them
     server           a WSGI app -> an HTTP server on a thread
     stage            all of the above, started together and cleared away at the end

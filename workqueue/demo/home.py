@@ -14,12 +14,22 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, render_template, request
 
 from workqueue import OverviewViewParams, State, StorageError, WorkQueue
+from workqueue.demo.last_jobs import LastJobs
 from workqueue.demo.library import Library, ShelvedSet
 from workqueue.demo.programs import Programs
 from workqueue.web import Problem
+from workqueue.web.flask import progress_response
+from workqueue.web.stream import DEFAULT_MAX_DURATION
 
 #: How many programs run at once.
 SLOTS: Final = 2
+
+#: The header of a request that only looks, and starts nothing.
+FOLLOWS: Final = "X-Follows"
+
+#: Seconds that a response lasts as long as its job waits. A browser has six connections for a host, and there are six
+#: sets: as many streams would leave none for a click. So what waits looks in now and then, and only what runs streams.
+_GLANCE: Final = 0.05
 
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -65,6 +75,7 @@ def create_home(home: Home, queue: WorkQueue, origins: Collection[str]) -> Bluep
     blueprint.add_url_rule("/", view_func=views.index)
     blueprint.add_url_rule("/sets", view_func=views.standing)
     for rule, view in (
+        ("/sets/<set_id>/progress", views.progress),
         ("/sets/<set_id>/cancel", views.cancel),
         ("/sets/<set_id>/kill", views.kill),
         ("/start-over", views.start_over),
@@ -79,6 +90,7 @@ class _Views:
     def __init__(self, home: Home, queue: WorkQueue, origins: Collection[str]) -> None:
         self._home = home
         self._queue = queue
+        self._jobs = LastJobs(queue)
         self._origins = origins
 
     def check(self) -> None:
@@ -99,14 +111,24 @@ class _Views:
         return Response(page, headers=_HEADERS)
 
     def standing(self) -> dict[str, Any]:
-        """How each set stands."""
-        return {item.params.document_set_id: self._standing(item.params) for item in self._home.sets}
+        """How each set stands, and the number of the process that builds it."""
+        told = {}
+        for item in self._home.sets:
+            state = self._jobs.standing(item.params)
+            set_id = item.params.document_set_id
+            told[set_id] = {"state": state, "pid": self._home.programs.pid(set_id) if state == "running" else None}
+        return told
+
+    def progress(self, set_id: str) -> Response:
+        """Build a set, or join its build; or, for a page that has begun to follow it, tell how that goes or went."""
+        params = self._home.set_of(set_id).params
+        job = self._jobs.look(params) if FOLLOWS in request.headers else self._jobs.start(params)
+        is_waiting = job is not None and job.state is State.PENDING
+        return progress_response(job, request, max_duration=_GLANCE if is_waiting else DEFAULT_MAX_DURATION)
 
     def cancel(self, set_id: str) -> Response:
         """Have it end, if it waits or runs."""
-        job = self._queue.live_job(self._home.set_of(set_id).params)
-        if job is not None:
-            job.cancel()
+        self._jobs.cancel(self._home.set_of(set_id).params)
         return Response(status=HTTPStatus.NO_CONTENT)
 
     def kill(self, set_id: str) -> Response:
@@ -126,16 +148,9 @@ class _Views:
                 self._queue.delete(item.params)
         except StorageError as err:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "an index cannot be removed now; try again later") from err
+        self._jobs.forget()
         self._home.library.start_over()
         return Response(status=HTTPStatus.NO_CONTENT)
-
-    def _standing(self, params: OverviewViewParams) -> dict[str, Any]:
-        job = self._queue.live_job(params)
-        if job is None:
-            return {"state": "idle" if self._queue.result_info(params) is None else "built", "pid": None}
-        if job.state is State.PENDING:
-            return {"state": "waiting", "pid": None}
-        return {"state": "running", "pid": self._home.programs.pid(params.document_set_id)}
 
 
 def _show(params: OverviewViewParams) -> str:

@@ -1,5 +1,6 @@
 """The document sets of the page at `/`: the standard library's documentation, cut up by what it is about."""
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
@@ -90,8 +91,15 @@ def offered_sets(texts: list[Text]) -> list[OfferedSet]:
     Returns:
         About six; a set that has no text in this Python is left out.
     """
+    contents = {text.name: _words_of(text) for text in texts}
     return [
-        OfferedSet(subject.title, chosen, tuple(_words_in(chosen, subject.words)), subject.seconds, subject.breaks_once)
+        OfferedSet(
+            subject.title,
+            chosen,
+            tuple(_words_in([contents[text.name] for text in chosen], subject.words)),
+            subject.seconds,
+            subject.breaks_once,
+        )
         for subject in _SUBJECTS
         if (chosen := [text for text in texts if not subject.packages or _package(text) in subject.packages])
     ]
@@ -102,13 +110,12 @@ def _package(text: Text) -> str:
     return _LANGUAGE if kind == _LANGUAGE else name.partition(".")[0]
 
 
-def _words_in(texts: Collection[Text], candidates: Collection[str]) -> Iterator[str]:
+def _words_in(contents: Collection[set[str]], candidates: Collection[str]) -> Iterator[str]:
     """Those that a search would find: some text has all their words, whole."""
-    contents = [_words_of(text) for text in texts]
     for candidate in candidates:
         if any(words.issuperset(candidate.split()) for words in contents):
             yield candidate
 
 
 def _words_of(text: Text) -> set[str]:
-    return set("".join(c if c.isalnum() else " " for c in f"{text.title} {text.body}".lower()).split())
+    return set(re.findall(r"[^\W_]+", f"{text.title} {text.body}".lower()))

@@ -4,19 +4,16 @@ import "../generate/workqueue.js";
 import { Refused, itemOf, reasonOf, search, summaryOf } from "./search.js";
 
 const LOOK = 1000; // milliseconds between two looks at how all sets stand
+const PAUSE = 1000; // milliseconds between two requests of a build that waits, whose responses are short
 const SHOWN = 3; // hits
 
-// A browser opens six connections to a host, and there are six sets: as many streams would leave none for a click. So
-// what waits in the line asks for a short response now and then, and only what runs has a stream of its own.
-const STREAM = "application/x-ndjson";
-const SHORT_STREAM = `${STREAM};wait=1`;
-const PAUSE = 2000; // milliseconds from one short response to the next
+// The header of a request that only looks: it never has something built that has just failed or was cancelled.
+const FOLLOWS = "X-Follows";
 
 const KILLED = -9;
 const CANCELLED = -998;
 
 const main = document.querySelector("main");
-const slots = Number(main.dataset.slots);
 const trouble = document.getElementById("trouble");
 
 /** Ask the demo; its refusals and its absence are shown, and null is returned. */
@@ -41,7 +38,7 @@ const TEXTS = {
     HEADLINES[returncode] ?? (refused ? "The build could not be started" : "The build failed"),
   reason: ({ error, returncode }) => {
     if (returncode === KILLED) return "Signal 9 (SIGKILL) ended it.";
-    return (/^Exited with code -?\d+\nstderr:\n([^]*)$/.exec(error)?.[1] ?? error).trim();
+    return (/^Exited with code -?\d+\nstderr:\n([^]*)$/.exec(error)?.[1] ?? error).trim() || "It did not say why.";
   },
   again: "Try again",
 };
@@ -52,7 +49,7 @@ function whyOf(state, returncode, breaks) {
   if (state === "running") return "The program prints how far it is, and each window that watches shows it at once.";
   if (state === "done") return "The index is kept: a client that asks for it now gets it at once.";
   if (state === "idle") return breaks ? "Its documents break off in the middle, the first time." : "";
-  if (state !== "failed") return "";
+  if (state !== "failed" || returncode === null) return "";
   if (returncode === CANCELLED) return "It ended in all windows that watched it, and nothing half built is kept.";
   if (returncode === KILLED) return "Nothing half built is kept; the next build begins from nothing.";
   return "Its exit status was not 0; the text is what it wrote to stderr. “Try again” runs it once more.";
@@ -65,7 +62,7 @@ class Card {
   #about;
   #id;
   #progress;
-  #headers = new Headers({ Accept: SHORT_STREAM });
+  #headers = new Headers(); // read anew for each request
   #returncode = null;
   #pid = null;
   #state = "idle"; // of its build, as it was shown last
@@ -78,15 +75,8 @@ class Card {
     this.#id = item.dataset.id;
     this.#progress = item.querySelector("workqueue-progress");
     this.#about = { server: main.dataset.server, documentSetId: this.#id, apiToken: item.dataset.token };
-    const { server, documentSetId, apiToken } = this.#about;
     this.#progress.texts = TEXTS;
-    // The headers are read anew for each request: see STREAM.
-    this.#progress.request = {
-      body: { server, documentSetId },
-      token: apiToken,
-      headers: this.#headers,
-      firstPause: PAUSE,
-    };
+    this.#progress.request = { headers: this.#headers, firstPause: PAUSE };
     this.#listen();
     this.#render();
   }
@@ -103,24 +93,35 @@ class Card {
     return ["starting", "queued", "running"].includes(this.state);
   }
 
-  get hasStream() {
-    return this.isLive && this.#headers.get("Accept") === STREAM;
-  }
-
-  /** Have it built, or join the build, or find that it is there -> a promise of the server's first answer. */
+  /** Have it built, or join the build, or find that it is there -> a promise of the demo's first answer. */
   build() {
-    this.#headers.set("Accept", cards.filter((card) => card.hasStream).length < slots ? STREAM : SHORT_STREAM);
-    this.#progress.start();
-    return new Promise((resolve) => (this.#answered = resolve));
+    this.#headers.delete(FOLLOWS);
+    return this.#start();
   }
 
-  /** Take how it stood on the server; what was asked before something changed here says nothing. */
+  /** See what became of it -> as `build`. */
+  join() {
+    this.#headers.set(FOLLOWS, "1");
+    return this.#start();
+  }
+
+  /** Take how it stood in the demo; what was asked before something changed here says nothing. */
   take({ state, pid }, askedAt) {
     if (askedAt < this.#changedAt) return;
+    const { isLive } = this;
     this.#pid = pid;
-    if (state !== "idle" && !this.isLive && this.state !== "done") buildInTurn(this); // another window has begun it
-    if (state === "idle" && this.state === "done") location.reload(); // another window has started over
     this.#render();
+    if (state === "idle") {
+      if (this.state === "done" || (this.state === "failed" && this.#returncode !== null)) location.reload(); // all over
+    } else if (!isLive && state !== (this.state === "done" ? "built" : this.state)) {
+      inTurn(() => this.isLive || this.join()); // another window has begun it
+    }
+  }
+
+  #start() {
+    this.#answered(); // whatever waits for an earlier request waits no more
+    this.#progress.start();
+    return new Promise((resolve) => (this.#answered = resolve));
   }
 
   #listen() {
@@ -153,8 +154,8 @@ class Card {
     this.#state = this.state;
     this.#changedAt = performance.now();
     this.#pid = null;
-    if (this.state === "running") this.#headers.set("Accept", STREAM);
-    else if (this.state !== "starting") this.#headers.set("Accept", SHORT_STREAM);
+    if (this.state === "failed") this.#headers.delete(FOLLOWS); // "Try again" is to have it built
+    else if (this.state !== "starting") this.#headers.set(FOLLOWS, "1");
     this.#render();
   }
 
@@ -203,17 +204,17 @@ class Card {
 
 // ---- The page --------------------------------------------------------------------------------------------------------
 
-/** One after the other: the line is then in the order of the page, and the server is not asked for all at once. */
+/** One after the other, so that the line is in the order of the page. */
 let turn = Promise.resolve();
 
-function buildInTurn(card) {
-  turn = turn.then(() => (card.isLive || card.state === "done" ? null : card.build()));
+function inTurn(act) {
+  turn = turn.then(act);
 }
 
 const cards = [...document.querySelectorAll("#sets > li")].map((item) => new Card(item));
 
 document.getElementById("build-all").addEventListener("click", () => {
-  cards.forEach(buildInTurn);
+  for (const card of cards) inTurn(() => card.isLive || card.state === "done" || card.build());
 });
 
 document.getElementById("start-over").addEventListener("click", async () => {
