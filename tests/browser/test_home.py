@@ -173,9 +173,12 @@ def test_what_one_window_does_is_seen_in_another_and_after_a_reload(
     says(other, "Alpha", "Done")
     other.reload()
     says(other, "Alpha", "Done")
+    press(home, "Build all")
+    says(other, "Delta", "2 builds ahead")
     press(other, "Start over")
     for page in (home, other):
-        page.get_by_role("button", name="Build Alpha").wait_for(timeout=SLOW)
+        for title in ("Alpha", "Beta", "Delta"):
+            page.get_by_role("button", name=f"Build {title}").wait_for(timeout=SLOW)
 
 
 def test_a_narrow_window_and_a_wide_one(home: "Page", demo: LibraryDemo) -> None:

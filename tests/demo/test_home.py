@@ -9,7 +9,9 @@ import pytest
 from tests.demo.conftest import ask
 from tests.demo.library_demo import LINES, LibraryDemo, library_demo
 from workqueue.demo.home import show_query
+from workqueue.errors import StorageError
 from workqueue.params import OverviewViewParams
+from workqueue.storage import DiskStorage
 
 BUTTONS = ("sets/1/cancel", "sets/1/kill", "sets/1/progress", "start-over")
 
@@ -174,3 +176,18 @@ def test_the_address_of_a_set_is_overviews() -> None:
         "documentSetId": "7",
         "apiToken": "t",
     }
+
+
+def test_a_storage_that_cannot_be_had(
+    demo: LibraryDemo, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StorageError("/a/secret/place cannot be read")
+
+    for name in ("info", "delete"):
+        monkeypatch.setattr(DiskStorage, name, refuse)
+    for answer in (ask(f"{demo.url}/sets"), demo.follow("1"), demo.post("start-over")):
+        assert answer.status == 503
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert b"secret" not in answer.body
+    assert caplog.messages == ["/a/secret/place cannot be read"] * 3

@@ -6,11 +6,13 @@ page of ours, as the browser says (Origin, Sec-Fetch-Site), under a name by whic
 page elsewhere, whatever name it has its reader's browser take for 127.0.0.1.
 """
 
+import logging
 from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
+import werkzeug
 from flask import Blueprint, Response, render_template, request
 
 from workqueue import OverviewViewParams, State, StorageError, WorkQueue
@@ -20,6 +22,8 @@ from workqueue.demo.programs import Programs
 from workqueue.web import Problem
 from workqueue.web.flask import progress_response
 from workqueue.web.stream import DEFAULT_MAX_DURATION
+
+logger = logging.getLogger("workqueue")
 
 #: How many programs run at once.
 SLOTS: Final = 2
@@ -81,6 +85,7 @@ def create_home(home: Home, queue: WorkQueue, origins: Collection[str]) -> Bluep
         ("/start-over", views.start_over),
     ):
         blueprint.add_url_rule(rule, view_func=view, methods=["POST"])
+    blueprint.register_error_handler(StorageError, _unavailable)
     blueprint.before_request(views.check)
     blueprint.after_request(_not_kept)
     return blueprint
@@ -119,7 +124,7 @@ class _Views:
             told[set_id] = {"state": state, "pid": self._home.programs.pid(set_id) if state == "running" else None}
         return told
 
-    def progress(self, set_id: str) -> Response:
+    def progress(self, set_id: str) -> werkzeug.Response:
         """Build a set, or join its build; or, for a page that has begun to follow it, tell how that goes or went."""
         params = self._home.set_of(set_id).params
         job = self._jobs.look(params) if FOLLOWS in request.headers else self._jobs.start(params)
@@ -143,11 +148,8 @@ class _Views:
         # Those that wait first, so that none of them begins when one that runs is stopped.
         for job in sorted(jobs, key=lambda job: job.state is not State.PENDING):
             job.cancel()
-        try:
-            for item in self._home.sets:
-                self._queue.delete(item.params)
-        except StorageError as err:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "an index cannot be removed now; try again later") from err
+        for item in self._home.sets:
+            self._queue.delete(item.params)
         self._jobs.forget()
         self._home.library.start_over()
         return Response(status=HTTPStatus.NO_CONTENT)
@@ -166,6 +168,13 @@ def show_query(params: OverviewViewParams) -> dict[str, str]:
         "documentSetId": params.document_set_id,
         "apiToken": params.api_token,
     }
+
+
+def _unavailable(error: StorageError) -> Response:
+    # What it says is the operator's to read: it may name a directory.
+    logger.warning("%s", error)
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the indexes cannot be had now; try again later")
+    return Response(problem.body(), problem.status, problem.headers)
 
 
 def _not_kept(response: Response) -> Response:

@@ -10,6 +10,8 @@ const SHOWN = 3; // hits
 // The header of a request that only looks: it never has something built that has just failed or was cancelled.
 const FOLLOWS = "X-Follows";
 
+const FORGOTTEN = 409; // the status for what was followed, and that another window has ended by "Start over"
+
 const KILLED = -9;
 const CANCELLED = -998;
 
@@ -45,10 +47,14 @@ const TEXTS = {
 
 /** One sentence that says what a person sees there. */
 function whyOf(state, returncode, breaks) {
+  if (state === "starting") return "The demo is asked whether the index is there, or being built.";
   if (state === "queued") return "All slots are taken, so this build waits; it begins by itself when its turn comes.";
   if (state === "running") return "The program prints how far it is, and each window that watches shows it at once.";
   if (state === "done") return "The index is kept: a client that asks for it now gets it at once.";
-  if (state === "idle") return breaks ? "Its documents break off in the middle, the first time." : "";
+  if (state === "idle") {
+    const isNew = "Nothing is built yet; the first request for it starts the program.";
+    return breaks ? `${isNew} Its documents break off in the middle, that first time.` : isNew;
+  }
   if (state !== "failed" || returncode === null) return "";
   if (returncode === CANCELLED) return "It ended in all windows that watched it, and nothing half built is kept.";
   if (returncode === KILLED) return "Nothing half built is kept; the next build begins from nothing.";
@@ -64,6 +70,7 @@ class Card {
   #progress;
   #headers = new Headers(); // read anew for each request
   #returncode = null;
+  #isOver = false; // it failed, and is no request that was refused
   #pid = null;
   #state = "idle"; // of its build, as it was shown last
   #changedAt = 0; // when that changed, on the clock of performance.now()
@@ -112,7 +119,7 @@ class Card {
     this.#pid = pid;
     this.#render();
     if (state === "idle") {
-      if (this.state === "done" || (this.state === "failed" && this.#returncode !== null)) location.reload(); // all over
+      if (this.state === "done" || (this.state === "failed" && this.#isOver)) location.reload(); // by "Start over"
     } else if (!isLive && state !== (this.state === "done" ? "built" : this.state)) {
       inTurn(() => this.isLive || this.join()); // another window has begun it
     }
@@ -141,6 +148,7 @@ class Card {
     });
     this.#progress.addEventListener("failed", ({ detail }) => {
       this.#returncode = detail.returncode;
+      this.#isOver = detail.returncode !== null || detail.refused?.status === FORGOTTEN;
       this.#render();
     });
     for (const type of ["progress", "failed", "connection"]) {
