@@ -31,14 +31,12 @@ def programs(directory: Path) -> Programs:
 @pytest.fixture
 def stranger() -> Iterator[int]:
     """The number of a process that is no child of this one, and is there until the test has ended."""
-    reader, writer = os.pipe()
-    script = f'/bin/sh -c "echo \\$\\$; read _ <&{reader}" & wait'
-    parent = subprocess.Popen(["/bin/sh", "-c", script], stdout=subprocess.PIPE, pass_fds=[reader], text=True)
-    with parent:
-        os.close(reader)
+    # What is in the background has no stdin of its own, nor has every shell descriptors above 9.
+    script = 'exec 3<&0; /bin/sh -c "echo \\$\\$; read _ <&3" & wait'
+    with subprocess.Popen(["/bin/sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         yield int(parent.stdout.readline())
-        os.close(writer)
+        parent.communicate()
 
 
 @pytest.fixture(params=["pidfd", "no pidfd"])
@@ -69,7 +67,7 @@ def test_a_program_is_killed_and_its_files_go(
 
 @pytest.mark.usefixtures("_either_kernel")
 def test_a_number_that_is_anothers_is_passed_over(programs: Programs, directory: Path, stranger: int) -> None:
-    for pid in (stranger, os.getpid(), os.getppid()):
+    for pid in (stranger, os.getpid(), 1):
         (directory / str(pid)).write_text("7\n")
     assert programs.pid("7") is None
     assert not programs.kill("7")
@@ -79,10 +77,11 @@ def test_a_number_that_is_anothers_is_passed_over(programs: Programs, directory:
 
 @pytest.mark.usefixtures("_either_kernel")
 def test_a_number_that_became_anothers_after_the_look(
-    programs: Programs, directory: Path, stranger: int, monkeypatch: pytest.MonkeyPatch
+    programs: Programs, stranger: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (directory / str(stranger)).write_text("7\n")
-    monkeypatch.setattr(Programs, "_pids", lambda _, __: iter([stranger]))
+    over = subprocess.Popen(["/bin/sh", "-c", "exit"])
+    over.wait()
+    monkeypatch.setattr(Programs, "_pids", lambda _, __: iter([stranger, over.pid]))
     assert not programs.kill("7")
     os.kill(stranger, 0)
 
