@@ -1,6 +1,6 @@
 """The page at `/`: the document sets, what becomes of each, and /sets with its buttons.
 
-Whoever can reach the demo sees the page, and with it the tokens of the sets. So it is for public texts alone, and its
+Anybody who can reach it sees the page, and with it the tokens of the sets. So it is for public texts alone, and its
 buttons do no more than to stop builds of these and to remove what was built. What changes anything must come from a
 page of ours, as the browser says (Origin, Sec-Fetch-Site), under a name by which this machine calls itself: not from a
 page elsewhere, whatever name it has its reader's browser take for 127.0.0.1.

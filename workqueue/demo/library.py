@@ -96,7 +96,7 @@ class Library:
 
 
 class _ByToken:
-    """Each token has an app of its own; whoever has none of them is refused by the first."""
+    """Each token has an app of its own; a request without one of them is refused by the first."""
 
     def __init__(self, apps: "Mapping[str, _BreaksOnce]") -> None:
         self._apps = apps
