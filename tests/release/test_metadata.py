@@ -36,14 +36,18 @@ def test_every_classifier_is_one() -> None:
     assert classifiers == sorted(classifiers)
 
 
-def test_the_pythons_that_are_named_are_those_that_are_tested() -> None:
+def pythons_of_tox() -> list[str]:
+    """The versions that tox runs the tests with, such as 3.11."""
     tox = configparser.ConfigParser(interpolation=None)
     tox.read_string(source_file("tox.ini").read_text())
-    tested = [f"{name[2]}.{name[3:]}" for name in re.findall(r"py\d+", tox["tox"]["env_list"])]
+    return [f"{name[2]}.{name[3:]}" for name in re.findall(r"py\d+", tox["tox"]["env_list"])]
+
+
+def test_the_pythons_that_are_named_are_those_that_are_tested() -> None:
     prefix = "Programming Language :: Python :: "
     named = [line.removeprefix(prefix) for line in project()["classifiers"] if line.startswith(prefix)]
-    assert named == ["3 :: Only", *tested]
-    assert project()["requires-python"] == f">={tested[0]}"
+    assert named == ["3 :: Only", *pythons_of_tox()]
+    assert project()["requires-python"] == f">={pythons_of_tox()[0]}"
 
 
 def test_the_core_depends_on_reactivex_alone() -> None:
