@@ -15,7 +15,7 @@ from workqueue.web import Problem
 from workqueue.web.starlette import result_response
 
 here = Path(__file__).parent
-queue = WorkQueue(here / "build.py", storage_dir=here / "reports", max_running=2, suffix=".txt")
+queue = WorkQueue(here / "build.py", storage_dir=here / "results", max_running=2, suffix=".txt")
 
 
 @asynccontextmanager

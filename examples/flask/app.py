@@ -11,7 +11,7 @@ from workqueue.web.wsgi import GenerateApp, ResultApp
 
 here = Path(__file__).parent
 app = Flask(__name__)
-queue = WorkQueue(here / "build.py", storage_dir=here / "reports", max_running=2, suffix=".txt")
+queue = WorkQueue(here / "build.py", storage_dir=here / "results", max_running=2, suffix=".txt")
 
 
 def params(fields: Fields) -> tuple[str, str]:

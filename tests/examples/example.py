@@ -4,17 +4,17 @@ import re
 import shlex
 import shutil
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from docutils import nodes
 from docutils.core import publish_doctree
 
 from tests.objects.ports import free_ports
 from tests.readme import ROOT
-from tests.servers.server import Server
+from tests.servers.server import Client, Server
 
 EXAMPLES = ROOT / "examples"
 
@@ -63,12 +63,12 @@ def known_extras() -> set[str]:
 
 def copy(name: str, directory: Path) -> Path:
     """Put an example where a clone of the repository would have it below a directory; return its own."""
-    ignored = shutil.ignore_patterns("__pycache__", "reports", "node_modules", "build")
+    ignored = shutil.ignore_patterns("__pycache__", "results", "node_modules")
     return Path(shutil.copytree(EXAMPLES / name, directory / "examples" / name, ignore=ignored))
 
 
 @contextmanager
-def running(name: str, directory: Path) -> Iterator[Server]:
+def running(name: str, directory: Path, **environment: str) -> Iterator[Server]:
     """Start an example by the command of its README, but on a port that is free."""
     copy(name, directory)
     command = readme(name).command
@@ -78,5 +78,15 @@ def running(name: str, directory: Path) -> Iterator[Server]:
     else:
         command += ["--port", "0"]
     # An example that a framework warns about is out of date.
-    with Server(command, directory, PYTHONWARNINGS="error") as server:
+    with Server(command, directory, PYTHONWARNINGS="error", **environment) as server:
         yield server
+
+
+def events(port: int, path: str) -> Generator[dict[str, Any]]:
+    """What a client is told, to the last event, or until it leaves."""
+    with closing(Client(port, path, None, Accept="application/x-ndjson")) as client:
+        while True:
+            event = client.event()
+            yield event
+            if event["returncode"] is not None:
+                return

@@ -1,19 +1,18 @@
 """The examples that build a report, each with the framework of its name, and with its page in a browser."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from websockets.sync.client import connect
 
-from tests.browser.chromium import chromium
-from tests.examples.example import running
+from tests.examples.example import events, running
 from tests.servers.server import TIMEOUT, Client, Server, get
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
 
 #: Takes an hour, so that it runs as long as a test does.
 LONG = "?name=bees&seconds=3600"
@@ -56,26 +55,25 @@ def server(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
         yield server
 
 
-def events(server: Server, kind: Kind, query: str) -> Iterator[dict[str, Any]]:
-    """What a client is told, to the last event or until it leaves."""
-    if kind.is_websocket:
-        with connect(f"ws://127.0.0.1:{server.port}{kind.generate}{query}") as socket:
-            for text in iter(lambda: socket.recv(timeout=TIMEOUT), None):
-                event = json.loads(text)
-                yield event
-                if event["returncode"] is not None:
-                    return
-    else:
-        with closing(Client(server.port, kind.generate + query, None, Accept="application/x-ndjson")) as client:
-            while True:
-                event = client.event()
-                yield event
-                if event["returncode"] is not None:
-                    return
+def watched(server: Server, kind: Kind, query: str) -> Generator[dict[str, Any]]:
+    """What a client is told, to the last event, or until it leaves."""
+    if not kind.is_websocket:
+        return events(server.port, kind.generate + query)
+    return events_of_websocket(f"ws://127.0.0.1:{server.port}{kind.generate}{query}")
+
+
+def events_of_websocket(url: str) -> Generator[dict[str, Any]]:
+    """The same, of a websocket."""
+    with connect(url) as socket:
+        while True:
+            event = json.loads(socket.recv(timeout=TIMEOUT))
+            yield event
+            if event["returncode"] is not None:
+                return
 
 
 def test_two_clients_see_one_run_while_it_goes_on(server: Server, kind: Kind) -> None:
-    with closing(events(server, kind, LONG)) as first, closing(events(server, kind, LONG)) as second:
+    with closing(watched(server, kind, LONG)) as first, closing(watched(server, kind, LONG)) as second:
         for client in (first, second):
             event = next(event for event in client if event["message"])
             assert event["message"] == "Writing chapter 1 of 20"
@@ -83,11 +81,11 @@ def test_two_clients_see_one_run_while_it_goes_on(server: Server, kind: Kind) ->
 
 
 def test_a_report_is_built_and_there(server: Server, kind: Kind) -> None:
-    *_, last = events(server, kind, SHORT)
+    *_, last = watched(server, kind, SHORT)
     assert (last["fraction"], last["returncode"], last["error"]) == (1.0, 0, None)
     lines = get(server.port, kind.report + SHORT).splitlines()
     assert lines == [f"Chapter {i} of the report on whales" for i in range(1, 21)]
-    [once_more] = events(server, kind, SHORT)
+    [once_more] = watched(server, kind, SHORT)
     assert once_more["returncode"] == 0
 
 
@@ -100,24 +98,11 @@ def test_what_cannot_be_built_is_refused(server: Server, kind: Kind) -> None:
         assert client.response.status == 404
 
 
-# Of the module, and not of more: Playwright leaves its event loop running on this thread.
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with chromium() as browser:
-        yield browser
-
-
-def test_its_page_shows_the_progress_and_then_the_report(server: Server, kind: Kind, browser: "Browser") -> None:
+def test_its_page_shows_the_progress_and_then_the_report(server: Server, kind: Kind, page: "Page") -> None:
     address = f"http://127.0.0.1:{server.port}/"
-    errors: list[str] = []
-    with closing(browser.new_context()) as context:
-        context.on("weberror", lambda error: errors.append(str(error.error)))
-        page = context.new_page()
-        page.goto(address + LONG)
-        page.wait_for_function(f"{kind.shown}.includes('Writing chapter 1 of 20')")
-        assert not page.locator("a").is_visible()
-        page.goto(address + SHORT)
-        page.locator("a").wait_for(state="visible")
-        link = page.locator("a").get_attribute("href")
-        assert link == kind.report + SHORT
-    assert errors == []
+    page.goto(address + LONG)
+    page.wait_for_function(f"{kind.shown}.includes('Writing chapter 1 of 20')")
+    assert not page.locator("a").is_visible()
+    page.goto(address + SHORT)
+    page.locator("a").wait_for(state="visible")
+    assert page.locator("a").get_attribute("href") == kind.report + SHORT

@@ -35,13 +35,14 @@ JUNK = (
     "databases/0123",
     "dist/old.whl",
     "docs/_build/index.html",
+    "examples/flask/results/0123",
     "notes.txt",
     "tests/__pycache__/a.pyc",
     "workqueue/__pycache__/b.pyc",
 )
 
 #: What is not copied: what git ignores in the directories that are published.
-IGNORED = shutil.ignore_patterns("__pycache__", "_build", ".*")
+IGNORED = shutil.ignore_patterns("__pycache__", "_build", "node_modules", "results", ".*")
 
 #: Says where the package comes from; fails where its version is another, or what is not code is missing.
 LOOK = """

@@ -27,6 +27,6 @@ TEMPLATES = [
 INSTALLED_APPS = ["workqueue.web.django"]
 WORKQUEUE = {
     "PROGRAM": BASE_DIR / "build.py",
-    "OPTIONS": {"storage_dir": BASE_DIR / "reports", "max_running": 2, "suffix": ".txt"},
+    "OPTIONS": {"storage_dir": BASE_DIR / "results", "max_running": 2, "suffix": ".txt"},
     "PARAMS": "site_of_reports.reports.params",
 }
