@@ -35,7 +35,7 @@ class Readme(NamedTuple):
     """Those of ours that are among it."""
 
     command: list[str]
-    """What starts the example, as arguments of `python -m`."""
+    """What starts the example, as arguments of `python -m`; a command of Docker's as it is."""
 
 
 def readme(name: str) -> Readme:
@@ -44,6 +44,8 @@ def readme(name: str) -> Readme:
     assert text.count("\n") <= 14
     tree = publish_doctree(text, settings_overrides={"halt_level": 2, "report_level": 2})
     [line] = [node.astext() for node in tree.findall(nodes.literal_block)]
+    if line.startswith("docker "):
+        return Readme(line, [], set(), shlex.split(line))
     make, install, *more, start = line.split(" && ")
     assert make == "python3 -m venv .venv"
     pip, verb, *installed = shlex.split(install)

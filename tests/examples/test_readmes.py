@@ -10,7 +10,7 @@ NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_is_started_by_one_command_with_extras_that_there_are(name: str) -> None:
     found = readme(name)
-    assert found.installed
+    assert found.installed or found.line.startswith("docker ")
     assert found.extras <= known_extras()
     assert found.command
 
