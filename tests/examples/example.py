@@ -54,7 +54,7 @@ def readme(name: str) -> Readme:
     program, *arguments = shlex.split(start)
     module = program.removeprefix(".venv/bin/")
     assert module != program
-    assert not more
+    assert all(word.startswith("npm ") for word in more)
     return Readme(line, installed, extras, [_PROGRAMS.get(module, module), *arguments])
 
 
@@ -65,7 +65,7 @@ def known_extras() -> set[str]:
 
 def copy(name: str, directory: Path) -> Path:
     """Put an example where a clone of the repository would have it below a directory; return its own."""
-    ignored = shutil.ignore_patterns("__pycache__", "results", "node_modules")
+    ignored = shutil.ignore_patterns("__pycache__", "results", "node_modules", "bundle")
     return Path(shutil.copytree(EXAMPLES / name, directory / "examples" / name, ignore=ignored))
 
 

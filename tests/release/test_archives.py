@@ -42,7 +42,7 @@ JUNK = (
 )
 
 #: What is not copied: what git ignores in the directories that are published.
-IGNORED = shutil.ignore_patterns("__pycache__", "_build", "node_modules", "results", ".*")
+IGNORED = shutil.ignore_patterns("__pycache__", "_build", "bundle", "node_modules", "results", ".*")
 
 #: Says where the package comes from; fails where its version is another, or what is not code is missing.
 LOOK = """
