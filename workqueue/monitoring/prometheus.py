@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
-from prometheus_client.registry import Collector
-
 from workqueue import Statistics, WorkQueue
+from workqueue.extras import Extra
+
+with Extra("prometheus", __name__):
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+    from prometheus_client.registry import Collector
 
 
 class WorkQueueCollector(Collector):
