@@ -39,6 +39,7 @@ PARTS = [
         ("obstore", f"from workqueue.storage.address import storage_at; storage_at('{scheme}://bucket/prefix')", "s3")
         for scheme in ("s3", "gs", "az")
     ),
+    ("nats", "from workqueue.engines.cluster import ClusterEngine", "cluster"),
     ("cryptography", "from workqueue.engines.cluster.seal import Seal; Seal(['secret'])", "cluster"),
 ]
 
