@@ -139,7 +139,7 @@ class SeenRun(NamedTuple):
     """When its program began, likewise; None: it waits, or nobody has said so."""
 
     process: str = ""
-    """What makes the run: on a host the number of the process, in a cluster the worker; "": nothing yet, or not known."""
+    """What makes the run: on a host the number of the process, in a cluster the worker; "": not known, or it waits."""
 
     watchers: int | None = None
     """How many observers and waiting threads of this process it has; None: it is none of this process's jobs."""

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
-from workqueue.engines.base import Report, RunReport, Task
+from workqueue.engines.base import Picture, Report, RunReport, Task
 from workqueue.engines.host import follower as following
 from workqueue.engines.host import notices
+from workqueue.engines.host.ends import Ends
 from workqueue.engines.host.journal import Journals
 from workqueue.engines.host.line.shared import SharedLine
+from workqueue.engines.host.picture import Pictures
 from workqueue.engines.host.shared_task import SharedTask, Stage
 from workqueue.engines.local.at_exit import end_at_exit
 from workqueue.engines.local.engine import CLOSED_RUNNING, DEFAULT_MAX_RUNNING, LocalEngine, threads_of
@@ -57,6 +59,8 @@ class HostEngine:
     ) -> None:
         self.exit_drain = exit_drain
         self.journals = Journals(directory)
+        self.ends = Ends(directory)
+        self._pictures = Pictures(directory)
         self._max_running_on_host = max_running_on_host
         self._line: SharedLine | None = None
         if max_running_on_host is not None:
@@ -100,6 +104,15 @@ class HostEngine:
     def is_led(self, key: str) -> bool:
         """Whether some process of this host makes this key's run at this moment."""
         return self.journals.is_led(key)
+
+    def picture(self) -> Picture:
+        """What all processes run, and how the last runs ended, by their files; it joins and disturbs nobody.
+
+        Raises:
+            StorageError: they cannot be read.
+        """
+        picture = self._pictures.take()
+        return picture if picture.max_running is not None else picture._replace(max_running=self.max_running)
 
     @property
     def n_tasks(self) -> int:
