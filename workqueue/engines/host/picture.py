@@ -73,11 +73,10 @@ class Pictures:
     def _take(self, line: Line) -> Picture:
         living = {name for name in line.members if not self._is_dead(line, name)}
         journals = self._all_said()
-        running = [*self._of_line(line, living, journals), *self._of_others(line, journals)]
+        found = {run.key: run for run in (*self._of_others(line, journals), *self._of_line(line, living, journals))}
         # By when they began; those that are just beginning have said nothing of it.
-        running.sort(key=lambda run: (run.began_at is None, run.began_at or 0.0))
-        keys = {run.key for run in running}
-        waiting = self._waiting(line, living, journals, keys)
+        running = sorted(found.values(), key=lambda run: (run.began_at is None, run.began_at or 0.0))
+        waiting = self._waiting(line, living, journals, set(found))
         limits = [line.members[name].limits.max_running for name in living]
         most = max(limits, default=NO_LIMIT)
         return Picture(
@@ -114,7 +113,7 @@ class Pictures:
             if said.is_led and not isinstance(said.latest, WaitsAgain) and said.has_begun:
                 yield _running(run.key, run, said, pid_of(self._directory / _LINE, task.member))
             elif not said.is_led and task.member in living:
-                yield _running(run.key, run, said._replace(times=None, latest=Progress()), "")
+                yield _running(run.key, run, _NOTHING, pid_of(self._directory / _LINE, task.member))
 
     def _of_others(self, line: Line, journals: dict[str, _Said]) -> Iterator[SeenRun]:
         """What runs beside the line: processes with an executor of their own have none."""
@@ -131,11 +130,11 @@ class Pictures:
             if key not in running and any(task.member in living for task in group.tasks):
                 said = journals.get(key, _NOTHING)
                 message = said.latest.message if isinstance(said.latest, WaitsAgain) else None
-                waiting[key] = _waits(key, group.tenant, n_ahead, message, said)
+                waiting[key] = _waits(key, group.tenant, n_ahead, message, _first(said, group.queued_at))
                 n_ahead += 1
         for key, said in journals.items():
             if said.is_led and isinstance(said.latest, WaitsAgain) and key not in waiting:
-                waiting[key] = _waits(key, "-", said.latest.n_ahead, said.latest.message, said)
+                waiting[key] = _waits(key, "-", said.latest.n_ahead, said.latest.message, _first(said))
         return list(waiting.values())
 
 
@@ -147,21 +146,28 @@ def _running(key: str, run: Run | None, said: _Said, process: str) -> SeenRun:
         is_running=True,
         n_ahead=0,
         progress=said.latest,
-        queued_at=said.times and said.times.queued_at,
+        queued_at=_first(said, 0 if run is None else run.queued_at),
         began_at=said.times and said.times.began_at,
         process=process,
     )
 
 
-def _waits(key: str, tenant: str, n_ahead: int, message: str | None, said: _Said) -> SeenRun:
+def _waits(key: str, tenant: str, n_ahead: int, message: str | None, queued_at: float | None) -> SeenRun:
     return SeenRun(
         key=key,
         tenant=_shown(tenant),
         is_running=False,
         n_ahead=n_ahead,
         progress=Progress(n_ahead, message=message),
-        queued_at=said.times and said.times.queued_at,
+        queued_at=queued_at,
     )
+
+
+def _first(said: _Said, at: int = 0) -> float | None:
+    """When a key was asked for first: by the process that makes its run, or by another, as the line says."""
+    times = [at / 1000] if at else []
+    times += [] if said.times is None else [said.times.queued_at]
+    return min(times, default=None)
 
 
 def _shown(tenant: str) -> str:
