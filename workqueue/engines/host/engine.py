@@ -31,9 +31,6 @@ from workqueue.redaction import without_directories
 
 logger = logging.getLogger("workqueue")
 
-#: Behind the key in a notice: those are meant, too, that wait for the end of a run that is being cancelled already.
-_ALL = "+"
-
 
 class HostEngine:
     """Runs tasks on this host, each key by one process at a time. Callable from any thread.
@@ -156,7 +153,7 @@ class HostEngine:
 
     def cancel(self, shared: SharedTask, *, for_all: bool) -> None:
         """See `Ticket.cancel`."""
-        name = shared.task.key + (_ALL if shared.waits else "")
+        name = shared.task.key + (notices.ALL if shared.waits else "")
         if for_all:
             # Marked first: who asks for the key from now on, in whichever process, is not told of this run's end.
             self.journals.mark_cancelled(shared.task.key)
@@ -255,10 +252,10 @@ class HostEngine:
             logger.warning("cannot read what other processes cancel: %s", err)
             return
         with self._changed:
-            found = [(task, name) for name in names for task in self._tasks.get(name.removesuffix(_ALL), ())]
+            found = [(task, name) for name in names for task in self._tasks.get(name.removesuffix(notices.ALL), ())]
         for task, name in found:
             try:
-                task.cancel_from_elsewhere(is_for_all=name.endswith(_ALL))
+                task.cancel_from_elsewhere(is_for_all=name.endswith(notices.ALL))
             except BaseException:  # the next task's cancel was read too, and is not read again
                 logger.exception("exception in workqueue", extra={"key": task.task.key})
 

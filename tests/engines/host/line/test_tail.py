@@ -1,4 +1,4 @@
-"""The tail: the line that the log makes, read by one that writes nothing, while it goes on, is sealed, or is removed."""
+"""The tail: the line that the log makes, read by one that has no part in it, while it goes on, is sealed or removed."""
 
 import os
 import shutil
