@@ -43,8 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("storage", metavar="STORAGE", nargs="?", help="the storage_dir of a queue of this host")
     add_cluster(parser)
     # Declared once more: with a STORAGE, no cluster need be named.
-    parser.conflict_handler = "resolve"
-    parser.add_argument(
+    parser.add_argument_group("a cluster, instead of a STORAGE", conflict_handler="resolve").add_argument(
         "--nats",
         metavar="URL",
         help="a cluster's servers, with commas between, such as nats://HOST:4222 (default: $WORKQUEUE_NATS_URL)",
