@@ -18,16 +18,16 @@ def test_a_queue_tells_of_the_jobs_of_all_as_far_as_it_has_heard(
     program: ScriptedProgram,
     tmp_path: Path,
 ) -> None:
-    results = tmp_path / "results"
+    results, engine = tmp_path / "results", make_engine()
     with (
-        WorkQueue(program.path, storage=DiskStorage(results), engine=make_engine()) as queue,
+        WorkQueue(program.path, storage=DiskStorage(results), engine=engine) as queue,
         WorkQueue(program.path, storage=DiskStorage(results), engine=make_engine()) as other,
     ):
         assert queue.jobs(everywhere=True) == []  # it has not joined
         mine = ensure(queue, "a")
-        eventually(lambda: [run.key for run in queue.jobs(everywhere=True)] == [mine.key])
+        eventually(lambda: [run.key for run in engine.picture().waiting] == [mine.key])
         theirs = ensure(other, "b")
-        eventually(lambda: len(queue.jobs(everywhere=True)) == 2)
+        eventually(lambda: len(engine.picture().waiting) == 2)
         start_worker(program.path, results, "--max-running", "1")
         program.wait_reached("gate")
         eventually(lambda: mine.current_progress.fraction == 0.5)

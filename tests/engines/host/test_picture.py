@@ -166,7 +166,7 @@ def test_what_was_built_already_is_no_run_that_ended(make_queue: MakeQueue, prog
 
 
 def test_runs_of_an_executor_without_a_line_are_seen(make_queue: MakeQueue, program: ScriptedProgram) -> None:
-    with ThreadPoolExecutor(1) as executor, contextlib.closing(make_queue(program.path, executor)) as queue:
+    with ThreadPoolExecutor(1) as executor, contextlib.closing(make_queue(program.path, executor=executor)) as queue:
         job, waiting = ensure(queue, "a"), ensure(queue, "b")
         program.wait_reached("gate")
         picture = picture_of(queue.storage_dir)
