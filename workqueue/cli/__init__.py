@@ -1,4 +1,4 @@
-"""The command line: ``workqueue run``, ``check``, ``adapt``, ``demo``; ``ls``, ``rm``, ``gc``; ``worker``, ``top``.
+"""The command line: ``run``, ``check``, ``adapt``, ``demo``; ``ls``, ``rm``, ``gc``; ``worker``, ``top``, ``cancel``.
 
 Exit statuses: 0, it went well; 1, the program failed or broke its contract, or nobody reads the output; 2, the command
 was used wrongly; 130, interrupted.
@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from workqueue.cli import adapt, check, demo, gc, ls, rm, run, top, worker
+from workqueue.cli import adapt, cancel, check, demo, gc, ls, rm, run, top, worker
 
 _COMMANDS = {
     "run": run,
@@ -19,6 +19,7 @@ _COMMANDS = {
     "demo": demo,
     "worker": worker,
     "top": top,
+    "cancel": cancel,
     "ls": ls,
     "rm": rm,
     "gc": gc,
