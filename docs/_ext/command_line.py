@@ -6,6 +6,7 @@ import parsers
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
 from workqueue.cli import _parser
 
 

@@ -1,7 +1,10 @@
 """What an argparse parser says of itself, in reStructuredText; it needs no Sphinx, so that tests may read it."""
+# ruff: noqa: SLF001 - argparse tells its actions to subclasses alone, and has done so under these names since Python 3.2
 
 import argparse
+import functools
 import re
+import textwrap
 from collections.abc import Iterator
 
 
@@ -15,17 +18,25 @@ def commands(parser: argparse.ArgumentParser) -> dict[str, tuple[str, argparse.A
 def section(name: str, summary: str, parser: argparse.ArgumentParser) -> list[str]:
     """The lines of a section about one subcommand."""
     title = f"workqueue {name}"
+    # Else the lines of the usage are as long as the terminal is wide in which the pages are built.
+    parser.formatter_class = functools.partial(parser.formatter_class, width=80)
     lines = [title, "-" * len(title), "", _sentence(summary), "", ".. code-block:: text", ""]
     lines += _indented(parser.format_usage())
-    lines += ["", ".. code-block:: text", "", *_indented(parser.description)] if parser.description else []
-    rows = list(_rows(parser))
+    lines += _prose(parser.description)
     lines += ["", ".. list-table::", "   :header-rows: 1", "   :widths: 2 5", ""]
     lines += ["   * - argument", "     - what it is"]
-    for argument, meaning in rows:
+    for argument, meaning in _rows(parser):
         lines += [f"   * - {argument}", f"     - {meaning}"]
-    if parser.epilog:
-        lines += ["", _escaped(parser.epilog)]
-    return [*lines, ""]
+    return [*lines, *_prose(parser.epilog), ""]
+
+
+def _prose(text: str | None) -> list[str]:
+    """Paragraphs, and as they stand those that have an indented line: lists, examples."""
+    lines: list[str] = []
+    for part in filter(None, (text or "").strip("\n").split("\n\n")):
+        is_shown = re.search("^ ", part, re.MULTILINE) is not None
+        lines += ["", ".. code-block:: text", "", *_indented(part)] if is_shown else ["", _escaped(part)]
+    return [line for part in lines for line in part.split("\n")]
 
 
 def _rows(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
@@ -51,9 +62,10 @@ def _sentence(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text in which nothing is markup."""
-    return re.sub(r"([*`|_\\])", r"\\\1", text)
+    """Text in which nothing is markup, but for options, whose dashes would become one."""
+    text = re.sub(r"([*`|_\\])", r"\\\1", text)
+    return re.sub(r"(?<!\S)(--[a-z][a-z-]*)", r"``\1``", text)
 
 
-def _indented(text: str | None) -> list[str]:
-    return [f"   {line}".rstrip() for line in (text or "").strip().splitlines()]
+def _indented(text: str) -> list[str]:
+    return [f"   {line}".rstrip() for line in textwrap.dedent(text).strip("\n").splitlines()]

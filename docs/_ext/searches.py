@@ -1,4 +1,4 @@
-"""Words that people search for, and the page that must be the first that the built search finds; a warning where it is not.
+"""Words that people search for, and the page that the built search must find first; a warning where it does not.
 
 Sphinx's search gives an entry of ``.. index::`` with a ``!`` more points than any title or text. So a word finds a page
 first if it is such an entry of this page, and of no other.
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 PAGES = {
@@ -38,10 +39,15 @@ PAGES = {
 logger = logging.getLogger(__name__)
 
 
+def note(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Tell whether all pages are read: the index that Sphinx builds of some lacks the entries of the others."""
+    app.config.searches_are_whole = set(docnames) >= env.found_docs
+
+
 def check(app: Sphinx, exception: Exception | None) -> None:
     """Look into the search index that was built."""
     path = Path(app.outdir) / "searchindex.js"
-    if exception is not None or app.builder.name != "html" or not path.exists():
+    if exception is not None or app.builder.name != "html" or not app.config.searches_are_whole:
         return
     index = json.loads(path.read_text().removeprefix("Search.setIndex(").removesuffix(")"))
     for word, page in PAGES.items():
@@ -52,5 +58,7 @@ def check(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Look when all is built; called by Sphinx."""
+    app.add_config_value("searches_are_whole", default=False, rebuild="")
+    app.connect("env-before-read-docs", note)
     app.connect("build-finished", check)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
