@@ -15,7 +15,7 @@ from workqueue.cli import main
 _SECONDS = re.compile(r"\d+\.\d s")
 
 #: The blocks that are no files.
-COMMANDS = {"install", "check", "flask", "gunicorn", "fail", "again", "ls"}
+COMMANDS = {"install", "install-clone", "check", "flask", "gunicorn", "fail", "again", "ls"}
 
 
 @pytest.fixture
