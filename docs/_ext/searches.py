@@ -29,9 +29,10 @@ PAGES = {
     "worker timeout": "troubleshooting",
     "testing": "testing",
     "ffmpeg": "languages",
-    "django": "recipes",
-    "fastapi": "recipes",
-    "websocket": "recipes",
+    "flask": "flask",
+    "django": "django",
+    "fastapi": "fastapi",
+    "websocket": "websocket",
     "s3": "storage",
     "prometheus": "jobs",
 }
