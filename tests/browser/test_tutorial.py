@@ -39,8 +39,10 @@ def test_what_the_tutorial_says_is_seen(context: "BrowserContext", folder: Folde
         for page in pages:
             sees(page, "Wrote page 7 of 20")
             sees(page, "35%")
-        opened(context, port, "rain")
-        sees(opened(context, port, "wind"), "2 builds ahead")
+        pages.append(opened(context, port, "rain"))
+        sees(pages[-1], "Wrote page 7 of 20")
+        pages.append(opened(context, port, "wind"))
+        sees(pages[-1], "2 builds ahead")
         folder.allow(20)
         for page in pages:
             sees(page, "Done")
