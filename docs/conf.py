@@ -11,7 +11,15 @@ author = "The workqueue maintainers"
 copyright = "2026, the workqueue maintainers"
 release = _version("overview-plugin-workqueue")
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_parser", "moves", "schemas"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "myst_parser",
+    "moves",
+    "schemas",
+    "command_line",
+    "searches",
+]
 html_theme = "furo"
 html_title = "workqueue"
 

@@ -10,7 +10,9 @@ from tests.servers.server import Server
 from workqueue.testing import ScriptedProgram, output, say, wait
 
 WEB = DOCS / "web.rst"
-RECIPES = DOCS / "recipes.rst"
+#: The pages of the frameworks and servers.
+_NAMES = "flask", "django", "fastapi", "starlette", "quart", "litestar", "aiohttp", "websocket", "servers"
+RECIPES = [DOCS / f"{name}.rst" for name in _NAMES]
 
 UVICORN = ["uvicorn", "--port", "0"]
 GUNICORN = ["gunicorn", "--worker-class", "gthread", "--threads", "8", "--bind", "127.0.0.1:0"]
@@ -31,13 +33,18 @@ class Served:
     program: ScriptedProgram
 
 
+def recipe(name: str) -> str:
+    """The text of the recipe with this name, on whichever page it is."""
+    [page] = [page for page in (WEB, *RECIPES) if name in blocks(page)]
+    return block(name, page)
+
+
 @contextmanager
 def served(
     name: str, command: list[str], directory: Path, edit: Callable[[str], str] = lambda text: text
 ) -> Iterator[Served]:
     """Write the recipe, edited, and its program into a directory, and start its server there."""
-    page = WEB if name in blocks(WEB) else RECIPES
-    (directory / name).write_text(edit(block(name, page)))
+    (directory / name).write_text(edit(recipe(name)))
     with ScriptedProgram(directory / "program", *STEPS) as program:
         (directory / "process-docset.py").symlink_to(program.path)
         # A recipe that a framework warns about is out of date.

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import block
-from tests.recipes.recipe import GUNICORN, RECIPES, STEPS, UVICORN, Served
+from tests.recipes.recipe import GUNICORN, STEPS, UVICORN, Served, recipe
 from tests.servers.server import ROOT, TIMEOUT, Client, Server, get
 from workqueue.testing import ScriptedProgram
 
@@ -38,7 +37,7 @@ def make_project(directory: Path, program: Path) -> None:
         path = directory / file
         path.parent.mkdir(exist_ok=True)
         before = path.read_text() if name == "django_app_settings.py" else ""
-        path.write_text(before + block(name, RECIPES))
+        path.write_text(before + recipe(name))
     (directory / "make-report.py").symlink_to(program)
 
 

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.conftest import write_program
-from tests.readme import block, blocks
-from tests.recipes.recipe import GUNICORN, HYPERCORN, RECIPES, UVICORN, WAITRESS, WEB
+from tests.recipes.recipe import GUNICORN, HYPERCORN, UVICORN, WAITRESS, recipe
 from tests.servers.result_cases import CASES, DATA, ask, check_case
 from tests.servers.server import TIMEOUT, Server
 from workqueue import OverviewViewParams, Params, WorkQueue
@@ -54,13 +53,12 @@ class Site(NamedTuple):
 
 @pytest.fixture(params=SERVED, ids=lambda recipe: recipe.name, scope="module")
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    recipe: Recipe = request.param
+    served: Recipe = request.param
     directory = tmp_path_factory.mktemp("recipe")
-    page = WEB if recipe.name in blocks(WEB) else RECIPES
-    (directory / recipe.name).write_text(block(recipe.name, page))
-    build(directory, recipe.params)
-    with Server(recipe.command, directory, PYTHONWARNINGS="error") as server:
-        yield Site(recipe, server.port)
+    (directory / served.name).write_text(recipe(served.name))
+    build(directory, served.params)
+    with Server(served.command, directory, PYTHONWARNINGS="error") as server:
+        yield Site(served, server.port)
         server.stop()
         assert "Traceback" not in server.output
 

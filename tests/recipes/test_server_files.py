@@ -14,8 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.objects.ports import free_ports
-from tests.readme import block
-from tests.recipes.recipe import RECIPES, STEPS, WEB
+from tests.recipes.recipe import STEPS, recipe
 from tests.servers.server import Client, Server, eventually
 from tests.tools import missing
 from workqueue.testing import ScriptedProgram
@@ -60,8 +59,8 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytes
     # Not in the test's own directory: a server that is killed cannot tidy up.
     directory = tmp_path_factory.mktemp("site")
     for name in ("ready_wsgi.py", "ready_asgi.py"):
-        (directory / name).write_text(block(name, WEB))
-    (directory / "uwsgi.ini").write_text(block("uwsgi.ini", RECIPES).replace(":8000", ":0"))
+        (directory / name).write_text(recipe(name))
+    (directory / "uwsgi.ini").write_text(recipe("uwsgi.ini").replace(":8000", ":0"))
     [port] = free_ports(1)
     command = [str(port) if word == "PORT" else word for word in kind.command]
     with ScriptedProgram(directory / "program", *STEPS) as program:
