@@ -103,8 +103,8 @@ def test_ctrl_c_stops_the_program_and_reports_what_was_seen(tmp_path: Path) -> N
     first, *findings, last = report.splitlines()
     assert first.endswith("printed 2 lines of progress, and was stopped.")
     assert findings[0].endswith("got '25%'; print 0.25: a fraction of 1, not a percentage")
-    assert findings[1:] == ["- its fraction goes backwards, 1 times"]
-    assert last == "Interrupted; until then 2 to mend."
+    assert findings[1:] == ["- its fraction goes backwards 1 time; it must only grow"]
+    assert last == "Interrupted; until then 2 problems to mend."
     assert not Path(program.runs[0][-1]).parent.exists()
 
 
@@ -137,7 +137,7 @@ def test_a_program_may_tidy_up_when_it_is_stopped(tmp_path: Path) -> None:
     assert check.wait_said() == "tidy"
     status, report, errors = check.end()
     assert (status, errors) == (130, "")
-    assert report.endswith("- it printed no progress\nInterrupted; until then 1 to mend.\n")
+    assert report.endswith("- it printed no progress\nInterrupted; until then 1 problem to mend.\n")
 
 
 def test_a_second_ctrl_c_kills_a_program_that_does_not_stop(tmp_path: Path) -> None:

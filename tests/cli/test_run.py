@@ -15,7 +15,7 @@ from tests.descendants import Descendants
 from workqueue import WorkQueue
 from workqueue.cli import main
 from workqueue.progress import Progress, failed, succeeded
-from workqueue.terminal.bar import describe, draw
+from workqueue.terminal.bar import draw
 from workqueue.testing import ScriptedProgram, exit_with, output, print_error, say, wait
 
 
@@ -152,7 +152,7 @@ def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
 def test_without_rich_a_terminal_gets_lines_and_a_hint(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    monkeypatch.setitem(sys.modules, "rich.live", None)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert draw([Progress(fraction=0.5), succeeded()], "label", sys.stderr) == succeeded()
     assert capsys.readouterr().err.splitlines() == [
@@ -165,21 +165,6 @@ def test_without_rich_a_terminal_gets_lines_and_a_hint(
 def test_a_heartbeat_is_not_printed_again(capsys: pytest.CaptureFixture[str]) -> None:
     draw([Progress(fraction=0.5)] * 3, "label", sys.stderr)
     assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("progress", "words"),
-    [
-        (Progress(), "starting"),
-        (Progress(n_ahead_in_queue=3), "waiting, 3 ahead in the queue"),
-        (Progress(fraction=0.1), "running"),
-        (Progress(fraction=0.1, message="step"), "step"),
-        (succeeded(), "built"),
-        (failed("why"), "failed"),
-    ],
-)
-def test_every_event_has_words(progress: Progress, words: str) -> None:
-    assert describe(progress) == words
 
 
 def test_the_bar_is_drawn_in_this_process_too(
