@@ -29,9 +29,10 @@ class PrintCompletion(argparse.Action):
 
 
 def _actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """All that can stand on a command line, behind each command too."""
+    """All options and arguments, those of each command too."""
     for action in parser._actions:  # noqa: SLF001 - argparse tells it in no other way
-        yield action
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             for command in action.choices.values():
                 yield from _actions_of(command)
+        else:
+            yield action

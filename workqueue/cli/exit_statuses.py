@@ -45,7 +45,7 @@ TABLE: Final[Mapping[str, Mapping[int, str]]] = {
     "ls": {OK: "the results were listed", FAILED: _STORAGE, USAGE: _NO_STORAGE},
     "rm": {
         OK: "the results were removed",
-        FAILED: f"a KEY matches no result, the answer was no, or {_STORAGE}",
+        FAILED: "no result has this key, the answer was no, or the storage is unusable",
         USAGE: _NO_STORAGE,
     },
     "gc": {OK: "the storage was cleaned up", FAILED: _STORAGE, USAGE: _NO_STORAGE},
