@@ -11,7 +11,7 @@ from workqueue.storage import DiskStorage
 
 KEYS = [letter * 40 for letter in "ab"]
 
-QUESTION = "Remove 2 results of {}, 20 bytes? [y/N] "
+QUESTION = "Remove 2 results (20 bytes) from {}? [y/N] "
 
 
 @pytest.fixture

@@ -72,6 +72,9 @@ def old_server(version: str) -> Iterator[str]:
         (["--time-limit", "soon"], "argument --time-limit: 'soon' is not a limit; give a number of seconds above 0"),
         (["--memory-limit", "much"], "argument --memory-limit: 'much' is not a size"),
         (["--cpu-limit", "0.5"], "argument --cpu-limit: '0.5' is not a limit; give a whole number of seconds above 0"),
+        (["--health", "65536"], "argument --health: '65536' is not a port; give a number from 1 to 65535"),
+        (["--health", "http"], "argument --health: 'http' is not a port"),
+        (["--storage", ""], "argument --storage: it is empty; give a directory, or the URL of a bucket"),
         (["--niceness", "20"], "argument --niceness: '20' is not a limit; give a whole number from 0 to 19"),
     ],
 )

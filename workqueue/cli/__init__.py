@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from workqueue.cli.encoding import print_everything
 from workqueue.cli.exit_statuses import FAILED, INTERRUPTED, USAGE
 from workqueue.cli.parser import build_parser
 
@@ -20,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # Warnings are about the program, and the commands say the same themselves.
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
+    print_everything()
     parser = build_parser()
     options = parser.parse_args(arguments)
     if options.run is None:

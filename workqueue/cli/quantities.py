@@ -1,4 +1,4 @@
-"""Sizes, ages and counts, as a person writes and reads them."""
+"""Sizes, ages, counts and ports, as a person writes and reads them."""
 
 import argparse
 import math
@@ -25,6 +25,22 @@ def age(text: str) -> float:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not an age; give a number with s, m, h, d or w: 12h")
     return float(match[1]) * _AGES[match[2].lower()]
+
+
+def count(text: str) -> int:
+    """``2`` -> 2, from 1 on."""
+    return _whole(text, "not a number from 1; give how many there may be", math.inf)
+
+
+def port(text: str) -> int:
+    """``8080`` -> 8080, from 1 to 65535."""
+    return _whole(text, "not a port; give a number from 1 to 65535", 65535)
+
+
+def _whole(text: str, complaint: str, largest: float) -> int:
+    if not (re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= largest):
+        raise argparse.ArgumentTypeError(f"{text!r} is {complaint}")
+    return int(text)
 
 
 def shown_size(n_bytes: int) -> str:

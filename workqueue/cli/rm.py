@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
                 print(result.key)
     except CannotUseStorage as err:
         return complain(err)
-    print(_told(found, "would be removed" if options.dry_run else "removed"), file=sys.stderr)
+    what = "would be removed" if options.dry_run else "removed"
+    print(f"{counted(len(found), 'result')} {what}, {_size(found)}", file=sys.stderr)
     missing = [key for key in options.keys if not any(result.key.startswith(key) for result in found)]
     for key in missing:
         print(f"workqueue: no result to remove has a key that begins with {key}", file=sys.stderr)
@@ -59,15 +60,14 @@ def _ask(found: Sequence[StoredResult], options: argparse.Namespace) -> int | No
         return None
     if not can_ask():
         return _refuse("--all removes every result, and there is no terminal to ask on; add --yes if you mean it")
-    if not found or is_yes(f"Remove {_told(found, f'of {options.storage}')}?"):
+    if not found or is_yes(f"Remove {counted(len(found), 'result')} ({_size(found)}) from {options.storage}?"):
         return None
     print("Nothing was removed.", file=sys.stderr)
     return FAILED
 
 
-def _told(results: Sequence[StoredResult], what: str) -> str:
-    size = shown_size(sum(result.size for result in results))
-    return f"{counted(len(results), 'result')} {what}, {size}"
+def _size(results: Sequence[StoredResult]) -> str:
+    return shown_size(sum(result.size for result in results))
 
 
 def _refuse(text: str) -> int:

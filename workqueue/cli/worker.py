@@ -34,6 +34,7 @@ from workqueue.cli.naming import add_naming
 from workqueue.cli.nats import add_cluster, tls_of
 from workqueue.cli.place import CannotUseStorage, add_for_bucket, storage_address, told_to_the_user
 from workqueue.cli.program import command
+from workqueue.cli.quantities import count, port
 from workqueue.errors import ProgramError
 from workqueue.naming import name_of
 from workqueue.parts import check_program
@@ -74,20 +75,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--max-running",
         metavar="N",
-        type=_count,
+        type=count,
         default=2,
         help="how many programs run at once here (default: %(default)s)",
     )
     add(
         "--max-running-per-tenant",
         metavar="N",
-        type=_count,
+        type=count,
         help="how many programs of one tenant run at once in the cluster",
     )
     add(
         "--replicas",
         metavar="N",
-        type=_count,
+        type=count,
         default=1,
         help="how many NATS servers keep each record, if this worker sets up the cluster (default: %(default)s)",
     )
@@ -113,7 +114,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an environment variable of the program that servers may set; can be repeated",
     )
     add_limits(parser)
-    add("--health", metavar="PORT", type=int, help="answer HTTP GET on this port: 200, or 503 and what is wrong")
+    add("--health", metavar="PORT", type=port, help="answer HTTP GET on this port: 200, or 503 and what is wrong")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -235,16 +236,6 @@ def _wait(stopping: threading.Event, serving: "Future[None]") -> None:
     """Wait until it is told to stop. In short waits: a signal that comes just before a wait does not interrupt it."""
     while not stopping.wait(_LOOK_SECONDS) and not serving.done():
         pass
-
-
-def _count(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1; give how many there may be")
-    return number
 
 
 def _complain(text: str) -> int:
