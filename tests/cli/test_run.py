@@ -6,7 +6,9 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -16,6 +18,7 @@ from workqueue import WorkQueue
 from workqueue.cli import main
 from workqueue.progress import Progress, failed, succeeded
 from workqueue.terminal.bar import draw
+from workqueue.terminal.words import describe
 from workqueue.testing import ScriptedProgram, exit_with, output, print_error, say, wait
 
 
@@ -165,6 +168,32 @@ def test_without_rich_a_terminal_gets_lines_and_a_hint(
 def test_a_heartbeat_is_not_printed_again(capsys: pytest.CaptureFixture[str]) -> None:
     draw([Progress(fraction=0.5)] * 3, "label", sys.stderr)
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_wait_behind_another_process_is_told_with_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command is new, and has seen no run end; the durations are as somebody tells it who has."""
+    monkeypatch.setattr("workqueue.jobs.recent_runs.RecentRuns.seconds", lambda _: (200.0,) * 10)
+    program = ScriptedProgram(tmp_path / "program", say(0.5), wait("gate"), output(b"built"))
+    told: list[str] = []
+
+    def watch(stream: Iterable[Progress], label: str, file: TextIO) -> Progress | None:
+        last = None
+        for last in stream:
+            if not told:
+                program.release("gate", times=2)
+            told.append(describe(last))
+        return last
+
+    monkeypatch.setattr("workqueue.cli.run.draw", watch)
+    storage = tmp_path / "storage"
+    with program, WorkQueue(program.path, storage_dir=storage, max_running=1) as queue:
+        job = queue.ensure_run(("other",))
+        assert job is not None
+        program.wait_reached("gate")
+        assert main(["run", str(program.path), "a", "--storage", str(storage)]) == 0
+        assert job.wait(60).returncode == 0
+    assert told[0] == "waiting, 1 ahead in the queue, starts in about 2 min"
+    assert told[-1] == "built"
 
 
 def test_the_bar_is_drawn_in_this_process_too(

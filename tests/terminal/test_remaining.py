@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from workqueue.progress import Progress, failed, succeeded
-from workqueue.terminal.remaining import Remaining, roughly
+from workqueue.terminal.remaining import Remaining
 
 
 def told(moments: Iterable[tuple[float, float]]) -> list[float | None]:
@@ -71,25 +71,3 @@ def test_what_does_not_run_takes_no_time_that_is_known(event: Progress) -> None:
         remaining.add(Progress(fraction=fraction), seconds)
     assert remaining.add(event, 60) is None
     assert remaining.add(Progress(fraction=0.6), 61) is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "under 1 min left"),
-        (49.9, "under 1 min left"),
-        (50, "about 1 min left"),
-        (89, "about 1 min left"),
-        (90, "about 2 min left"),
-        (569, "about 9 min left"),
-        (570, "about 10 min left"),
-        (12 * 60, "about 10 min left"),
-        (12.5 * 60, "about 15 min left"),
-        (57 * 60, "about 55 min left"),
-        (58 * 60, "about 1 h left"),
-        (90 * 60, "about 2 h left"),
-        (100 * 3600, "about 100 h left"),
-    ],
-)
-def test_it_is_told_in_steps_that_a_person_would_name(seconds: float, text: str) -> None:
-    assert roughly(seconds) == text

@@ -3,7 +3,7 @@
 import pytest
 
 from workqueue.progress import Progress, failed, succeeded
-from workqueue.terminal.words import clock, describe, percent
+from workqueue.terminal.words import clock, describe, percent, roughly
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,9 @@ from workqueue.terminal.words import clock, describe, percent
     [
         (Progress(), "starting"),
         (Progress(n_ahead_in_queue=3), "waiting, 3 ahead in the queue"),
+        (Progress(3, eta=0.0), "waiting, 3 ahead in the queue, starts in under 1 min"),
+        (Progress(3, eta=50.0), "waiting, 3 ahead in the queue, starts in about 1 min"),
+        (Progress(3, eta=7300.0), "waiting, 3 ahead in the queue, starts in about 2 h"),
         (Progress(fraction=0.1), "running"),
         (Progress(fraction=0.1, message="step"), "step"),
         (succeeded(), "built"),
@@ -33,3 +36,25 @@ def test_a_percentage_is_rounded_down(fraction: float, text: str) -> None:
 )
 def test_a_time_is_shown_as_by_a_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "under 1 min"),
+        (49.9, "under 1 min"),
+        (50, "about 1 min"),
+        (89, "about 1 min"),
+        (90, "about 2 min"),
+        (569, "about 9 min"),
+        (570, "about 10 min"),
+        (12 * 60, "about 10 min"),
+        (12.5 * 60, "about 15 min"),
+        (57 * 60, "about 55 min"),
+        (58 * 60, "about 1 h"),
+        (90 * 60, "about 2 h"),
+        (100 * 3600, "about 100 h"),
+    ],
+)
+def test_it_is_told_in_steps_that_a_person_would_name(seconds: float, text: str) -> None:
+    assert roughly(seconds) == text

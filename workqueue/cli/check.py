@@ -29,8 +29,8 @@ from workqueue.errors import ProgramError
 from workqueue.program.command import path_of
 from workqueue.progress import Progress
 from workqueue.terminal.live import LiveLine
-from workqueue.terminal.remaining import Remaining, roughly
-from workqueue.terminal.words import clock, percent
+from workqueue.terminal.remaining import Remaining
+from workqueue.terminal.words import clock, percent, roughly
 
 # More than any script that somebody has written.
 _SCRIPT_BYTES: Final = 1024 * 1024
@@ -75,7 +75,12 @@ def _watcher(line: LiveLine | None) -> Watcher:
 def _describe(seconds: float, progress: Progress | None, left: float | None) -> str:
     if progress is None:
         return f"{clock(seconds)}  no progress yet"
-    parts = (clock(seconds), percent(progress.fraction), None if left is None else roughly(left), progress.message)
+    parts = (
+        clock(seconds),
+        percent(progress.fraction),
+        None if left is None else f"{roughly(left)} left",
+        progress.message,
+    )
     return "  ".join(filter(None, parts))
 
 

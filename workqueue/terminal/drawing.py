@@ -10,8 +10,8 @@ from rich.text import Text
 
 from workqueue.progress import Progress
 from workqueue.terminal.layout import arrange, times
-from workqueue.terminal.remaining import Remaining, roughly
-from workqueue.terminal.words import clock, describe, percent
+from workqueue.terminal.remaining import Remaining
+from workqueue.terminal.words import clock, describe, percent, roughly
 
 
 class Drawing:
@@ -39,7 +39,7 @@ class Drawing:
         # A job that has failed got no further than before, whatever its last event says.
         fraction = self._shown[1] if progress.error is not None else progress.fraction
         ended = None if progress.returncode is None else now
-        self._shown = (progress, fraction, "" if seconds is None else roughly(seconds), ended)
+        self._shown = (progress, fraction, "" if seconds is None else f"{roughly(seconds)} left", ended)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """See rich's "Console Protocol"."""

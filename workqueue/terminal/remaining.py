@@ -81,20 +81,3 @@ class _Pace:
             and self._n_steps >= _MIN_STEPS
         )
         return left if self._is_credible else None
-
-
-def roughly(seconds: float) -> str:
-    """Seconds -> ``about 5 min left``, in steps that a person would name."""
-    if seconds < 50:
-        return "under 1 min left"
-    minutes = _rounded(seconds / 60)
-    if minutes < 10:
-        return f"about {minutes} min left"
-    if minutes < 58:
-        return f"about {_rounded(minutes / 5) * 5} min left"
-    return f"about {_rounded(minutes / 60)} h left"
-
-
-def _rounded(number: float) -> int:
-    """Halves go up, as they do in the browser; `round` takes the even number."""
-    return math.floor(number + 0.5)
