@@ -18,7 +18,9 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 def environment(**variables: str) -> dict[str, str]:
     """Ours, with a usual terminal whose width is its own."""
-    inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "NO_COLOR"}}
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in {"COLUMNS", "FORCE_COLOR", "NO_COLOR"}
+    }
     return {**inherited, "TERM": "xterm-256color", **variables}
 
 

@@ -12,7 +12,6 @@ from workqueue.cli.parser import COMMANDS
 
 #: What bash does when Tab is pressed after these words, and what it would offer.
 _COMPLETE = """
-set -u
 source "$1"; shift
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
 $(complete -p workqueue | sed 's/.*-F \\([^ ]*\\).*/\\1/')

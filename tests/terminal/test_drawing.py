@@ -14,7 +14,9 @@ from workqueue.terminal.width import width_of
 
 def drawn(drawing: Drawing, width: int) -> str:
     """The text of the line; with colours, without which rich draws only the part of the bar that is done."""
-    console = Console(file=io.StringIO(), width=width, height=20, color_system="standard", force_terminal=True)
+    console = Console(
+        file=io.StringIO(), width=width, height=20, color_system="standard", force_terminal=True, no_color=False
+    )
     with console.capture() as capture:
         console.print(drawing)
     [line] = capture.get().splitlines()
