@@ -20,6 +20,11 @@ from workqueue.terminal.width import width_of
 OWN = sorted(set(COMMANDS) - {"demo", "top", "cancel"})
 
 
+@pytest.fixture(autouse=True)
+def _usual_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     with pytest.raises(SystemExit, match="0"):
         main([*arguments, "--help"])
