@@ -14,7 +14,7 @@ ROOT = Path(workqueue.__file__).parent
 ROOMS = (
     # For other programs; it has nothing to do with the rest.
     ("workqueue.builder",),
-    ("workqueue.errors", "workqueue.progress", "workqueue.redaction"),
+    ("workqueue.errors", "workqueue.extras", "workqueue.progress", "workqueue.redaction"),
     ("workqueue.streams",),
     ("workqueue.params",),
     ("workqueue.naming",),

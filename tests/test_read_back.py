@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import write_program
 from workqueue import WorkQueue
+from workqueue.engines.base import SeenEnd
+from workqueue.engines.host.ends import encode as encode_end
 from workqueue.engines.host.following import Following
 from workqueue.engines.host.journal import Journals
 from workqueue.engines.host.line import record as said
@@ -26,6 +28,8 @@ KEY = Naming("program").key(PARAMS)
 #: All that is read back; the random parts are such as we make.
 FILES = (
     ".jobs/.cancelled",
+    ".jobs/.ends",
+    ".jobs/.ends-before",
     f".jobs/{KEY}",
     ".jobs/.line/log-0000000001",
     ".jobs/.line/new-0123456789abcdef",
@@ -39,12 +43,14 @@ FRAMES = [encode(RUN, record) for record in (*Mark, Progress(fraction=0.5), fail
 FRAMES += [
     said.encode(record)
     for record in (
+        said.Time(99_999_999_999_999),
         said.Join(RUN, 1, 1, 1),
         said.Runs(RUN, 1, KEY, "-", 0),
         said.Clock(said.NO_LIMIT, said.NO_LIMIT),
         said.Seal(),
     )
 ]
+FRAMES.append(encode_end(SeenEnd(KEY, "", failed("why", 3), None, None, 1e9, "")))
 #: A process that is not there runs as many as may, another waits before all.
 FRAMES.append(
     b"".join(
@@ -90,10 +96,14 @@ def test_whatever_is_in_the_files_a_request_is_answered(contents: dict[str, byte
             path = queue.storage_dir / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+        queue.jobs(everywhere=True)
+        queue.ends()
         job = queue.ensure_run(PARAMS)
         assert job is not None
         assert job.wait(20).returncode == 0
         assert queue.ensure_run(PARAMS) is None
+        queue.jobs(everywhere=True)
+        assert KEY in [end.key for end in queue.ends()]
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo", "dangling link", "link to itself"])

@@ -21,6 +21,7 @@ Beside the way stand::
 
     system/      what the kernel is asked for: locks, descriptors, what is ready to read, signals
     errors       what can go wrong, as a tree
+    extras       what an optional part needs, named where it is missing
     monitoring/  metrics and traces
     testing/     for tests of users' code
     terminal/    what a person sees on a terminal
@@ -39,6 +40,9 @@ A queue is used like this::
 What is named here and in `workqueue.streams`, `workqueue.engines`, `workqueue.storage`, `workqueue.web`,
 `workqueue.monitoring`, `workqueue.testing`, `workqueue.errors` and `workqueue.builder` is public; the rest may change.
 """
+
+#: The version of the distribution; the build reads it here, and there is no other place that says it.
+__version__ = "2.0.0.dev0"
 
 #: Type checkers take it for true. The typing module would be most of what this import takes.
 TYPE_CHECKING = False

@@ -30,6 +30,7 @@ from workqueue.program import command as commands
 from workqueue.program.command import Command
 from workqueue.program.environment import make_environment
 from workqueue.program.exit_status import warn_if_sigchld_is_ignored
+from workqueue.progress import CANCELLED
 from workqueue.storage.base import Storage
 from workqueue.storage.disk import DiskStorage
 from workqueue.system import forks
@@ -81,8 +82,7 @@ def make_parts(
     registry: Registry[Job] = Registry(lambda: None if max_pending is None else (used.max_running or 0) + max_pending)
     failures = _failures_of(used, failure_ttl, storage_dir)
     tally = Tally()
-    recent = RecentRuns()
-    # What else knows of runs that have ended, such as a record of all processes, is to be asked in place of `recent`.
+    recent = RecentRuns(lambda: _known_run_seconds(used))
     # Others overtake a tenant that runs as many as it may: how long it waits then, no place says.
     estimator = Estimator(lambda: used.max_running if max_running_per_tenant is None else None, recent.seconds)
     caller = HookCaller(tuple(hooks))
@@ -104,6 +104,16 @@ def bound_of_host(executor: Executor | None, max_running: int | None, max_runnin
     if max_running_on_host is not None or executor is not None:
         return max_running_on_host
     return max_running or DEFAULT_MAX_RUNNING
+
+
+def _known_run_seconds(engine: Engine) -> list[float]:
+    """What the last runs took that other processes made, the latest last, as far as they have said so."""
+    try:
+        ends = engine.ends.read() if isinstance(engine, HostEngine) else []
+    except OSError:
+        return []
+    told = [end for end in reversed(ends) if end.began_at is not None and end.progress.returncode != CANCELLED]
+    return [max(0.0, end.ended_at - end.began_at) for end in told if end.began_at is not None]
 
 
 def _failures_of(engine: Engine, ttl: float, storage_dir: Path) -> Failures:

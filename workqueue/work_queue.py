@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from workqueue.errors import IllegalMove, QueueClosed, QueueFull
 from workqueue.jobs.builds import Builds
+from workqueue.jobs.everywhere import ends_everywhere, runs_everywhere, shared_everywhere
 from workqueue.jobs.hooks import Hooks
 from workqueue.jobs.job import Job
 from workqueue.jobs.statistics import JobSnapshot, Statistics
@@ -27,7 +28,7 @@ from workqueue.system import forks
 from workqueue.system.signals import ClosingHandler
 
 if TYPE_CHECKING:
-    from workqueue.engines.base import Engine
+    from workqueue.engines.base import Engine, SeenEnd, SeenRun, Shared
     from workqueue.parts import Parts
     from workqueue.program.command import Program
     from workqueue.storage.base import Storage
@@ -353,9 +354,27 @@ class WorkQueue(Results, Builds):
     def _job(self, params: Params, key: str) -> Job:
         return Job(params, key, self._books, self._estimator.eta)
 
-    def jobs(self) -> list[JobSnapshot]:
-        """The jobs that wait, run or are being cancelled, at this moment, in the order in which they were asked for."""
+    @overload
+    def jobs(self, *, everywhere: Literal[False] = False) -> list[JobSnapshot]: ...
+
+    @overload
+    def jobs(self, *, everywhere: Literal[True]) -> "list[SeenRun]": ...
+
+    def jobs(self, *, everywhere: bool = False) -> "list[JobSnapshot] | list[SeenRun]":
+        """The jobs that wait, run or are being cancelled, at this moment, in the order in which they were asked for.
+
+        Args:
+            everywhere: those of all processes of this host that have this storage, or of the cluster, as far as that is
+                known here: those that run, then those that wait, in the order of the line. No process is asked. With an
+                `engine` that knows of no others: those of this process. A `ClusterEngine` knows the progress and times
+                of this process's jobs alone.
+
+        Raises:
+            StorageError: what other processes say cannot be read.
+        """
         forks.check()
+        if everywhere:
+            return runs_everywhere(self._engine, self._registry.live())
         return [job.snapshot() for job in self._registry.live()]
 
     def live_job(self, params: Params) -> Job | None:
@@ -378,11 +397,33 @@ class WorkQueue(Results, Builds):
         is_led: Callable[[str], bool] | None = getattr(self._engine, "is_led", None)
         return self.live_job(params) is not None or (is_led is not None and is_led(self._naming.key(params)))
 
-    def statistics(self) -> Statistics:
-        """How many jobs are in which state, and what those that ended took; computed when asked, by a look at each."""
+    def ends(self) -> "list[SeenEnd]":
+        """How the last runs of all processes of this host that have this storage ended, in the last hour; newest first.
+
+        They are 200 at most, and kept when processes end. None with an `engine` that keeps none.
+
+        Raises:
+            StorageError: what other processes say cannot be read.
+        """
+        forks.check()
+        return ends_everywhere(self._engine)
+
+    def statistics(self, *, everywhere: bool = False) -> Statistics:
+        """How many jobs are in which state, and what those that ended took; computed when asked, by a look at each.
+
+        Args:
+            everywhere: have `shared` tell of all processes of this host that have this storage, too. The other fields
+                are about this process.
+
+        Raises:
+            StorageError: `everywhere`, and what other processes say cannot be read.
+        """
         forks.check()
         engine = self._engine
-        return self._tally.statistics(self.jobs(), getattr(engine, "unguarded", None), getattr(engine, "shared", None))
+        shared: Shared | None = getattr(engine, "shared", None)
+        if everywhere:
+            shared = shared_everywhere(engine, self._registry.live())
+        return self._tally.statistics(self.jobs(), getattr(engine, "unguarded", None), shared)
 
     def delete(self, params: Params) -> bool:
         """Remove the result for these parameters, and what is remembered of a failure; return whether there was one.

@@ -181,17 +181,17 @@ def test_real_programs(tmp_path: Path, make_queue: MakeQueue) -> None:
 
 
 def test_behind_another_processs_run(tmp_path: Path, make_queue: MakeQueue) -> None:
-    """The line is one; what its own runs took is what this process knows."""
+    """The line is one, and so is the record of the runs that ended."""
     with Gated(tmp_path / "programs") as gated:
         here, there = (make_queue(gated.program, storage_dir=gated.storage, max_running=1) for _ in range(2))
         build_some(here)
         runs = ensure(there, "runs")
-        waits, knows_nothing = ensure(here, "waits"), ensure(there, "waits too")
+        waits, waits_there = ensure(here, "waits"), ensure(there, "waits too")
         assert waits.current_progress.n_ahead_in_queue == 1
         assert waits.eta is not None
-        assert knows_nothing.current_progress.n_ahead_in_queue == 2
-        assert knows_nothing.eta is None
-        gated.end(runs, waits, knows_nothing)
+        assert waits_there.current_progress.n_ahead_in_queue == 2
+        assert waits_there.eta is not None
+        gated.end(runs, waits, waits_there)
 
 
 def test_where_others_overtake_nothing_is_told(tmp_path: Path, make_queue: MakeQueue) -> None:

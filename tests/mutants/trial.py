@@ -12,7 +12,10 @@ from tests.mutants.nursery import Nursery, Run
 from tests.mutants.reach import Reach
 
 #: What the tests read; `docs` and the README, since some run what stands there.
-_COPIED = ("workqueue", "tests", "docs", "benchmarks", "README.rst", "pyproject.toml", "tox.ini")
+_COPIED = (
+    *("workqueue", "tests", "docs", "benchmarks", "examples", "pyproject.toml", "tox.ini", ".gitignore"),
+    *("README.rst", "CHANGELOG.rst", "CONTRIBUTING.rst", "SECURITY.rst", "LICENSE"),
+)
 
 KILLED = "killed"
 TIMEOUT = "timeout"

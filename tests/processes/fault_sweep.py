@@ -367,7 +367,9 @@ class Trial:
         with WorkQueue(self._directory / "program", storage_dir=storage):
             pass
         left = [path.name for path in (storage / ".tmp").glob("*")]
-        left += [path.name for path in (storage / ".jobs").glob("*") if path.name not in (".cancelled", ".line")]
+        left += [
+            path.name for path in (storage / ".jobs").glob("*") if path.name not in (".cancelled", ".ends", ".line")
+        ]
         left += [path.name for path in (storage / ".failed").glob(".*")]
         if left:
             self._breaks.append(f"left in the storage: {left}")

@@ -14,7 +14,7 @@ PATIENT = "from workqueue.engines.local import engine; engine.TERMINATE_SECONDS 
 def left_in(storage: Path) -> list[str]:
     """What is in a storage besides results."""
     found = [path.name for name in (".jobs", ".tmp") for path in (storage / name).glob("*")]
-    return sorted(name for name in found if name not in (".cancelled", ".line"))
+    return sorted(name for name in found if name not in (".cancelled", ".ends", ".line"))
 
 
 def test_one_program_runs_and_all_see_it(make_worker: MakeWorker, program: ScriptedProgram, tmp_path: Path) -> None:

@@ -16,16 +16,16 @@ from tests.tools import find_program
 _CONFIGURATION = """
 daemon off;
 worker_processes 1;
-pid {directory}/nginx.pid;
-error_log {directory}/error.log;
+pid "{directory}/nginx.pid";
+error_log "{directory}/error.log";
 events {{}}
 http {{
     access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
+    client_body_temp_path "{directory}/body";
+    proxy_temp_path "{directory}/proxy";
+    fastcgi_temp_path "{directory}/fastcgi";
+    uwsgi_temp_path "{directory}/uwsgi";
+    scgi_temp_path "{directory}/scgi";
     gzip on;
     gzip_proxied any;
     gzip_min_length 0;

@@ -41,6 +41,7 @@ from workqueue import (
 from workqueue import Nonsense as _Nonsense  # type: ignore[attr-defined]  # noqa: F401 - a wrong name is found out
 from workqueue.builder import arguments, claim_stdout, fail, part, tqdm, track, trange
 from workqueue.builder import progress as print_progress
+from workqueue.engines import SeenEnd, SeenRun
 from workqueue.monitoring.opentelemetry import TracingHooks
 from workqueue.monitoring.prometheus import WorkQueueCollector
 from workqueue.storage import DiskStorage, OpenResult, Origin, ResultInfo, Storage, StoredResult
@@ -137,7 +138,10 @@ def a_queue_is_asked(queue: WorkQueue) -> None:
     assert_type(queue.destination_path_for_params(params), Path)
     assert_type(queue.ensure_run(params, refresh=True), Job | None)
     assert_type(queue.jobs(), list[JobSnapshot])
+    assert_type(queue.jobs(everywhere=True), list[SeenRun])
+    assert_type(queue.ends(), list[SeenEnd])
     assert_type(queue.statistics(), Statistics)
+    assert_type(queue.statistics(everywhere=True), Statistics)
     queue.check_params(params)
     with queue.open_result(params) as path:
         assert_type(path, Path)

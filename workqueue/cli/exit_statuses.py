@@ -56,8 +56,13 @@ TABLE: Final[Mapping[str, Mapping[int, str]]] = {
     },
     "top": {
         OK: "the picture was shown",
-        USAGE: "the command line is wrong, or the cluster cannot be used",
+        USAGE: "the command line is wrong, or the queue cannot be used",
         INTERRUPTED: _CTRL_C,
+    },
+    "cancel": {
+        OK: "the job was cancelled",
+        FAILED: "it was not: there is no such job, or the answer was no",
+        USAGE: "the command line is wrong, or the queue cannot be used",
     },
     "demo": {
         OK: "all went well",

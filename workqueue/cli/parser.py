@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
-from workqueue.cli import adapt, check, demo, gc, key, ls, rm, run, top, worker
+from workqueue import __version__
+from workqueue.cli import adapt, cancel, check, demo, gc, key, ls, rm, run, top, worker
 from workqueue.cli.completion import PrintCompletion
 from workqueue.cli.exit_statuses import COMMON, USAGE, as_text, statuses_of
 from workqueue.cli.paragraphs import Paragraphs
-from workqueue.cli.version import PrintVersion
 
 COMMANDS: Final[Mapping[str, ModuleType]] = {
     "check": check,
@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, ModuleType]] = {
     "key": key,
     "worker": worker,
     "top": top,
+    "cancel": cancel,
     "demo": demo,
 }
 
@@ -58,7 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(run=None)
     parser.add_option("-h", "--help", action="help", help="show this help, and exit")
-    parser.add_option("--version", action=PrintVersion, help="print the version, and exit")
+    parser.add_option(
+        "--version", action="version", version=f"%(prog)s {__version__}", help="print the version, and exit"
+    )
     parser.add_option(
         "--print-completion",
         metavar="SHELL",

@@ -1,14 +1,19 @@
-"""Show what a cluster does: its workers, what they run and how far it is, and who waits.
+"""Show what runs, how far it is, who waits, and what ended lately: of a host, or of a cluster.
 
-It is read from the cluster's log; nobody is asked. No argument of a program is shown: they may hold secrets.
+With STORAGE, of all processes of this host that have it; with --nats, of a cluster, by its log. It is read from what
+they share; nobody is asked. No argument of a program is shown: they may hold secrets.
 """
 
 import argparse
 import json
+import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from workqueue.cli import host_top
 from workqueue.cli.nats import add_cluster, tls_of
 from workqueue.cli.place import CannotUseStorage, told_to_the_user
 from workqueue.cli.quantities import shown_age
@@ -21,9 +26,28 @@ if TYPE_CHECKING:
 _SECONDS = 1.0
 
 
+class _Sight(NamedTuple):
+    """What there is to look at, and how to show it."""
+
+    take: Callable[[], Any]
+    """Takes a picture, or returns why there is none."""
+
+    as_dict: Callable[[Any], dict[str, Any]]
+    shown: Callable[[Any], str]
+    live: Callable[[], AbstractContextManager[Callable[[Any], None] | None]]
+    """Draws pictures in one place; None where that cannot be."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
+    parser.add_argument("storage", metavar="STORAGE", nargs="?", help="the storage_dir of a queue of this host")
     add_cluster(parser)
+    # Declared once more: with a STORAGE, no cluster need be named.
+    parser.add_argument_group("a cluster, instead of a STORAGE", conflict_handler="resolve").add_argument(
+        "--nats",
+        metavar="URL",
+        help="a cluster's servers, with commas between, such as nats://HOST:4222 (default: $WORKQUEUE_NATS_URL)",
+    )
     parser.add_argument("--once", action="store_true", help="look once; else once a second, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="a JSON object for each look")
 
@@ -32,21 +56,42 @@ def run(options: argparse.Namespace) -> int:
     """Show it; return the exit status."""
     try:
         with told_to_the_user():
-            take = _taker(options)
+            sight = _sight(options)
     except CannotUseStorage as err:
         print(f"workqueue: {err}", file=sys.stderr)
         return 2
-    while True:
-        picture = take()
-        if isinstance(picture, str):
-            print(f"workqueue: cannot use the cluster: {picture}", file=sys.stderr)
-            return 2
-        print(json.dumps(as_dict(picture)) if options.json else shown(picture), flush=True)
-        if options.once:
-            return 0
-        time.sleep(_SECONDS)
-        if not options.json:
-            print()
+    with nullcontext() if options.once or options.json else sight.live() as draw:
+        while True:
+            picture = sight.take()
+            if isinstance(picture, str):
+                print(f"workqueue: {picture}", file=sys.stderr)
+                return 2
+            if draw is not None:
+                draw(picture)
+            else:
+                print(json.dumps(sight.as_dict(picture)) if options.json else sight.shown(picture), flush=True)
+            if options.once:
+                return 0
+            time.sleep(_SECONDS)
+            if not options.json and draw is None:
+                print()
+
+
+def _sight(options: argparse.Namespace) -> _Sight:
+    """What the options name.
+
+    Raises:
+        ImportError, ValueError: for an option that cannot be.
+    """
+    if options.storage is not None:
+        if options.nats is not None:
+            raise ValueError("name a STORAGE of this host, or a cluster with --nats; not both")
+        take = host_top.taker(host_top.pictures_of(options.storage))
+        return _Sight(take, host_top.as_dict, host_top.shown, host_top.live)
+    options.nats = options.nats or os.environ.get("WORKQUEUE_NATS_URL")
+    if not options.nats:
+        raise ValueError("name a STORAGE, the storage_dir of a queue of this host; or a cluster, with --nats")
+    return _Sight(_taker(options), as_dict, shown, nullcontext)
 
 
 def _taker(options: argparse.Namespace) -> Any:
@@ -70,7 +115,7 @@ def _taker(options: argparse.Namespace) -> Any:
         try:
             return loop.do(look(name, access)).result()
         except (Unreachable, Unusable) as err:
-            return str(err)
+            return f"cannot use the cluster: {err}"
 
     return take
 

@@ -4,7 +4,7 @@
 processes of this host that share a storage act as one, and `cluster` all hosts.
 """
 
-from workqueue.engines.base import Engine, Failures, Report, Shared, Task, Ticket
+from workqueue.engines.base import Engine, Failures, Picture, Report, SeenEnd, SeenRun, Shared, Task, Ticket
 from workqueue.engines.local.engine import LocalEngine
 from workqueue.program.retry import Retry
 from workqueue.progress import Cancelling, WaitsAgain
@@ -14,8 +14,11 @@ __all__ = (
     "Engine",
     "Failures",
     "LocalEngine",
+    "Picture",
     "Report",
     "Retry",
+    "SeenEnd",
+    "SeenRun",
     "Shared",
     "Task",
     "Ticket",

@@ -118,6 +118,75 @@ class Shared(NamedTuple):
     waiting: int
 
 
+class SeenRun(NamedTuple):
+    """One run that waits or is under way, in whichever process; plain data, no secret in it."""
+
+    key: str
+    tenant: str
+    """Stands for whose turn it takes: on a host a hash of that name, which may be an address; "": of no tenant."""
+
+    is_running: bool
+    n_ahead: int
+    """How many keys, running or waiting, come before it; 0 once it runs."""
+
+    progress: Progress
+    """Where it stands."""
+
+    queued_at: float | None = None
+    """When it was asked for first, in seconds since 1970 (`time.time`); None: nobody has said so."""
+
+    began_at: float | None = None
+    """When its program began, likewise; None: it waits, or nobody has said so."""
+
+    process: str = ""
+    """What makes the run: on a host the number of the process, in a cluster the worker; "": not known, or it waits."""
+
+    watchers: int | None = None
+    """How many observers and waiting threads of this process it has; None: it is none of this process's jobs."""
+
+
+class SeenEnd(NamedTuple):
+    """One run that has ended, in whichever process; plain data, no secret in it."""
+
+    key: str
+    tenant: str
+    """As that of a `SeenRun`."""
+
+    progress: Progress
+    """The last event, with its returncode; of a long error the beginning and the end."""
+
+    queued_at: float | None
+    """When it was asked for, in seconds since 1970 (`time.time`); None: nobody has said so."""
+
+    began_at: float | None
+    """When its program began, likewise."""
+
+    ended_at: float
+    """When it ended, likewise."""
+
+    stderr: str
+    """The end of what the program wrote to stderr, if it failed; "": nothing."""
+
+
+class Picture(NamedTuple):
+    """All that share a line, at one moment."""
+
+    max_running: int | None
+    """How many runs they make at once; None: nobody has said so."""
+
+    running: tuple[SeenRun, ...]
+    """Those that began first come first."""
+
+    waiting: tuple[SeenRun, ...]
+    """In the order of the line; behind it those that rest until they are run again."""
+
+    ends: tuple[SeenEnd, ...]
+    """Those of the last hour, 200 at most, newest first."""
+
+    processes: int | None = None
+    """How many processes share the line; None: nobody has said so."""
+
+
 class Failures(Protocol):
     """Which runs failed a while ago, for all that are told of each other's runs. Callable from any thread."""
 
@@ -141,7 +210,8 @@ class Engine(Protocol):
     """Where and when tasks run. Callable from any thread.
 
     One whose runs are known beyond this host has ``failures(ttl: float) -> Failures``, too, and ``shared``, a `Shared`;
-    None while nothing is known.
+    None while nothing is known. One that knows what other processes run has ``picture() -> Picture``; it asks none of
+    them, and raises StorageError where it cannot read what they say.
     """
 
     @property

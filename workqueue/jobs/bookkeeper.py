@@ -52,6 +52,7 @@ class Bookkeeper:
     def queued(self, job: Job) -> None:
         """See `Keeper`."""
         logger.debug("the job %s is queued", job.key, extra={"key": job.key})
+        self._recent.learn()
         self._hooks.tell(Moment.QUEUED, job)
         self._abandonment.begin()
 

@@ -3,8 +3,8 @@
 A thread of its own, from the first move that concerns somebody who watches a job that waits until nobody does, asleep
 while nothing moves. A job that begins at once and is watched from the start costs no thread. The first move is told at
 once, with what follows from it; the moves within GAP_SECONDS after that are told together. So 1,000 jobs with a
-client each, and a line that moves a thousand times a second, cost twenty rounds a second, not a million events; and when
-a round is work for long, fewer.
+client each, and a line that moves a thousand times a second, cost twenty rounds a second, not a million events; and
+when a round is work for long, fewer.
 """
 
 import logging
@@ -17,7 +17,7 @@ from workqueue.jobs.lifecycle import State
 from workqueue.system.worker_thread import WorkerThread
 
 #: A place in a queue of jobs that take minutes need not move more often before a person's eyes. Twice as long, and the
-#: second of two ends in a row would be told more than 100 ms late, with SETTLE_SECONDS and the time to publish a result.
+#: second of two ends in a row would be told more than 100 ms late, with SETTLE_SECONDS and what publishing takes.
 GAP_SECONDS: Final = 0.05
 
 #: One job ends, the next begins: told together, that is one round instead of two. A job ends and another begins within

@@ -60,7 +60,10 @@ class Statistics(NamedTuple):
     """Why programs go on when this process is killed, instead of dying with it; None: they die, as far as is known."""
 
     shared: "Shared | None" = None
-    """What is known of all processes of a cluster; None: this queue has none, or it cannot be reached."""
+    """What is known of all processes of a cluster; None: this queue has none, or it cannot be reached.
+
+    ``WorkQueue.statistics(everywhere=True)`` has that of all processes of a host, too.
+    """
 
 
 class Tally:

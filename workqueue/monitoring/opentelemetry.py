@@ -1,9 +1,11 @@
 """Jobs -> spans of OpenTelemetry, one for each job that has ended."""
 
-from opentelemetry.context import Context
-from opentelemetry.trace import StatusCode, TracerProvider, get_tracer
-
 from workqueue import Hooks, JobSnapshot, State
+from workqueue.extras import Extra
+
+with Extra("opentelemetry", __name__):
+    from opentelemetry.context import Context
+    from opentelemetry.trace import StatusCode, TracerProvider, get_tracer
 
 _NANOSECONDS = 1_000_000_000
 

@@ -14,14 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import IO, Any, Final, Literal
 
-try:
-    import obstore
-except ImportError as err:
-    raise ImportError("results in a bucket need obstore: pip install 'overview-plugin-workqueue[s3]'") from err
-from obstore.exceptions import BaseError, PreconditionError
-from obstore.store import AzureStore, GCSStore, ObjectStore, S3Store, from_url
-
 from workqueue.errors import StorageError
+from workqueue.extras import Extra
 from workqueue.storage.details import Details
 from workqueue.storage.endpoint import ENDPOINT_OPTIONS, allow_http, named_endpoint, scheme_of
 from workqueue.storage.explain import (
@@ -33,6 +27,11 @@ from workqueue.storage.explain import (
 )
 from workqueue.storage.meta import Meta, attributes_of, meta_of
 from workqueue.system.real_threads import in_real_thread
+
+with Extra("s3", "a bucket"):
+    import obstore
+    from obstore.exceptions import BaseError, PreconditionError
+    from obstore.store import AzureStore, GCSStore, ObjectStore, S3Store, from_url
 
 #: A part of an upload; S3's least is 5 MiB, and 10,000 its most parts.
 _PART_BYTES: Final = 8 * 1024 * 1024

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Unpack
 
-from werkzeug.wrappers import Request, Response
-
 from workqueue import Job, Params, WorkQueue
+from workqueue.extras import Extra
 from workqueue.jobs.composed import Events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.web.encodings import ENCODINGS, Encoding
@@ -16,6 +15,9 @@ from workqueue.web.result_options import ResultOptions
 from workqueue.web.results import respond
 from workqueue.web.stream import DEFAULT_MAX_DURATION, ProgressStream, has_seen_end
 from workqueue.web.wsgi import file_iterable
+
+with Extra("flask", __name__):
+    from werkzeug.wrappers import Request, Response
 
 
 def progress_response(

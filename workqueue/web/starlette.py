@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 from typing import Unpack
 
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
-
 from workqueue import Job, Params, WorkQueue
+from workqueue.extras import Extra
 from workqueue.jobs.composed import Events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
 from workqueue.web.encodings import ENCODINGS, Encoding
@@ -17,6 +14,11 @@ from workqueue.web.result_options import ResultOptions
 from workqueue.web.results import respond
 from workqueue.web.sending import send_stream
 from workqueue.web.stream import DEFAULT_MAX_DURATION, ProgressStream, has_seen_end
+
+with Extra("starlette", __name__):
+    from starlette.requests import Request
+    from starlette.responses import Response, StreamingResponse
+    from starlette.types import Receive, Scope, Send
 
 
 def progress_response(

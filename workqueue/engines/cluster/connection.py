@@ -10,11 +10,13 @@ import logging
 from collections.abc import Iterator
 from typing import Any, Final
 
-import nats.errors
-from nats.aio.client import Client
-from nats.js import JetStreamContext
-
 from workqueue.engines.cluster.base import Access, Events, Unreachable, Unusable
+from workqueue.extras import Extra
+
+with Extra("cluster", "a cluster"):
+    import nats.errors
+    from nats.aio.client import Client
+    from nats.js import JetStreamContext
 
 #: What older servers do not know of a request they ignore without a word, so that conditions would always hold.
 NEEDS: Final = (2, 12, 4)

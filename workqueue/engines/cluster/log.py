@@ -12,14 +12,16 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
-import nats.errors
-from nats.aio.client import Client
-from nats.js import api
-from nats.js.errors import APIError, NotFoundError
-
 from workqueue.engines.cluster.base import Access, Events, Hearing, Record, Refused, Stream, Unreachable
 from workqueue.engines.cluster.connection import ANSWER_SECONDS, Connection, Subscription, told
 from workqueue.engines.cluster.payload import decode, encode, headers_of
+from workqueue.extras import Extra
+
+with Extra("cluster", "a cluster"):
+    import nats.errors
+    from nats.aio.client import Client
+    from nats.js import api
+    from nats.js.errors import APIError, NotFoundError
 
 #: Records of one subject that are kept: of a run, the progress that those who come late are told.
 HISTORY: Final = 64

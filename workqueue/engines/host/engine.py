@@ -13,11 +13,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
-from workqueue.engines.base import Report, RunReport, Task
+from workqueue.engines.base import Picture, Report, RunReport, Task
 from workqueue.engines.host import follower as following
 from workqueue.engines.host import notices
+from workqueue.engines.host.ends import Ends
 from workqueue.engines.host.journal import Journals
 from workqueue.engines.host.line.shared import SharedLine
+from workqueue.engines.host.picture import Pictures
 from workqueue.engines.host.shared_task import SharedTask, Stage
 from workqueue.engines.local.at_exit import end_at_exit
 from workqueue.engines.local.engine import CLOSED_RUNNING, DEFAULT_MAX_RUNNING, LocalEngine, threads_of
@@ -28,9 +30,6 @@ from workqueue.progress import failed
 from workqueue.redaction import without_directories
 
 logger = logging.getLogger("workqueue")
-
-#: Behind the key in a notice: those are meant, too, that wait for the end of a run that is being cancelled already.
-_ALL = "+"
 
 
 class HostEngine:
@@ -57,6 +56,8 @@ class HostEngine:
     ) -> None:
         self.exit_drain = exit_drain
         self.journals = Journals(directory)
+        self.ends = Ends(directory)
+        self._pictures = Pictures(directory)
         self._max_running_on_host = max_running_on_host
         self._line: SharedLine | None = None
         if max_running_on_host is not None:
@@ -101,6 +102,15 @@ class HostEngine:
         """Whether some process of this host makes this key's run at this moment."""
         return self.journals.is_led(key)
 
+    def picture(self) -> Picture:
+        """What all processes run, and how the last runs ended, by their files; it joins and disturbs nobody.
+
+        Raises:
+            StorageError: they cannot be read.
+        """
+        picture = self._pictures.take()
+        return picture if picture.max_running is not None else picture._replace(max_running=self.max_running)
+
     @property
     def n_tasks(self) -> int:
         """How many tasks come before one that would come now."""
@@ -143,7 +153,7 @@ class HostEngine:
 
     def cancel(self, shared: SharedTask, *, for_all: bool) -> None:
         """See `Ticket.cancel`."""
-        name = shared.task.key + (_ALL if shared.waits else "")
+        name = shared.task.key + (notices.ALL if shared.waits else "")
         if for_all:
             # Marked first: who asks for the key from now on, in whichever process, is not told of this run's end.
             self.journals.mark_cancelled(shared.task.key)
@@ -242,10 +252,10 @@ class HostEngine:
             logger.warning("cannot read what other processes cancel: %s", err)
             return
         with self._changed:
-            found = [(task, name) for name in names for task in self._tasks.get(name.removesuffix(_ALL), ())]
+            found = [(task, name) for name in names for task in self._tasks.get(name.removesuffix(notices.ALL), ())]
         for task, name in found:
             try:
-                task.cancel_from_elsewhere(is_for_all=name.endswith(_ALL))
+                task.cancel_from_elsewhere(is_for_all=name.endswith(notices.ALL))
             except BaseException:  # the next task's cancel was read too, and is not read again
                 logger.exception("exception in workqueue", extra={"key": task.task.key})
 

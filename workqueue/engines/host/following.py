@@ -53,7 +53,7 @@ class Following:
             return Standing(
                 end=failed(f"Cannot read where the run stands that another process makes: {reason_of(err)}")
             )
-        latest, end = _last(records)
+        latest, end = last_of(records)
         if self.is_late:
             latest = None
             # Neither is its being stopped; but what it has built, or how it failed by itself, is. What it has built is
@@ -69,7 +69,7 @@ class Following:
             self._reader = None
 
 
-def _last(records: list[Record]) -> tuple[Progress | WaitsAgain | None, Progress | None]:
+def last_of(records: list[Record]) -> tuple[Progress | WaitsAgain | None, Progress | None]:
     """Where the last run in these records stands, and how it ended, as far as they say."""
     latest: Progress | WaitsAgain | None = None
     end: Progress | None = None

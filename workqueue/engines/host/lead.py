@@ -6,8 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
-from workqueue.engines.host.places import END_AT, START_AT, STATE_AT, write
-from workqueue.engines.host.record import Mark
+from workqueue.engines.host.places import END_AT, STATE_AT, write, write_start
+from workqueue.engines.host.record import Times
 from workqueue.progress import Progress, WaitsAgain
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import let_go, try_keep, unlock
@@ -29,6 +29,7 @@ class Lead:
     def __init__(self, path: Path, fd: int, *, has_own_lock: bool = True) -> None:
         self._path = path
         self._run = ""
+        self._times: Times | None = None
         self._is_said = True  # that the run begins
         #: The descriptor that is locked, for the program to inherit; nobody can write by it.
         self.fd = fd
@@ -45,16 +46,16 @@ class Lead:
             close_own(self._log)
             raise
 
-    def start(self) -> None:
-        """Tell the others that the run begins, after one that died perhaps."""
-        self._run = secrets.token_hex(8)
-        self._is_said = write(self._log, START_AT, self._run, Mark.START)
+    def start(self, times: Times | None = None) -> None:
+        """Tell the others that the run begins, after one that died perhaps; and when, if that is known."""
+        self._run, self._times = secrets.token_hex(8), times
+        self._is_said = write_start(self._log, self._run, times)
 
     def report(self, report: Progress | WaitsAgain) -> None:
         """Tell the others where it stands, or how it ended."""
         is_end = isinstance(report, Progress) and report.returncode is not None
         if not self._is_said:  # what else is said of a run that nobody knows, nobody reads
-            self._is_said = write(self._log, START_AT, self._run, Mark.START)
+            self._is_said = write_start(self._log, self._run, self._times)
         write(self._log, END_AT if is_end else STATE_AT, self._run, report)
 
     def close(self) -> None:

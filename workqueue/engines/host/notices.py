@@ -22,6 +22,9 @@ from workqueue.system.own_files import open_file
 #: The file's name, beside the journals; no key begins with a dot.
 NAME: Final = ".cancelled"
 
+#: Behind the key in a notice: those are meant, too, that wait for the end of a run that is being cancelled already.
+ALL: Final = "+"
+
 #: A file that has grown so far makes way for a new one.
 _MAX_BYTES: Final = 1024 * 1024
 

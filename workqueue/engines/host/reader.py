@@ -3,8 +3,17 @@
 import os
 from typing import NamedTuple
 
-from workqueue.engines.host.places import CANCEL_AT, END_AT, LONG_END_AT, MAX_FRAME_BYTES, PAGE, START_AT, STATE_AT
-from workqueue.engines.host.record import HEAD_BYTES, Framed, Mark, Record, decode, length_of
+from workqueue.engines.host.places import (
+    CANCEL_AT,
+    END_AT,
+    LONG_END_AT,
+    MAX_FRAME_BYTES,
+    PAGE,
+    START_AT,
+    STATE_AT,
+    TIMES_AT,
+)
+from workqueue.engines.host.record import HEAD_BYTES, Framed, Mark, Record, Times, decode, decode_times, length_of
 from workqueue.progress import Progress
 from workqueue.system.descriptors import close_own
 from workqueue.system.locks import is_kept, try_lock, unlock
@@ -29,6 +38,8 @@ class Reader:
         self._seen: dict[int, Framed] = {}
         #: Whether the run was being cancelled by the first look.
         self.is_late: bool | None = None
+        #: When the run that was read of last was asked for and began, if it says so.
+        self.times: Times | None = None
 
     def look(self) -> Look:
         """Read what is new. Raises OSError when it cannot."""
@@ -52,6 +63,7 @@ class Reader:
         start = decode(page[START_AT:CANCEL_AT])
         if start is not None and start.record is Mark.START and start.run != self._run:
             self._run = start.run
+            self.times = decode_times(page[TIMES_AT:CANCEL_AT], start.run)
             records.append(Mark.START)
         frames = (
             (CANCEL_AT, page[CANCEL_AT:END_AT]),

@@ -26,6 +26,14 @@ class Mark(Enum):
 
 Record = Progress | WaitsAgain | Mark
 
+
+class Times(NamedTuple):
+    """When a run was asked for and began, in seconds since 1970; for people, nothing is decided by it."""
+
+    queued_at: float
+    began_at: float
+
+
 RUN: Final = re.compile("[0-9a-f]{16}")
 """What a run's number looks like."""
 
@@ -35,6 +43,9 @@ _HEAD: Final = re.compile(rb"([0-9a-f]{8}) ([0-9a-f]{8})\n")
 
 #: No returncode is beyond, whatever a journal says.
 _MAX_STATUS: Final = 2**31
+
+#: Nor a time.
+_MAX_TIME: Final = 1e11
 
 #: Nor that many jobs ahead.
 _MAX_COUNT: Final = 2**31
@@ -57,6 +68,12 @@ def encode(run: str, record: Record) -> bytes:
     return b"%08x %08x\n" % (len(text), zlib.crc32(text)) + text
 
 
+def encode_times(run: str, times: Times) -> bytes:
+    """The frame of a run's times."""
+    text = _JSON.encode([run, ["at", *(round(time, 3) for time in times)]]).encode()
+    return b"%08x %08x\n" % (len(text), zlib.crc32(text)) + text
+
+
 def length_of(head: bytes) -> int:
     """How long the text is that this head announces; 0 when it is no head."""
     match = _HEAD.match(head)
@@ -65,23 +82,37 @@ def length_of(head: bytes) -> int:
 
 def decode(frame: bytes) -> Framed | None:
     """What a frame says, whatever follows it; None when it says nothing that can be relied upon."""
+    run, said = _content_of(frame)
+    record = None if run is None else _record(said)
+    return None if run is None or record is None else Framed(run, record)
+
+
+def decode_times(frame: bytes, run: str) -> Times | None:
+    """The times of this run, if the frame holds them."""
+    whose, said = _content_of(frame)
+    match said:
+        case ["at", float() as queued_at, float() as began_at] if whose == run and _is_times(queued_at, began_at):
+            return Times(queued_at, began_at)
+    return None
+
+
+def _content_of(frame: bytes) -> tuple[str, object] | tuple[None, None]:
+    """Whose run it is about, and what it says of that."""
+    nothing = None, None
     match = _HEAD.match(frame)
     if match is None:
-        return None
+        return nothing
     text = frame[HEAD_BYTES : HEAD_BYTES + int(match[1], 16)]
     if len(text) != int(match[1], 16) or zlib.crc32(text) != int(match[2], 16):
-        return None
+        return nothing
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
-        return None
+        return nothing
     if not (isinstance(content, list) and len(content) == 2):
-        return None
+        return nothing
     run, said = content
-    if not (isinstance(run, str) and RUN.fullmatch(run)):
-        return None
-    record = _record(said)
-    return None if record is None else Framed(run, record)
+    return (run, said) if isinstance(run, str) and RUN.fullmatch(run) else nothing
 
 
 def _record(said: object) -> Record | None:
@@ -103,6 +134,10 @@ def _record(said: object) -> Record | None:
 
 def _is_count(value: int) -> bool:
     return not isinstance(value, bool) and 0 <= value <= _MAX_COUNT
+
+
+def _is_times(*times: float) -> bool:
+    return all(0 <= time <= _MAX_TIME for time in times)  # neither of which a NaN is
 
 
 def _is_fraction(value: float) -> bool:

@@ -12,15 +12,19 @@ while it follows; and whoever takes it out of the line hands it on to the other.
 import contextlib
 import logging
 import threading
+import time
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from workqueue.engines.base import Report, RunReport, Task
+from workqueue.engines.base import Report, RunReport, SeenEnd, Task
+from workqueue.engines.host.ends import Ends, stderr_of
 from workqueue.engines.host.follower import Follower
 from workqueue.engines.host.following import Following
 from workqueue.engines.host.journal import Journals
 from workqueue.engines.host.lead import Lead
+from workqueue.engines.host.line.record import tenant_of
+from workqueue.engines.host.record import Times
 from workqueue.engines.local.engine import CLOSED_PENDING, Ticket
 from workqueue.engines.local.run import Around, LocalRun
 from workqueue.errors import StorageError
@@ -46,6 +50,7 @@ class Shared(Protocol):
     """What the tasks of one engine have in common."""
 
     journals: Journals
+    ends: Ends
     follower: Follower
 
     @property
@@ -85,6 +90,8 @@ class SharedTask:
         self._shared = shared
         self._following = Following(shared.journals, task.key, is_refresh=task.is_refresh)  # of the following thread
         self._has_begun = False  # of whoever reports
+        self._queued_at = time.time()
+        self._began_at: float | None = None  # of whoever leads
         self._lock = threading.Lock()  # guards all below
         self.stage = Stage.WAITING
         self._ticket: Ticket | None = None
@@ -221,16 +228,26 @@ class SharedTask:
         return self._run(run, lead)
 
     def _run(self, run: LocalRun, lead: Lead) -> Progress:
-        lead.start()
+        self._began_at = time.time()
+        lead.start(Times(self._queued_at, self._began_at))
 
         def report(report: Progress | WaitsAgain) -> None:
             lead.report(report)
             self._tell(report)
 
         outcome = run.run(report, lead.fd)
-        if self._is_for_all(outcome) and not run.wants_another(outcome):
-            lead.report(outcome)
+        if not run.wants_another(outcome):
+            self._tell_end(lead, outcome)
         return outcome
+
+    def _tell_end(self, lead: Lead, outcome: Progress) -> None:
+        # Kept first: whoever is told of the end finds it there.
+        tenant = tenant_of(self.task.tenant)
+        times = (self._queued_at, self._began_at, time.time())
+        tenant = "" if tenant == "-" else tenant
+        self._shared.ends.add(SeenEnd(self.task.key, tenant, outcome, *times, stderr_of(outcome.error)))
+        if self._is_for_all(outcome):
+            lead.report(outcome)
 
     def _is_for_all(self, outcome: Progress) -> bool:
         """Whether it is the key's outcome; else it is this process's alone, and the others begin anew."""
@@ -310,8 +327,7 @@ class SharedTask:
         kept, self._kept = self._kept, None
         if kept is not None:  # it was to run again, and will not
             with kept:
-                if self._is_for_all(outcome):
-                    kept.report(outcome)
+                self._tell_end(kept, outcome)
         if was_following:
             self._stop_looking()
         self._shared.ended(self)

@@ -10,7 +10,10 @@ The app has URLs, ``include("workqueue.web.django.urls")``; a template tag, ``{%
 ``manage.py check``.
 """
 
-from workqueue.web.django.configuration import queue
-from workqueue.web.django.responses import progress_response, result_response
+from workqueue.extras import Extra
+
+with Extra("django", __name__):
+    from workqueue.web.django.configuration import queue
+    from workqueue.web.django.responses import progress_response, result_response
 
 __all__ = ("progress_response", "queue", "result_response")

@@ -6,6 +6,7 @@ Whoever uses it has `files`, so that all that is read is applied in order. Nothi
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,9 @@ from workqueue.system.own_files import make_directory
 
 #: How often the log may be lost, or this process be taken for dead, in one call.
 _MAX_TURNS: Final = 100
+
+#: How late a time may be that is told of a task, in milliseconds.
+_TIME_MS: Final = 100
 
 Restate = Callable[[Line, str, str], list[Record]]
 """What one that joins anew has in the line: the line before, its name there, its name now."""
@@ -112,7 +116,7 @@ class Connection:
         Raises:
             OSError: it was not said.
         """
-        telling, member = [*self.unsaid, *records], self.member
+        telling, member = [*self._time(records), *self.unsaid, *records], self.member
         for _ in range(_MAX_TURNS):
             log = self._open_log()
             if self.member != member:  # joined anew
@@ -124,6 +128,12 @@ class Connection:
                 self.unsaid.clear()
                 return
         raise Lost
+
+    def _time(self, records: tuple[Record, ...]) -> list[Record]:
+        """The time of day, before a task that enters; one for all that enter within a moment."""
+        now = round(time.time() * 1000)
+        is_wanted = any(isinstance(record, said.Enter) for record in records)
+        return [said.Time(now)] if is_wanted and abs(now - self.line.time) > _TIME_MS else []
 
     def read(self) -> None:
         """Read what was said, and seal a log that has grown.

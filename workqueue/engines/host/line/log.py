@@ -73,7 +73,7 @@ class Log:
     @property
     def name(self) -> str:
         """The file's name."""
-        return _name_of(self.number)
+        return name_of(self.number)
 
     def append(self, records: Iterable[Record]) -> None:
         """Say something.
@@ -191,7 +191,7 @@ class Log:
             while view:
                 view = view[os.write(fd, view) :]
             try:
-                os.link(temporary, self._directory / _name_of(number))
+                os.link(temporary, self._directory / name_of(number))
             except FileExistsError:
                 return True
             except FileNotFoundError:
@@ -206,7 +206,7 @@ class Log:
         """Open the log that counts, and make the line of what it has said until now."""
         for _ in range(_MAX_TURNS):
             number = self._newest() or self._free_from(1)
-            path = self._directory / _name_of(number)
+            path = self._directory / name_of(number)
             fd = open_own(lambda path=path: open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT))  # type: ignore[misc]
             try:
                 # Made anew by us after others had made the next and removed it? Then that one is there.
@@ -249,10 +249,7 @@ class Log:
         return max(self._numbers(), default=0)
 
     def _numbers(self) -> list[int]:
-        """Of files: what else has such a name is nobody's log."""
-        with os.scandir(self._directory) as entries:
-            found = [(_NAME.fullmatch(entry.name), entry) for entry in entries]
-            return [int(match[1]) for match, entry in found if match and entry.is_file(follow_symlinks=False)]
+        return numbers_in(self._directory)
 
     def _remove_older(self) -> None:
         """Remove also one that was made, by us perhaps, after others had made it, sealed it and removed it.
@@ -263,11 +260,11 @@ class Log:
             for number in self._numbers():
                 if number < self.number:
                     with contextlib.suppress(OSError):
-                        (self._directory / _name_of(number)).unlink()
+                        (self._directory / name_of(number)).unlink()
 
     def _free_from(self, number: int) -> int:
         """This number, or the next one whose name is not that of something else than a file."""
-        while self._is_something_else(self._directory / _name_of(number)):
+        while self._is_something_else(self._directory / name_of(number)):
             number += 1
         return number
 
@@ -284,7 +281,15 @@ def encode_all(records: Iterable[Record]) -> bytes:
     return b"".join(map(encode, records))
 
 
-def _name_of(number: int) -> str:
+def numbers_in(directory: Path) -> list[int]:
+    """The numbers of the logs, which are files: what else has such a name is nobody's log."""
+    with os.scandir(directory) as entries:
+        found = [(_NAME.fullmatch(entry.name), entry) for entry in entries]
+        return [int(match[1]) for match, entry in found if match and entry.is_file(follow_symlinks=False)]
+
+
+def name_of(number: int) -> str:
+    """The name of the log with this number."""
     return f"log-{number:010d}"
 
 

@@ -9,14 +9,19 @@ import errno
 import os
 import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import is_file_of, try_lock, unlock
-from workqueue.system.own_files import open_file
+from workqueue.system.own_files import open_file, read_file
 
 _NAME: Final = re.compile("member-([0-9a-f]{16})")
+
+#: What stands in a file.
+_PID: Final = re.compile(rb"[0-9]{1,10}\n")
+_MAX_BYTES: Final = 16
 
 #: How often a file may be taken away between its making and its lock.
 _MAX_TURNS: Final = 100
@@ -43,6 +48,8 @@ class Lifeline:
             try:
                 # Between the two, somebody may have taken it for a dead one's.
                 if try_lock(self._fd) and is_file_of(self._fd, self._path):
+                    with contextlib.suppress(OSError):  # for people alone: no process goes by it
+                        os.write(self._fd, b"%d\n" % os.getpid())
                     return
             except BaseException:
                 close_own(self._fd)
@@ -74,6 +81,28 @@ def bury_if_dead(directory: Path, member: str) -> bool:
     Raises:
         OSError: nobody can tell.
     """
+    return _is_dead(directory, member, lambda path: path.unlink())
+
+
+def is_dead(directory: Path, member: str) -> bool:
+    """Whether this process is dead; nothing is done about it.
+
+    Raises:
+        OSError: nobody can tell.
+    """
+    return _is_dead(directory, member, lambda _: None)
+
+
+def pid_of(directory: Path, member: str) -> str:
+    """The number of this process, as it said itself, for people; "" if it is not there."""
+    try:
+        text = read_file(directory / name_of(member), _MAX_BYTES)
+    except OSError:
+        return ""
+    return text.strip().decode() if _PID.fullmatch(text) else ""
+
+
+def _is_dead(directory: Path, member: str, then: Callable[[Path], object]) -> bool:
     path = directory / name_of(member)
     try:
         # For reading alone: closing one that could write is told to all that watch the file, and they would look again.
@@ -87,7 +116,7 @@ def bury_if_dead(directory: Path, member: str) -> bool:
         if not try_lock(fd, shared=True):
             return False
         with contextlib.suppress(OSError):
-            path.unlink()
+            then(path)
         unlock(fd)
         return True
     finally:

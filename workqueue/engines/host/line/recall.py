@@ -34,6 +34,8 @@ class Recall:
             case said.Waits():
                 self._waits = record if self._is_new(record) else None
                 return None
+            case said.Time():
+                return None
             case said.Enter() if waits is not None and (waits.key, waits.tenant) == (record.key, record.tenant):
                 return waits
             case said.Join() | said.Runs() if waits is None:

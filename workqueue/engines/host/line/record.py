@@ -102,7 +102,17 @@ class Runs(NamedTuple):
     turn: int
 
 
-Record = Join | Enter | Begin | Leave | Dead | Stalled | Back | Seal | Clock | Waits | Runs
+class Time(NamedTuple):
+    """The time of day: what follows was said then or a moment later. For people alone; nothing is decided by it.
+
+    A process of a release that does not know it takes it for no record.
+    """
+
+    at: int
+    """In milliseconds since 1970."""
+
+
+Record = Join | Enter | Begin | Leave | Dead | Stalled | Back | Seal | Clock | Waits | Runs | Time
 
 _KINDS: Final[dict[str, type[Record]]] = {
     "join": Join,
@@ -116,11 +126,13 @@ _KINDS: Final[dict[str, type[Record]]] = {
     "clock": Clock,
     "waits": Waits,
     "runs": Runs,
+    "time": Time,
 }
 _WORDS: Final = {kind: word for word, kind in _KINDS.items()}
 
 _FIELDS: Final = {"member": re.compile("[0-9a-f]{16}"), "key": KEY, "tenant": re.compile("-|[0-9a-f]{16}")}
 _NUMBER: Final = re.compile("[0-9]{1,10}", re.ASCII)
+_AT: Final = re.compile("[0-9]{1,14}", re.ASCII)
 
 _HEX_BYTES: Final = 8
 
@@ -156,6 +168,8 @@ def _value(name: str, field: str) -> str | int | None:
     pattern = _FIELDS.get(name)
     if pattern is not None:
         return field if pattern.fullmatch(field) else None
+    if name == "at":
+        return int(field) if _AT.fullmatch(field) else None
     if not _NUMBER.fullmatch(field) or int(field) > NO_LIMIT:
         return None
     return int(field)

@@ -36,6 +36,8 @@ class Run(NamedTuple):
     key: str
     tenant: str
     turn: int
+    queued_at: int = 0
+    """As a group's."""
 
 
 @dataclass
@@ -57,6 +59,9 @@ class Group:
     key: str
     tenant: str
     place: Place
+    queued_at: int = 0
+    """When the first of them came, in milliseconds since 1970; 0: nobody has said so."""
+
     tasks: dict[Task, None] = field(default_factory=dict)
 
 
@@ -78,6 +83,8 @@ class Line:
         self._last_turn: dict[str, int] = {}
         self._n_of_tenant: Counter[str] = Counter()
         self._recall = Recall()
+        #: The time of day that was said last, as `Group.queued_at`; nothing here goes by it.
+        self.time = 0
 
     @property
     def n_waiting(self) -> int:
@@ -169,12 +176,18 @@ class Line:
             case said.Join():
                 self.members.setdefault(record.member, Member(record))
             case said.Runs() if not self.waits(Task(record.member, record.task)):
-                self._run(Task(record.member, record.task), Run(record.key, record.tenant, record.turn))
-            case said.Clock() if is_first:
-                self._turn, self._n_entered = record.turn, record.n_entered
+                self._run(Task(record.member, record.task), Run(record.key, record.tenant, record.turn, self.time))
+            case said.Clock() | said.Time():
+                self._set(record, is_first=is_first)
             case _:
                 pass
         return False
+
+    def _set(self, record: said.Clock | said.Time, *, is_first: bool) -> None:
+        if isinstance(record, said.Time):
+            self.time = record.at
+        elif is_first:
+            self._turn, self._n_entered = record.turn, record.n_entered
 
     def dump(self) -> list[Record]:
         """What makes the same of an empty one."""
@@ -182,13 +195,14 @@ class Line:
         found: list[Record] = [said.Clock(self._turn, self._n_entered)]
         found += [member.limits for _, member in members]
         for task, run in self.running.items():
-            found.append(said.Runs(task.member, task.number, run.key, run.tenant, run.turn))
+            found += [said.Time(run.queued_at), said.Runs(task.member, task.number, run.key, run.tenant, run.turn)]
         for group in self.groups.values():
+            found.append(said.Time(group.queued_at))
             found.append(said.Waits(group.key, group.tenant, *group.place))
             found += [said.Enter(*task, group.key, group.tenant, said.NO_LIMIT) for task in group.tasks]
         found += [said.Dead(name) for name, member in members if member.is_dead]
         found += [said.Stalled(name) for name, member in members if member.is_stalled]
-        return found
+        return [*found, said.Time(self.time)]
 
     def _enter(self, record: said.Enter, waits: said.Waits | None) -> bool:
         task = Task(record.member, record.task)
@@ -221,7 +235,7 @@ class Line:
         return all(other is not group for other in ready) and self.n_waiting - len(ready) > max_pending
 
     def _add_group(self, key: str, tenant: str, place: Place) -> Group:
-        group = self.groups[key] = Group(key, tenant, place)
+        group = self.groups[key] = Group(key, tenant, place, self.time)
         self._last_turn[tenant] = max(place.turn, self._last_turn.get(tenant, -1))
         self._n_of_tenant[tenant] += 1
         if not self._keys[key]:
@@ -238,7 +252,7 @@ class Line:
             return False
         is_first = self._order[0] == group.place
         self._run(
-            task, Run(group.key, group.tenant, group.place.turn)
+            task, Run(group.key, group.tenant, group.place.turn, group.queued_at)
         )  # first: its tenant's last turn is not forgotten
         self._take_out(task, group)
         return not is_first  # else those behind it have as many ahead as before

@@ -1,0 +1,1 @@
+"""A site that shows how a report comes to be."""

@@ -1,0 +1,1 @@
+"""The projects of examples/, each started by the command of its README."""

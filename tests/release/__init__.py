@@ -1,0 +1,1 @@
+"""What is published: the archives, what they say of themselves, and what tests each change."""
