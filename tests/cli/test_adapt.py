@@ -176,7 +176,9 @@ def test_what_cannot_end_this_process_becomes_a_status() -> None:
 def test_wrong_use_is_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["adapt", *arguments])
-    assert "usage: workqueue adapt" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("workqueue adapt: error: ")
+    assert error.endswith("\nSee `workqueue adapt --help`.\n")
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:

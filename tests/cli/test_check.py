@@ -35,7 +35,7 @@ def test_a_good_program_has_nothing_to_mend(tmp_path: Path, capsys: pytest.Captu
         ('echo 1.5; echo x >"$output"', "got '1.5'"),
         ('head -c 70000 /dev/zero; echo x >"$output"', "line 1 of stdout is longer than 65536 bytes: '\\x00"),
         ('seq 2 100; echo x >"$output"', "and 79 more such lines"),
-        ('echo 0.5; echo 0.4; echo x >"$output"', "its fraction goes backwards, 1 times"),
+        ('echo 0.5; echo 0.4; echo x >"$output"', "its fraction goes backwards 1 time; it must only grow"),
         ('echo x >"$output"', "it printed no progress"),
         ('echo 25%; echo x >"$output"', "got '25%'; print 0.25: a fraction of 1, not a percentage"),
         ('echo 1/4; echo x >"$output"', "got '1/4'; print 0.25: the quotient, not its two numbers"),
@@ -51,7 +51,8 @@ def test_a_good_program_has_nothing_to_mend(tmp_path: Path, capsys: pytest.Captu
             f"it printed no progress; tqdm draws its bars on stderr, for people: {TQDM_FIX}",
         ),
         ("echo 0.5; echo no such set >&2; exit 3", "it exited with status 3; its stderr: no such set"),
-        ("echo 0.5; kill -9 $$", "it exited with status -9; its stderr: (empty)"),
+        ("echo 0.5; exit 75", "it exited with status 75, which means that it should be run again later; its stderr"),
+        ("echo 0.5; kill -9 $$", "it was ended by SIGKILL; its stderr: (empty)"),
         ("echo 0.5", "it should have written to its output file"),
         ("echo 0.5; { echo no such command >&2; exit 3; } | cat", "its output file; its stderr: no such command"),
         ('echo 0.5; rm "$output"', "Failed to stat output file"),
@@ -63,6 +64,34 @@ def test_each_breach_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert status == 1
     assert problem in report
     assert report.endswith(" to mend.\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"),
+    [
+        ('echo 1; printf x >"$output"', "printed 1 line of progress, wrote 1 byte."),
+        ('echo 0; echo 1; echo x >"$output"', "printed 2 lines of progress, wrote 2 bytes."),
+        (
+            'echo x >"$output"',
+            "printed 0 lines of progress, wrote 2 bytes.\n- it printed no progress\n1 problem to mend.",
+        ),
+        ('echo 1; echo 0; echo 1; echo 0; echo x >"$output"', "- its fraction goes backwards 2 times;"),
+        ("seq 2 22; echo 1", "- and 1 more such line\n"),
+        (
+            "exit 1",
+            "left no result.\n- it printed no progress\n- it exited with status 1; its stderr: (empty)\n2 problems",
+        ),
+    ],
+)
+def test_one_thing_and_several_are_told_as_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, summary: str
+) -> None:
+    assert summary in check(write_program(tmp_path / "program", text), capsys)[1]
+
+
+def test_an_end_by_a_signal_without_a_name_is_told_by_its_number() -> None:
+    ended = Recording(lines=[(0.1, b"1")], returncode=-40, duration=0.1)
+    assert list(find_problems(ended)) == ["it was ended by signal 40; its stderr: (empty)"]
 
 
 def test_a_program_that_cannot_start_is_told_with_the_reason(
@@ -79,13 +108,13 @@ def recording(*moments: float, duration: float) -> Recording:
 
 def test_silence_is_named_wherever_it_is() -> None:
     for silent in (recording(11, duration=12), recording(1, 13, duration=14), recording(1, duration=12)):
-        assert any("it was silent for 1" in problem for problem in find_problems(silent))
+        assert any("it printed nothing for 1" in problem for problem in find_problems(silent))
     assert list(find_problems(recording(5, 14, duration=20))) == []
 
 
 def test_output_that_was_held_back_is_named() -> None:
     assert list(find_problems(recording(4.9, 4.9, 4.9, duration=5))) == [
-        "all 3 lines came in the last moment of 5.0 s: it must flush its stdout after each"
+        "all 3 lines came in the last moment of 5.0 s; flush stdout after each line"
     ]
     assert list(find_problems(recording(0.05, 0.05, duration=0.05))) == []
     assert list(find_problems(recording(0.1, 4.9, duration=5))) == []
@@ -102,11 +131,11 @@ WARNED = [
     ('echo 0.5; printf 0.95; echo x >"$output"', "its last line, '0.95', has no newline"),
     (
         'echo 0.25; echo x >"$output"',
-        "it exited with status 0, and its last fraction was 0.25: has it done",
+        "it exited with status 0, but its last fraction was 0.25; has it done",
     ),
     (
         'echo 1; (exit 3) | cat; echo x >"$output"',
-        "make #!/bin/bash its first line and `set -eo pipefail` its second; see its line 3, 'echo 1; (exit 3) | cat;",
+        "line 3 of the program, 'echo 1; (exit 3) | cat; echo x >\"$output\"', is a pipe: its exit status is that",
     ),
 ]
 

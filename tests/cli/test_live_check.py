@@ -1,58 +1,25 @@
 """`workqueue check` as a person runs it: on a terminal, and stopped by Ctrl-C."""
 
-import contextlib
-import fcntl
 import os
-import pty
 import signal
-import struct
 import subprocess
-import sys
-import termios
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cli.terminals import COMMAND, Terminal, open_terminal
 from tests.conftest import write_program
 from tests.program.test_process import is_gone
 from workqueue.testing import ScriptedProgram, output, print_bytes, say, wait
 
-COMMAND = [sys.executable, "-m", "workqueue", "check"]
-
-
-class Terminal:
-    """A terminal of some columns, and what was written to it."""
-
-    def __init__(self, columns: int) -> None:
-        self._ours, self.theirs = pty.openpty()
-        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        self.shown = b""
-
-    def read_until(self, text: bytes) -> None:
-        while text not in self.shown:
-            self.shown += os.read(self._ours, 65536)
-
-    def read_all(self) -> str:
-        """All that is written until the last process that has the terminal open has ended."""
-        os.close(self.theirs)
-        self.theirs = -1
-        with contextlib.suppress(OSError):  # Linux says so when the other end is closed
-            while data := os.read(self._ours, 65536):
-                self.shown += data
-        return self.shown.decode()
-
-    def close(self) -> None:
-        for fd in (self._ours, self.theirs):
-            if fd >= 0:
-                os.close(fd)
+CHECK = [*COMMAND, "check"]
 
 
 @pytest.fixture(name="terminal")
-def open_terminal() -> Iterator[Terminal]:
-    terminal = Terminal(columns=40)
-    yield terminal
-    terminal.close()
+def narrow_terminal() -> Iterator[Terminal]:
+    with open_terminal(columns=40) as terminal:
+        yield terminal
 
 
 def test_a_terminal_shows_where_the_program_stands_in_one_line(tmp_path: Path, terminal: Terminal) -> None:
@@ -64,7 +31,7 @@ def test_a_terminal_shows_where_the_program_stands_in_one_line(tmp_path: Path, t
         say(1.0),
         output(b"built"),
     )
-    process = subprocess.Popen([*COMMAND, program.path], stdout=terminal.theirs, stderr=terminal.theirs)
+    process = subprocess.Popen([*CHECK, program.path], stdout=terminal.theirs, stderr=terminal.theirs)
     terminal.read_until(b"\r0:00  no progress yet")
     program.release("begun")
     terminal.read_until(b"50%  half of")
@@ -83,7 +50,7 @@ def test_a_terminal_shows_where_the_program_stands_in_one_line(tmp_path: Path, t
 def test_nothing_is_drawn_where_one_of_both_is_no_terminal(tmp_path: Path, terminal: Terminal, piped: str) -> None:
     program = ScriptedProgram(tmp_path / "program", say(1.0, "done"), output(b"built"))
     streams = {"stdout": terminal.theirs, "stderr": terminal.theirs, piped: subprocess.PIPE}
-    process = subprocess.Popen([*COMMAND, program.path], **streams)
+    process = subprocess.Popen([*CHECK, program.path], **streams)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 0
     shown = (out or err or b"").decode() + terminal.read_all()
@@ -95,7 +62,7 @@ def test_ctrl_c_stops_the_program_and_reports_what_was_seen(tmp_path: Path) -> N
     program = ScriptedProgram(
         tmp_path / "program", print_bytes(b"25%\n0.5\n0.4\ncut o"), wait("for ever"), output(b"built")
     )
-    process = subprocess.Popen([*COMMAND, program.path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*CHECK, program.path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     program.wait_reached("for ever")
     process.send_signal(signal.SIGINT)
     report, errors = process.communicate(timeout=20)
@@ -103,8 +70,8 @@ def test_ctrl_c_stops_the_program_and_reports_what_was_seen(tmp_path: Path) -> N
     first, *findings, last = report.splitlines()
     assert first.endswith("printed 2 lines of progress, and was stopped.")
     assert findings[0].endswith("got '25%'; print 0.25: a fraction of 1, not a percentage")
-    assert findings[1:] == ["- its fraction goes backwards, 1 times"]
-    assert last == "Interrupted; until then 2 to mend."
+    assert findings[1:] == ["- its fraction goes backwards 1 time; it must only grow"]
+    assert last == "Interrupted; until then 2 problems to mend."
     assert not Path(program.runs[0][-1]).parent.exists()
 
 
@@ -115,7 +82,7 @@ class Stubborn:
         os.mkfifo(directory / "says")
         text = f"cd '{directory}'; trap '{on_term}' TERM; exec 3>says; echo $$ >&3; while :; do sleep 1000 & wait; done"
         program = write_program(directory / "program", text)
-        self.process = subprocess.Popen([*COMMAND, program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([*CHECK, program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self._says = (directory / "says").open()
         self.pid = int(self._says.readline())
 
@@ -137,7 +104,7 @@ def test_a_program_may_tidy_up_when_it_is_stopped(tmp_path: Path) -> None:
     assert check.wait_said() == "tidy"
     status, report, errors = check.end()
     assert (status, errors) == (130, "")
-    assert report.endswith("- it printed no progress\nInterrupted; until then 1 to mend.\n")
+    assert report.endswith("- it printed no progress\nInterrupted; until then 1 problem to mend.\n")
 
 
 def test_a_second_ctrl_c_kills_a_program_that_does_not_stop(tmp_path: Path) -> None:
@@ -154,7 +121,7 @@ def test_a_second_ctrl_c_kills_a_program_that_does_not_stop(tmp_path: Path) -> N
 def test_where_ctrl_c_is_ignored_it_stays_so(tmp_path: Path) -> None:
     """As below nohup, and in the background of a script."""
     program = ScriptedProgram(tmp_path / "program", say(1.0), wait("gate"), output(b"built"))
-    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *COMMAND, program.path]
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *CHECK, program.path]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     program.wait_reached("gate")
     process.send_signal(signal.SIGINT)

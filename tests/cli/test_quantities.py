@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from workqueue.cli.quantities import age, shown_age, shown_size, size
+from workqueue.cli.quantities import age, counted, shown_age, shown_size, size
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ def test_a_size_is_read(text: str, n_bytes: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "-1", "many", "1X", "1e3", "K"])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is no size; give a number of bytes"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a size; give a number of bytes"):
         size(text)
 
 
@@ -30,7 +30,7 @@ def test_an_age_is_read(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "10", "-1d", "1y", "d"])
 def test_what_is_no_age_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is no age; give a number with s, m, h, d or w"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not an age; give a number with s, m, h, d or w"):
         age(text)
 
 
@@ -38,6 +38,7 @@ def test_what_is_no_age_is_refused(text: str) -> None:
     ("n_bytes", "text"),
     [
         (0, "0 bytes"),
+        (1, "1 byte"),
         (1023, "1023 bytes"),
         (1024, "1.0 KB"),
         (1536 * 1024, "1.5 MB"),
@@ -55,3 +56,7 @@ def test_a_size_is_shown(n_bytes: int, text: str) -> None:
 )
 def test_an_age_is_shown(seconds: float, text: str) -> None:
     assert shown_age(seconds) == text
+
+
+def test_one_is_told_from_several() -> None:
+    assert [counted(n, "result") for n in (0, 1, 2)] == ["0 results", "1 result", "2 results"]

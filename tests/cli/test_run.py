@@ -17,7 +17,8 @@ from tests.descendants import Descendants
 from workqueue import WorkQueue
 from workqueue.cli import main
 from workqueue.progress import Progress, failed, succeeded
-from workqueue.terminal.bar import describe, draw
+from workqueue.terminal.bar import draw
+from workqueue.terminal.words import describe
 from workqueue.testing import ScriptedProgram, exit_with, output, print_error, say, wait
 
 
@@ -154,7 +155,7 @@ def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
 def test_without_rich_a_terminal_gets_lines_and_a_hint(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    monkeypatch.setitem(sys.modules, "rich.live", None)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert draw([Progress(fraction=0.5), succeeded()], "label", sys.stderr) == succeeded()
     assert capsys.readouterr().err.splitlines() == [
@@ -167,26 +168,6 @@ def test_without_rich_a_terminal_gets_lines_and_a_hint(
 def test_a_heartbeat_is_not_printed_again(capsys: pytest.CaptureFixture[str]) -> None:
     draw([Progress(fraction=0.5)] * 3, "label", sys.stderr)
     assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("progress", "words"),
-    [
-        (Progress(), "starting"),
-        (Progress(n_ahead_in_queue=3), "waiting, 3 ahead in the queue"),
-        (Progress(3, eta=0.0), "waiting, 3 ahead in the queue, starts in less than a minute"),
-        (Progress(3, eta=50.0), "waiting, 3 ahead in the queue, starts in about 1 min"),
-        (Progress(3, eta=150.1), "waiting, 3 ahead in the queue, starts in about 3 min"),
-        (Progress(3, eta=1000.0), "waiting, 3 ahead in the queue, starts in about 15 min"),
-        (Progress(3, eta=7300.0), "waiting, 3 ahead in the queue, starts in about 2 h"),
-        (Progress(fraction=0.1), "running"),
-        (Progress(fraction=0.1, message="step"), "step"),
-        (succeeded(), "built"),
-        (failed("why"), "failed"),
-    ],
-)
-def test_every_event_has_words(progress: Progress, words: str) -> None:
-    assert describe(progress) == words
 
 
 def test_a_wait_behind_another_process_is_told_with_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.objects.server import ObjectServer
 from workqueue.cli import main
+from workqueue.cli.quantities import counted
 from workqueue.storage import DiskStorage, Origin, Storage
 from workqueue.storage.address import storage_at
 
@@ -90,11 +91,11 @@ def test_ls_sorts(run: Run, directory: str, order: str, keys: str) -> None:
 )
 def test_ls_and_rm_are_about_the_same(run: Run, directory: str, options: list[str], keys: str) -> None:
     assert listed(run, directory, *options) == list(keys)
-    everything = [] if options else ["--all"]
+    everything = [] if options else ["--all", "--yes"]
     status, out, err = run("rm", directory, *options, *everything)
     assert [key[0] for key in out.split()] == list(keys)
     assert status == (options == ["d"])
-    assert err.startswith(f"{len(keys)} results removed, ")
+    assert err.startswith(f"{counted(len(keys), 'result')} removed, ")
     assert left(directory) == sorted({A, B, C} - {letter * 40 for letter in keys})
 
 
@@ -108,7 +109,7 @@ def test_rm_tries_out_what_it_would_do(run: Run, directory: str) -> None:
 def test_rm_wants_to_know_which(run: Run, directory: str) -> None:
     status, out, err = run("rm", directory)
     assert (status, out) == (2, "")
-    assert err == "workqueue: say which: a KEY, --larger-than, --older-than, --unused-for or --all\n"
+    assert err == "workqueue: say which results: a KEY, --larger-than, --older-than, --unused-for or --all\n"
     assert left(directory) == [A, B, C]
 
 
@@ -123,7 +124,7 @@ def test_an_empty_key_is_not_every_key(run: Run, directory: str, command: str) -
 def test_rm_says_which_are_not_there(run: Run, directory: str) -> None:
     status, out, err = run("rm", directory, "a", "d")
     assert (status, out.split()) == (1, [A])
-    assert err.endswith("workqueue: nothing to remove begins with d\n")
+    assert err.endswith("1 result removed, 100 bytes\nworkqueue: no result to remove has a key that begins with d\n")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_rm_says_which_are_not_there(run: Run, directory: str) -> None:
 def test_gc_keeps_a_size_and_an_age_and_what_is_new(run: Run, directory: str, options: list[str], keys: str) -> None:
     status, out, err = run("gc", directory, *options)
     assert (status, sorted(key[0] for key in out.split())) == (0, list(keys))
-    assert err.startswith(f"{len(keys)} results removed, ")
+    assert err.startswith(f"{counted(len(keys), 'result')} removed, ")
     assert left(directory) == sorted({A, B, C} - {letter * 40 for letter in keys})
     assert Path(directory, "README").exists()
 
@@ -156,11 +157,50 @@ def test_gc_leaves_what_is_open_and_removes_what_dead_runs_left(run: Run, direct
     assert left(directory) == [A, C]
 
 
-def test_a_directory_that_is_not_there_is_empty(run: Run, tmp_path: Path) -> None:
-    assert run("ls", str(tmp_path / "none"))[:2] == (
-        0,
-        f"{'KEY':40}  {'SIZE':>12}  {'AGE':>6}  {'USED':>6}\n0 results, 0 bytes\n",
-    )
+COMMANDS = [["ls"], ["ls", "--json"], ["rm", "--all"], ["rm", "--older-than", "1d"], ["gc"], ["gc", "--max-bytes", "0"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_directory_that_is_not_there_is_an_error_and_is_not_made(
+    run: Run, tmp_path: Path, command: list[str]
+) -> None:
+    status, out, err = run(*command, str(tmp_path / "none"))
+    assert (status, out) == (2, "")
+    assert err.startswith(f"workqueue: there is no directory {tmp_path / 'none'}; check the path: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_file_is_no_storage(run: Run, tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "file").write_text("somebody's")
+    status, out, err = run(*command, str(tmp_path / "file"))
+    assert (status, out) == (2, "")
+    assert err == f"workqueue: {tmp_path / 'file'} is not a directory; name the directory that holds the results\n"
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ["run", "/bin/sh", "--storage"]])
+def test_an_empty_word_is_not_the_current_directory(run: Run, command: list[str]) -> None:
+    """A shell makes it of a variable that is not set."""
+    with pytest.raises(SystemExit, match="2"):
+        run(*command, "")
+
+
+def test_a_directory_without_results_is_empty(run: Run, tmp_path: Path) -> None:
+    head = f"{'KEY':40}  {'SIZE':>12}  {'AGE':>6}  {'USED':>6}\n"
+    assert run("ls", str(tmp_path)) == (0, f"{head}0 results, 0 bytes\n", "")
+    assert run("rm", str(tmp_path), "--all", "--yes") == (0, "", "0 results removed, 0 bytes\n")
+    publish(DiskStorage(tmp_path), A, 1)
+    assert run("ls", str(tmp_path))[1].splitlines()[-1] == "1 result, 1 byte"
+
+
+def test_all_results_are_not_removed_where_nobody_can_be_asked(
+    run: Run, directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)  # as in a daemon
+    status, out, err = run("rm", directory, "--all")
+    assert (status, out) == (2, "")
+    assert err.startswith("workqueue: --all removes every result, and there is no terminal to ask on; add --yes")
+    assert left(directory) == [A, B, C]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +208,7 @@ def test_a_directory_that_is_not_there_is_empty(run: Run, tmp_path: Path) -> Non
     [
         ("ftp://host/path", [], "workqueue: url must be s3://BUCKET, gs://BUCKET or az://CONTAINER"),
         ("s3://bucket", ["--endpoint", "nonsense"], "workqueue: endpoint must be an http:// or https:// URL"),
-        ("directory", ["--endpoint", "http://localhost"], "workqueue: an endpoint is for a bucket's URL"),
+        (".", ["--endpoint", "http://localhost"], "workqueue: an endpoint is for a bucket's URL"),
     ],
 )
 @pytest.mark.parametrize("command", ["ls", "rm", "gc"])
@@ -176,7 +216,7 @@ def test_a_storage_that_cannot_be_is_complained_of(
     run: Run, command: str, address: str, options: list[str], complaint: str
 ) -> None:
     status, out, err = run(command, address, *options, *(["--all"] if command == "rm" else []))
-    assert (status, out) == (1, "")
+    assert (status, out) == (2, "")
     assert err.startswith(complaint)
 
 

@@ -19,7 +19,7 @@ from tests.objects.ports import free_ports
 from tests.readme import DOCS, block
 from tests.servers.server import TIMEOUT, eventually
 from tests.tools import find_command, missing
-from workqueue.cli import _parser
+from workqueue.cli.parser import build_parser
 from workqueue.program.process import TERMINATE_SECONDS
 from workqueue.testing import ScriptedProgram
 
@@ -60,7 +60,7 @@ def worker_options(command: list[str], monkeypatch: pytest.MonkeyPatch) -> argpa
     """What our own parser makes of `workqueue worker ...`; the servers are in the environment."""
     monkeypatch.setenv("WORKQUEUE_NATS_URL", "nats://queue.example")
     assert Path(command[0]).name == "workqueue"
-    return _parser().parse_args(command[1:])
+    return build_parser().parse_args(command[1:])
 
 
 def check_worker(options: argparse.Namespace, seconds_to_stop: float) -> None:

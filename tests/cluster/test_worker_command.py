@@ -62,17 +62,20 @@ def old_server(version: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--max-running", "0"], "'0' is no number of programs, 1 or more"),
+        (["--max-running", "0"], "'0' is not a number from 1"),
         (["--lease", "0.1"], "lease must be a number of seconds, 1 or more"),
         (["--cluster", "a.b"], "a cluster's name must be"),
-        (["--tls-key", "key"], "--tls-key needs --tls-cert, too"),
+        (["--tls-key", "key"], "--tls-key needs --tls-cert; give the certificate"),
         (["--tls-ca", "missing.pem"], "cannot use the certificate in missing.pem: No such file or directory"),
         (["--endpoint", "http://localhost"], "an endpoint is for a bucket's URL"),
-        (["--time-limit", "0"], "time_limit must be a number of seconds above 0, or None; got 0.0"),
-        (["--time-limit", "soon"], "argument --time-limit: 'soon' is no number"),
-        (["--memory-limit", "much"], "argument --memory-limit: 'much' is no size"),
-        (["--cpu-limit", "0.5"], "argument --cpu-limit: '0.5' is no number"),
-        (["--niceness", "20"], "limits.niceness must be a whole number from 0 to 19, or None; got 20"),
+        (["--time-limit", "0"], "argument --time-limit: '0' is not a limit; give a number of seconds above 0"),
+        (["--time-limit", "soon"], "argument --time-limit: 'soon' is not a limit; give a number of seconds above 0"),
+        (["--memory-limit", "much"], "argument --memory-limit: 'much' is not a size"),
+        (["--cpu-limit", "0.5"], "argument --cpu-limit: '0.5' is not a limit; give a whole number of seconds above 0"),
+        (["--health", "65536"], "argument --health: '65536' is not a port; give a number from 1 to 65535"),
+        (["--health", "http"], "argument --health: 'http' is not a port"),
+        (["--storage", ""], "argument --storage: it is empty; give a directory, or the URL of a bucket"),
+        (["--niceness", "20"], "argument --niceness: '20' is not a limit; give a whole number from 0 to 19"),
     ],
 )
 def test_an_option_that_is_wrong(

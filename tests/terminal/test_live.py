@@ -4,9 +4,7 @@ import io
 import os
 import pty
 
-import pytest
-
-from workqueue.terminal.live import LiveLine, cut_to_width, width_of
+from workqueue.terminal.live import LiveLine
 
 
 def test_each_text_covers_the_one_before_it() -> None:
@@ -26,25 +24,6 @@ def test_a_text_is_cut_to_the_width_of_the_terminal() -> None:
     with os.fdopen(ours, "rb", buffering=0) as terminal, os.fdopen(theirs, "w") as file:
         LiveLine(file).show("x" * 100)  # this terminal does not say how wide it is
         assert terminal.read(1000) == b"\r" + b"x" * 78 + "…".encode()
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "cut"),
-    [
-        ("abc", 3, "abc"),
-        ("abcd", 3, "ab…"),
-        ("日本語", 6, "日本語"),
-        ("日本語", 5, "日本…"),
-        ("日本語", 4, "日…"),
-        ("e\u0301te\u0301", 3, "e\u0301te\u0301"),
-        ("abc", 1, "…"),
-        ("abc", 0, ""),
-        ("", 0, ""),
-    ],
-)
-def test_a_cut_text_fits(text: str, width: int, cut: str) -> None:
-    assert cut_to_width(text, width) == cut
-    assert width_of(cut) <= width
 
 
 def test_what_a_terminal_cannot_show_is_replaced() -> None:

@@ -1,29 +1,13 @@
-"""The command line: ``run``, ``check``, ``adapt``, ``demo``; ``ls``, ``rm``, ``gc``; ``worker``, ``top``, ``cancel``.
+"""The command line: each command is a module, `parser` puts them together, `exit_statuses` says how they end."""
 
-Exit statuses: 0, it went well; 1, the program failed or broke its contract, or nobody reads the output; 2, the command
-was used wrongly; 130, interrupted.
-"""
-
-import argparse
 import logging
 import os
 import sys
 from collections.abc import Sequence
 
-from workqueue.cli import adapt, cancel, check, demo, gc, ls, rm, run, top, worker
-
-_COMMANDS = {
-    "run": run,
-    "check": check,
-    "adapt": adapt,
-    "demo": demo,
-    "worker": worker,
-    "top": top,
-    "cancel": cancel,
-    "ls": ls,
-    "rm": rm,
-    "gc": gc,
-}
+from workqueue.cli.encoding import print_everything
+from workqueue.cli.exit_statuses import FAILED, INTERRUPTED, USAGE
+from workqueue.cli.parser import build_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,35 +15,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Args:
         arguments: what follows ``workqueue`` on the command line; None: the process's own.
+
+    Raises:
+        SystemExit: for a command line that is wrong, with status 2; after a help or the version, with 0.
     """
-    # Warnings are about the program, and say what the commands say themselves.
+    # Warnings are about the program, and the commands say the same themselves.
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
-    options = _parser().parse_args(arguments)
+    print_everything()
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.run is None:
+        parser.print_help(sys.stderr)
+        return USAGE
     try:
         status: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has left, as `head` does; Python would complain once more when it flushes at exit.
+        # The reader of our output has left, as `head` does. Python would complain when it flushes at exit.
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)
-        return 1
+        return FAILED
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return status
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="workqueue", description="Run a slow program once for each set of parameters, and watch its progress."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, command in _COMMANDS.items():
-        summary, _, details = (command.__doc__ or "").partition("\n\n")
-        subparser = commands.add_parser(
-            name, help=summary, description=details, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        command.add_arguments(subparser)
-        subparser.set_defaults(run=command.run)
-    return parser

@@ -1,24 +1,25 @@
-"""Run a command that shows its progress in its own way, and print it as a queue's programs do.
+"""Run a command that shows progress in its own way, and print lines of progress for a queue.
 
-COMMAND has stdin, and prints what it likes: what tells its progress, on stdout or on stderr, becomes lines such as
-0.25<TAB>message on stdout, and all the rest goes to stderr. It gets the signals that are sent to this process, and the
-exit status is its own; killed by a signal, this process ends by that signal. 126 and 127: it cannot be started.
+COMMAND is run as it is, with the same stdin. What it prints of its progress, on stdout or stderr, becomes lines such as
+0.25<TAB>message on stdout. All else that it prints goes to stderr. Signals that this process gets are passed on. The
+exit status is the status of COMMAND; if a signal ends COMMAND, the same signal ends this process.
 
-  tqdm     bars of Python's tqdm; one below another refines that one's current item
-  percent  42% or 42.5%, 3/12 or 3 of 12, in lines or bars: rsync, wget, git, ninja
-  ffmpeg   its time=... against the longest Duration; -progress too, and -nostats or not
+FORMAT is one of
 
-A program for a queue may be three lines of shell:
+  tqdm     bars of Python's tqdm; one below another refines its current item
+  percent  42%, 42.5%, 3/12 or 3 of 12, in lines or bars: rsync, wget, git
+  ffmpeg   its time=... and Duration, with or without -progress, -nostats
+
+Three lines of shell make a program for a queue:
 
   #!/bin/sh
   for output; do :; done
   exec workqueue adapt ffmpeg -- ffmpeg -y -i "$1" -f mp4 "$output"
 
-More examples:
-
+Examples:
   workqueue adapt tqdm -- python3 train.py model.bin
   workqueue adapt percent -- rsync -a --info=progress2 host:data/ data/
-  workqueue adapt percent -- sh -c 'wget -O "$0" https://example.com/ 2>&1' page.html
+  workqueue adapt percent -- sh -c 'wget -O "$0" "$1" 2>&1' page.html URL
 """
 
 import argparse
@@ -28,6 +29,7 @@ import sys
 from typing import Final
 
 from workqueue.cli.adapters import ADAPTERS, Adapter
+from workqueue.cli.exit_statuses import CANNOT_EXECUTE, NOT_FOUND
 from workqueue.cli.redraws import Redraws
 from workqueue.errors import ProgramError
 from workqueue.program.adapted import Adapted, end_like
@@ -40,9 +42,12 @@ _GAP_SECONDS: Final = 0.05
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("format", metavar="FORMAT", choices=ADAPTERS, help=f"what it prints: {', '.join(ADAPTERS)}")
+    parser.usage = "%(prog)s [-h] FORMAT -- COMMAND [ARG ...]"
     parser.add_argument(
-        "command", metavar="COMMAND", nargs="+", help="the command, behind a double dash, and its arguments"
+        "format", metavar="FORMAT", choices=tuple(ADAPTERS), help=f"how it shows progress: {', '.join(ADAPTERS)}"
+    )
+    parser.add_argument(
+        "command", metavar="COMMAND", nargs="+", help="the command and its arguments, after a double dash"
     )
 
 
@@ -53,13 +58,14 @@ def run(options: argparse.Namespace) -> int:
         returncode = Adapted(options.command).run(sink)
     except ProgramError as err:
         print(f"workqueue: {err}", file=sys.stderr)
-        return 127 if isinstance(err.__cause__, OSError) and err.__cause__.errno == errno.ENOENT else 126
+        is_missing = isinstance(err.__cause__, OSError) and err.__cause__.errno == errno.ENOENT
+        return NOT_FOUND if is_missing else CANNOT_EXECUTE
     sink.close(has_failed=returncode != 0)
     return end_like(returncode)
 
 
 class ProgressSink:
-    """Takes what a command prints: progress goes to descriptor 1, paced, and the rest to descriptor 2.
+    """Takes what a command prints. Progress goes to descriptor 1, paced; the rest goes to descriptor 2.
 
     Args:
         adapter: reads both streams.
@@ -81,7 +87,7 @@ class ProgressSink:
         self._put(self._stderr, *self._stderr.feed(data))
 
     def pace(self, now: float) -> float | None:
-        """Print what is due; return the seconds until something is."""
+        """Print what is due; return the seconds until more is due."""
         for progress in self._conflater.take(now):
             self._print(progress)
         return self._conflater.timeout(now)
@@ -90,7 +96,7 @@ class ProgressSink:
         """Print all that was held back.
 
         Args:
-            has_failed: tell the last line that was taken for progress as it was, too: it may say why.
+            has_failed: print the last line that was taken for progress once more, as it was: it may say why.
         """
         for stream in (self._stdout, self._stderr):
             self._put(stream, *stream.close())
@@ -110,7 +116,7 @@ class ProgressSink:
         if progress == self._printed:
             return
         self._printed = progress
-        # Of what a terminal acts upon nothing is left; what a line must not hold goes, too.
+        # Nothing is left that a terminal acts upon, or that a line must not hold.
         message = "".join(c if c.isprintable() else " " for c in progress.message or "").strip()
         _write(1, f"{round(progress.fraction, 4)}\t{message}\n".encode())
 

@@ -1,9 +1,9 @@
-r"""adapters: what other programs print of their progress -> Progress; pure.
+r"""adapters: the progress that other programs print -> Progress; pure.
 
-Each adapter is told of one line after the other, without its end: what stands between two ``\n`` or ``\r``, since a bar
-is drawn again over itself. It returns the progress that the line tells, or None: then it is something else, which a
-person may have to read. What is printed is never trusted; a line is looked at only if it is short, and no pattern here
-takes more than a few steps for each of its characters.
+Each adapter is given one line after the other, without its end. A line is what stands between two ``\n`` or ``\r``,
+since a bar is drawn again over itself. The adapter returns the progress that the line shows, or None: then the line is
+something else, which a person may have to read. What is printed is never trusted: only short lines are looked at, and
+no pattern here takes more than a few steps for each character.
 """
 
 import re
@@ -24,12 +24,12 @@ class Adapter(Protocol):
     """Reads the lines of one command. Not thread-safe: one owner."""
 
     def read(self, text: str, *, is_whole: bool, is_new_row: bool) -> Progress | None:
-        """What a line says.
+        """Return the progress that a line shows, if it shows any.
 
         Args:
             text: the line.
-            is_whole: whether its end has come; else more of it may follow, and it is read again.
-            is_new_row: whether the line before it ended with a newline; else it is drawn over that one.
+            is_whole: whether its end has come; if not, more of it may follow, and it is read again.
+            is_new_row: whether the line before it ended with a newline; if not, this line is drawn over that one.
         """
         ...
 
@@ -37,8 +37,8 @@ class Adapter(Protocol):
 class Tqdm:
     """``Reading:  25%|##   | 3/12 [00:01<00:03,  2.99it/s, loss=0.1]``.
 
-    A bar that is drawn below another refines that one's current item; tqdm moves the cursor up behind such a bar, once
-    for each bar above it.
+    A bar below another one shows how far the current item of that one is. After such a bar, tqdm moves the cursor up,
+    once for each bar above it.
     """
 
     _BAR: Final = re.compile(r"([0-9]{1,3})%\|")
@@ -84,14 +84,14 @@ class Tqdm:
 
 
 def _told(desc: str, numbers: str, stats: str) -> str:
-    """A bar's message: what it says of itself, but for the times and rates, which are old when they are read."""
+    """The message of a bar: its text without the times and rates, which are old when they are read."""
     desc = desc.strip().removesuffix(":")
     postfix = stats.split(", ", 2)[2:]
     return f"{desc}: {', '.join([numbers, *postfix])}" if desc else ", ".join([numbers, *postfix])
 
 
 class Percent:
-    """``Receiving objects:  42% (123/292)``, ``[3/12] Compiling``, ``Indexed 3 of 12``: the first that a line holds."""
+    """``Receiving objects:  42% (123/292)``, ``[3/12] Compiling``, ``Indexed 3 of 12``: the first number counts."""
 
     _PERCENT: Final = re.compile(r"(?<![\w.,-])([0-9]{1,3})(?:[.,]([0-9]{1,9}))? ?%")
     #: Not a date or a path.
@@ -122,7 +122,7 @@ class Percent:
 
 
 class Ffmpeg:
-    """What ffmpeg prints by itself, and by ``-progress``: how much of the longest input's duration it has written."""
+    """What ffmpeg prints, with ``-progress`` or without: how much it has written of its longest input's duration."""
 
     _DURATION: Final = re.compile(r"^\s{0,8}Duration: ([0-9]{1,6}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
     _TIME: Final = re.compile(r"\btime=\s{0,4}([0-9]{1,6}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")

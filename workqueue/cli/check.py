@@ -1,10 +1,14 @@
-"""Run a program once and report how it keeps the contract, for its author.
+"""Run a program once, and report what its author should mend.
 
-PROGRAM is run as PROGRAM ARG... OUTPUT_FILENAME, in a temporary directory. Each bad line is named, with its right form,
-and a program that holds its output back, stays silent, leaves no result or fails. Warnings are about what works and may
-be meant so. Ctrl-C stops the program and reports what was seen until then.
+PROGRAM is run as PROGRAM ARG... OUTPUT_FILENAME, in a temporary directory. The report names each line of its output
+that is no progress, with the right form; a fraction that goes backwards; a long silence; output that is held back; a
+failure; and a result that is missing. A warning is about what works, and may be a mistake. Ctrl-C stops the program,
+and reports what was seen until then. The rules for programs, their contract, are in docs/program.rst of the source.
 
-The exit status is 0 when there is nothing to mend, 1 when there is something, and 130 after Ctrl-C.
+Examples:
+  workqueue check ./build.py "one two three"
+  workqueue check 'python3 build.py' input.csv --suffix .sqlite
+  workqueue check -- ./build.py -x
 """
 
 import argparse
@@ -13,9 +17,11 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from workqueue.cli.exit_statuses import FAILED, INTERRUPTED, OK
 from workqueue.cli.findings import find_problems, find_warnings, progress_of
 from workqueue.cli.form import add_form
 from workqueue.cli.program import add_program
+from workqueue.cli.quantities import counted
 from workqueue.cli.recording import Recording, Watcher, record
 from workqueue.cli.shell_pipes import HiddenStatus, find_hidden_status
 from workqueue.cli.suffix import add_suffix
@@ -23,6 +29,8 @@ from workqueue.errors import ProgramError
 from workqueue.program.command import path_of
 from workqueue.progress import Progress
 from workqueue.terminal.live import LiveLine
+from workqueue.terminal.remaining import Remaining
+from workqueue.terminal.words import clock, percent, roughly
 
 # More than any script that somebody has written.
 _SCRIPT_BYTES: Final = 1024 * 1024
@@ -37,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check; print the report to stdout; return the exit status."""
-    # Where the report goes to a file or a pipe, its reader is no person at the terminal.
+    # A report that goes to a file or a pipe is not read by a person at the terminal.
     line = LiveLine(sys.stderr) if sys.stderr.isatty() and sys.stdout.isatty() else None
     try:
         with tempfile.TemporaryDirectory(prefix="workqueue-check-") as scratch:
@@ -46,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             )
     except ProgramError as err:
         print(err)
-        return 1
+        return FAILED
     finally:
         if line is not None:
             line.clear()
@@ -54,17 +62,26 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _watcher(line: LiveLine | None) -> Watcher:
+    remaining = Remaining()
+
     def show(seconds: float, progress: Progress | None) -> None:
         if line is not None:
-            line.show(_describe(seconds, progress))
+            left = remaining.add(progress or Progress(), seconds)
+            line.show(_describe(seconds, progress, left))
 
     return show
 
 
-def _describe(seconds: float, progress: Progress | None) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    told = "no progress yet" if progress is None else f"{progress.fraction:4.0%}  {progress.message or ''}"
-    return f"{minutes}:{rest:02}  {told}"
+def _describe(seconds: float, progress: Progress | None, left: float | None) -> str:
+    if progress is None:
+        return f"{clock(seconds)}  no progress yet"
+    parts = (
+        clock(seconds),
+        percent(progress.fraction),
+        None if left is None else f"{roughly(left)} left",
+        progress.message,
+    )
+    return "  ".join(filter(None, parts))
 
 
 def _hidden_status(program: Path) -> HiddenStatus | None:
@@ -84,15 +101,16 @@ def _report(recording: Recording, hidden: HiddenStatus | None) -> int:
     for warning in warnings:
         print(f"- warning: {warning}")
     if recording.is_interrupted:
-        print(f"Interrupted; until then {len(problems)} to mend.")
-        return 130
-    print(f"{len(problems)} to mend." if problems else "It keeps the contract.")
-    return 1 if problems else 0
+        print(f"Interrupted; until then {counted(len(problems), 'problem')} to mend.")
+        return INTERRUPTED
+    print(f"{counted(len(problems), 'problem')} to mend." if problems else "It keeps the contract.")
+    return FAILED if problems else OK
 
 
 def _summary(recording: Recording) -> str:
-    n_good = len(progress_of(recording))
-    ran = f"It ran {recording.duration:.1f} s, printed {n_good} lines of progress"
+    lines = counted(len(progress_of(recording)), "line")
+    ran = f"It ran {recording.duration:.1f} s, printed {lines} of progress"
     if recording.is_interrupted:
         return f"{ran}, and was stopped."
-    return f"{ran}, wrote {recording.output_size} bytes." if recording.output_size else f"{ran}, left no result."
+    size = recording.output_size
+    return f"{ran}, wrote {counted(size, 'byte')}." if size else f"{ran}, left no result."

@@ -1,4 +1,4 @@
-"""The option of a command that says what a program makes of its output: a file or a directory."""
+"""The option of a command that says what a program builds: a file or a directory."""
 
 import argparse
 
@@ -9,5 +9,5 @@ def add_form(parser: argparse.ArgumentParser) -> None:
         "--result",
         choices=("file", "directory"),
         default="file",
-        help="what the program makes of its output; a directory is empty when it starts (default: %(default)s)",
+        help="what the program builds; it is given an empty file, or an empty directory (default: %(default)s)",
     )

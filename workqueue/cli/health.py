@@ -1,4 +1,4 @@
-"""An answer to whoever asks over HTTP whether a process is well, such as a container's manager."""
+"""A small HTTP server that tells whether a process is well, for the manager of its container."""
 
 import contextlib
 import threading
@@ -11,11 +11,11 @@ def answering(port: int, trouble: Callable[[], str | None]) -> Iterator[None]:
     """While its block runs, answer each GET: 200 "ok", or 503 with what is wrong.
 
     Args:
-        port: of all addresses of this host.
-        trouble: what is wrong; None: nothing.
+        port: where it listens, on all addresses of this host.
+        trouble: returns what is wrong; None if nothing is.
 
     Raises:
-        OSError: the port cannot be had.
+        OSError: the port cannot be used.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -29,7 +29,7 @@ def answering(port: int, trouble: Callable[[], str | None]) -> Iterator[None]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing of it: it is asked every few seconds."""
+            """Log nothing: a request comes every few seconds."""
 
     with ThreadingHTTPServer(("", port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, name="workqueue-health", daemon=True)

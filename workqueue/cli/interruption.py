@@ -1,4 +1,4 @@
-"""interruption: the first Ctrl-C -> a flag, so that what is under way ends in order; the second one -> as ever."""
+"""interruption: the first Ctrl-C -> a flag, so that work in progress ends in order; the second one -> as usual."""
 
 import signal
 import threading
@@ -8,9 +8,9 @@ from types import FrameType, TracebackType
 class Interruption:
     """While its block runs, the first SIGINT only sets a flag.
 
-    A flag, as a handler runs between any two lines of the main thread, which may hold the very lock that stopping a
-    program needs. Another thread than the main one, and a process that ignores SIGINT as those started by nohup do,
-    see no change.
+    It only sets a flag, because a handler runs between any two lines of the main thread, which may hold the very lock
+    that it takes to stop a program. Nothing changes in a thread that is not the main one, and in a process that ignores
+    SIGINT, as nohup makes it.
     """
 
     def __init__(self) -> None:

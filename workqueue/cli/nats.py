@@ -1,4 +1,4 @@
-"""The options of a command that say which cluster it is about -> how to get to its servers."""
+"""The options of a command that name a cluster -> how to connect to its servers."""
 
 import argparse
 import os
@@ -16,24 +16,29 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         default=url,
         required=url is None,
-        help="the servers, with commas between, such as nats://HOST:4222 (default: $WORKQUEUE_NATS_URL)",
+        help="the NATS servers, separated by commas, such as nats://HOST:4222 (default: $WORKQUEUE_NATS_URL)",
     )
-    add("--cluster", metavar="NAME", default="workqueue", help="ClusterEngine's name (default: %(default)s)")
-    add("--credentials", metavar="FILE", help="NATS credentials")
-    add("--tls-ca", metavar="FILE", help="whom to trust, in place of the system's certificates")
-    add("--tls-cert", metavar="FILE", help="the certificate to show, with its chain")
-    add("--tls-key", metavar="FILE", help="its private key, if it is in a file of its own")
+    add(
+        "--cluster",
+        metavar="NAME",
+        default="workqueue",
+        help="the name that the servers give their ClusterEngine (default: %(default)s)",
+    )
+    add("--credentials", metavar="FILE", help="the file with the NATS credentials")
+    add("--tls-ca", metavar="FILE", help="the certificates to trust, instead of the system's")
+    add("--tls-cert", metavar="FILE", help="the certificate to present, with its chain")
+    add("--tls-key", metavar="FILE", help="the private key of --tls-cert, if it is in another file")
 
 
 def tls_of(options: argparse.Namespace) -> ssl.SSLContext | None:
-    """What to trust and to show; None if the options say nothing of it.
+    """The certificates to trust and to present; None without such an option.
 
     Raises:
         CannotUseCluster: a file cannot be used; the text says which.
     """
     if options.tls_ca is None and options.tls_cert is None:
         if options.tls_key is not None:
-            raise CannotUseCluster("--tls-key needs --tls-cert, too")
+            raise CannotUseCluster("--tls-key needs --tls-cert; give the certificate of this key, too")
         return None
     file = options.tls_ca
     try:

@@ -1,4 +1,4 @@
-"""recording: what a program under check did, line by line with its times, by running it as a job does."""
+"""recording: a program is run once, as a job runs it -> what it did, each line with its time."""
 
 import time
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from workqueue.progress import Progress
 from workqueue.storage.base import Form
 from workqueue.storage.disk import DiskStorage
 
-#: How soon a Ctrl-C is noticed, and how often somebody who watches is told the time.
+#: Seconds until a Ctrl-C is noticed, and between two calls of the watcher.
 TICK_SECONDS: Final = 0.1
 
 Watcher = Callable[[float, Progress | None], None]
-"""Told of the seconds since the start, and the newest progress."""
+"""Called with the seconds since the start, and the newest progress; None: there is none yet."""
 
 
 @dataclass
@@ -33,15 +33,15 @@ class Recording:
     """Each line of stdout and when it came, in seconds since the start; the last one may lack its end."""
 
     returncode: int | None = 0
-    """The exit status, negative when a signal ended it; None when there is none to be had."""
+    """The exit status, negative when a signal ended it; None when it was lost."""
 
     duration: float = 0.0
     stderr_text: str = ""
     unfinished: bytes = b""
-    """The last line, if it has no end."""
+    """The last line, if it has no newline."""
 
     is_interrupted: bool = False
-    """Whether a Ctrl-C ended it: what it would have done after that nobody knows."""
+    """Whether a Ctrl-C ended it; nobody knows what it would have done after that."""
 
     output_error: str | None = None
     """Why the output cannot be published; None when it can, or when the program failed."""
@@ -90,15 +90,15 @@ class Recording:
 def record(
     command: Command, arguments: list[str], scratch: Path, watch: Watcher, suffix: str = "", *, form: Form = "file"
 ) -> Recording:
-    """Run a program once, in a storage of its own below `scratch`; on Ctrl-C stop it, and keep what is known by then.
+    """Run a program once, in a storage of its own below `scratch`; on Ctrl-C stop it, and return what is known by then.
 
     Args:
         command: the program, from `command_of`.
-        arguments: what it is given before its output file.
-        scratch: a directory that is there.
+        arguments: the program's, without its output file.
+        scratch: an existing directory.
         watch: called several times a second while it runs.
         suffix: how the name of its output ends.
-        form: what that is.
+        form: whether the output is a file or a directory.
 
     Raises:
         ProgramError: it cannot start.

@@ -1,4 +1,4 @@
-r"""redraws: bytes that end their lines with ``\n`` or ``\r`` -> progress, and the rest as it was; pure."""
+r"""redraws: bytes whose lines end with ``\n`` or ``\r`` -> progress, and the rest as it was; pure."""
 
 import re
 from collections.abc import Iterator
@@ -7,21 +7,21 @@ from typing import Final
 from workqueue.cli.adapters import MAX_BYTES, Adapter
 from workqueue.progress import Progress
 
-#: A line that is longer is let through as it comes.
+#: A longer line is passed on as it comes.
 _MAX_HELD_BYTES: Final = 64 * 1024
 
 # A "\r" that comes last may be half of an end.
 _END: Final = re.compile(rb"\r\n|\r(?!\Z)|\n")
 
-# What draws nothing: it clears a line, or moves the cursor.
+# It draws nothing: it clears a line, or moves the cursor.
 _BLANK: Final = re.compile(rb"(?:[ \t]|\x1b\[[0-9;]{0,16}[A-Za-z])*")
 
 
 class Redraws:
-    """One of a command's two streams. Not thread-safe: one owner.
+    """One of a command's two streams. Not thread-safe: use it from one thread.
 
     Args:
-        adapter: reads the lines; may read another stream, too.
+        adapter: reads the lines; it may read another stream, too.
     """
 
     def __init__(self, adapter: Adapter) -> None:
@@ -33,10 +33,10 @@ class Redraws:
         self._is_drawing = False
         self._is_new_row = False
         self.last_line = b""
-        """The last line that told progress."""
+        """The last line that showed progress."""
 
     def feed(self, data: bytes) -> tuple[Progress | None, bytes]:
-        """Take the next bytes; return the newest progress that they tell, if any, and what tells none."""
+        """Take the next bytes; return the newest progress in them, if any, and what is no progress."""
         newest: Progress | None = None
         rest = []
         for line, end in self._lines(data):
@@ -55,7 +55,7 @@ class Redraws:
         return self._peek() or newest, b"".join(rest)
 
     def close(self) -> tuple[Progress | None, bytes]:
-        """Take it that no more comes; return the same of the line that has not ended."""
+        """Take the end of the stream; return the same of the line that has not ended."""
         partial, self._partial = self._partial, b""
         progress = self._read(partial.removesuffix(b"\r"), is_whole=True)
         is_rest = progress is None and not (_BLANK.fullmatch(partial) and self._is_drawing)
@@ -76,7 +76,7 @@ class Redraws:
             self._partial = b""
 
     def _peek(self) -> Progress | None:
-        """What the line tells that has not ended: a bar is drawn behind a carriage return, and ends with the next."""
+        """Read the line that has not ended: a bar is drawn after a carriage return, and ends with the next one."""
         if self._partial == self._peeked:
             return None
         self._peeked = self._partial

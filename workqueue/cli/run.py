@@ -1,16 +1,29 @@
-"""Build one result, with a progress bar, and print where it is: a path or a URL.
+"""Build one result, show the progress, and print where the result is: a path or a URL.
 
-PROGRAM is run as PROGRAM ARG... OUTPUT_FILENAME, unless the storage has the result for these arguments already.
-Arguments that begin with a dash go behind a double dash: workqueue run --storage DIR -- PROGRAM -x
+PROGRAM is run as PROGRAM ARG... OUTPUT_FILENAME, unless the storage has the result for these arguments already. If
+PROGRAM or an ARG begins with a dash, put a double dash before PROGRAM. The result goes to stdout, all else to stderr.
+
+Examples:
+  workqueue run ./build.py "one two three" --storage results
+  workqueue run 'python3 build.py' input.csv --storage s3://my-bucket/indexes
+  workqueue run --storage results -- ./build.py -x
 """
 
 import argparse
 import sys
 import time
 
+from workqueue.cli.exit_statuses import FAILED, OK, USAGE
 from workqueue.cli.form import add_form
 from workqueue.cli.naming import add_naming
-from workqueue.cli.place import CannotUseStorage, add_for_bucket, complain, told_to_the_user
+from workqueue.cli.place import (
+    CannotUseStorage,
+    add_for_bucket,
+    check_is_directory,
+    complain,
+    storage_address,
+    told_to_the_user,
+)
 from workqueue.cli.program import add_program
 from workqueue.cli.quantities import shown_age
 from workqueue.cli.suffix import add_suffix
@@ -28,23 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add_program(parser)
     parser.add_argument(
-        "--storage", metavar="STORAGE", required=True, help="where results are kept: a directory, or s3://BUCKET/PREFIX"
+        "--storage",
+        metavar="STORAGE",
+        type=storage_address,
+        required=True,
+        help="where results are kept: a directory, or a bucket such as s3://BUCKET/PREFIX",
     )
     add_for_bucket(parser)
     add_suffix(parser)
     add_form(parser)
     add_naming(parser)
-    parser.add_argument("--refresh", action="store_true", help="build though there is a result, which it replaces")
-
-
-def _already_built(queue: WorkQueue, params: Params) -> str:
-    try:
-        info = queue.result_info(params)
-    except StorageError:
-        info = None
-    if info is None:  # removed by another since
-        return "already built"
-    return f"already built, {shown_age(time.time() - info.published_at)} ago; --refresh builds it again"
+    parser.add_argument(
+        "--refresh", action="store_true", help="build although there is a result; the new one replaces it"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -52,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
     params = tuple(options.arguments)
     try:
         with told_to_the_user():
+            check_is_directory(options.storage)
             storage = storage_at(options.storage, options.directory, endpoint=options.endpoint)
             check_owner(storage.directory, OWN_DIRECTORIES)
     except CannotUseStorage as err:
@@ -67,14 +77,14 @@ def run(options: argparse.Namespace) -> int:
             result=options.result,
         )
     except ProgramError as err:
-        print(err, file=sys.stderr)
-        return 1
+        print(f"workqueue: {err}", file=sys.stderr)
+        return FAILED
     with queue:
         try:
             job = queue.ensure_run(params, refresh=options.refresh)
         except InvalidParams as err:
             print(f"workqueue: {err}", file=sys.stderr)
-            return 2
+            return USAGE
         if job is None:
             print(_already_built(queue, params), file=sys.stderr)
         else:
@@ -83,6 +93,16 @@ def run(options: argparse.Namespace) -> int:
             last = draw(events, path_of(options.program).name, sys.stderr)
             if last is not None and last.error is not None:
                 print(last.error, file=sys.stderr)
-                return 1
+                return FAILED
         print(storage.address(queue.key_for_params(params)))
-    return 0
+    return OK
+
+
+def _already_built(queue: WorkQueue, params: Params) -> str:
+    try:
+        info = queue.result_info(params)
+    except StorageError:
+        info = None
+    if info is None:  # another process has removed it since
+        return "already built"
+    return f"already built, {shown_age(time.time() - info.published_at)} ago; --refresh builds it again"

@@ -1,8 +1,8 @@
-"""shell_pipes: a shell script -> the first line of it where a pipe may hide that a command failed; pure.
+"""shell_pipes: a shell script -> its first line where a pipe may hide that a command failed; pure.
 
-The status of ``reader | writer`` is the writer's alone, and a script that goes on, or ends there, exits with 0 although
-the reader died. This is no parser of a shell: it passes over comments, strings and here-documents, and in doubt it
-finds nothing.
+The exit status of ``reader | writer`` is that of the writer alone. A script that goes on, or ends there, exits with 0
+although the reader failed. This is not a parser of the shell: it skips comments, strings and here-documents, and finds
+nothing where it is in doubt.
 """
 
 import re
@@ -33,7 +33,7 @@ _CANNOT_FAIL: Final = re.compile(r"\s*(?:echo|printf|seq|yes|:)(?:\s|$)")
 
 
 class HiddenStatus(NamedTuple):
-    """A pipe whose status is that of its last command alone."""
+    """A pipe whose exit status is that of its last command alone."""
 
     number: int
     """Of its line, from 1."""
@@ -58,7 +58,7 @@ def find_hidden_status(script: str) -> HiddenStatus | None:
 
 
 def _may_fail(before_pipe: str) -> bool:
-    """Whether the last command of this might fail without anybody asking."""
+    """Whether the last command of this might fail without a look at its exit status."""
     command = _BEFORE_A_COMMAND.split(before_pipe)[-1]
     return _CONDITION.match(before_pipe) is None and _CANNOT_FAIL.match(command) is None
 

@@ -12,7 +12,7 @@ def add_suffix(parser: argparse.ArgumentParser) -> None:
         metavar="SUFFIX",
         type=_suffix,
         default="",
-        help="how the name of the program's output file ends, for tools that choose by it what they write: .mp4",
+        help="how the name of the output file ends, for tools that choose their format by it: .mp4",
     )
 
 

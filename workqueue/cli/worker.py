@@ -1,6 +1,15 @@
-"""Make what servers on any host ask a cluster for, until SIGTERM; runs that are left then are given back.
+r"""Run the programs that web servers ask a cluster for, on this host, until SIGTERM or Ctrl-C.
 
-PROGRAM is run as PROGRAM ARG... OUTPUT_FILENAME, for each run of its name and version whose result belongs in STORAGE.
+PROGRAM is run as PROGRAM ARG... OUTPUT_FILENAME for each job of its name and version. When the worker stops, jobs that
+still run after --drain are given back, and another worker runs them. What a program is given is encrypted: set the
+environment variable WORKQUEUE_SECRET to the secret that the servers give their ClusterEngine; several are separated by
+commas.
+
+Examples:
+  workqueue worker ./build.py --storage s3://my-bucket/indexes \
+      --nats nats://queue.example
+  workqueue worker ./build.py --storage s3://my-bucket/indexes \
+      --nats nats://queue.example --max-running 4 --drain 60 --health 8080
 """
 
 import argparse
@@ -18,12 +27,14 @@ from concurrent.futures import Future
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from workqueue.cli.exit_statuses import OK, USAGE
 from workqueue.cli.health import answering
 from workqueue.cli.limits import add_limits, limits_of
 from workqueue.cli.naming import add_naming
 from workqueue.cli.nats import add_cluster, tls_of
-from workqueue.cli.place import CannotUseStorage, add_for_bucket, told_to_the_user
+from workqueue.cli.place import CannotUseStorage, add_for_bucket, storage_address, told_to_the_user
 from workqueue.cli.program import command
+from workqueue.cli.quantities import count, port
 from workqueue.errors import ProgramError
 from workqueue.naming import name_of
 from workqueue.parts import check_program
@@ -35,10 +46,11 @@ from workqueue.system.own_files import OWN_DIRECTORIES, check_owner
 if TYPE_CHECKING:
     from workqueue.engines.cluster.worker import Worker
 
-#: How long a server may take to answer at the start; a service's manager starts it again.
+#: How long a server may take to answer at the start. After that the worker ends, and its service's manager starts it
+#: anew.
 _CONNECT_SECONDS: Final = 5.0
 
-#: Between two looks, whether it is up or told to stop.
+#: Seconds between two looks whether the worker is connected, and whether it was told to stop.
 _LOOK_SECONDS: Final = 0.2
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
@@ -50,19 +62,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add = parser.add_argument
     add("program", metavar="PROGRAM", type=command, help="a path, or a command in quotes, such as 'python3 build.py'")
-    add("--storage", metavar="STORAGE", required=True, help="where results go: the one that the servers have")
+    add(
+        "--storage",
+        metavar="STORAGE",
+        type=storage_address,
+        required=True,
+        help="where results are kept: the same storage as the servers have",
+    )
     add_for_bucket(parser)
     add_cluster(parser)
     add_naming(parser)
-    add("--max-running", metavar="N", type=_count, default=2, help="programs at once (default: %(default)s)")
-    add("--max-running-per-tenant", metavar="N", type=_count, help="... of one tenant, in the whole cluster")
-    add("--replicas", metavar="N", type=_count, default=1, help="servers that keep each record, if it comes first (1)")
-    add("--lease", metavar="SECONDS", type=float, default=15.0, help="without a sign, runs are begun elsewhere (15)")
-    add("--drain", metavar="SECONDS", type=float, default=0.0, help="what runs are given at the end (default: none)")
-    add("--env", metavar="NAME", action="append", default=[], help="what servers may set of the program's environment")
+    add(
+        "--max-running",
+        metavar="N",
+        type=count,
+        default=2,
+        help="how many programs run at once here (default: %(default)s)",
+    )
+    add(
+        "--max-running-per-tenant",
+        metavar="N",
+        type=count,
+        help="how many programs of one tenant run at once in the cluster",
+    )
+    add(
+        "--replicas",
+        metavar="N",
+        type=count,
+        default=1,
+        help="how many NATS servers keep each record, if this worker sets up the cluster (default: %(default)s)",
+    )
+    add(
+        "--lease",
+        metavar="SECONDS",
+        type=float,
+        default=15.0,
+        help="if the cluster hears nothing of this worker for so long, others run its jobs (default: %(default)g)",
+    )
+    add(
+        "--drain",
+        metavar="SECONDS",
+        type=float,
+        default=0.0,
+        help="how long jobs may go on when the worker is told to stop (default: %(default)g)",
+    )
+    add(
+        "--env",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="an environment variable of the program that servers may set; can be repeated",
+    )
     add_limits(parser)
-    add("--health", metavar="PORT", type=int, help="answer GET there: 200, or 503 with what is wrong")
-    parser.epilog = f"Tasks are opened with ${SECRET}: the secret of the servers' ClusterEngine; several with commas."
+    add("--health", metavar="PORT", type=port, help="answer HTTP GET on this port: 200, or 503 and what is wrong")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
             if options.health is not None:
                 stack.enter_context(answering(options.health, lambda: worker.member.trouble))
         except OSError as err:
-            return _complain(f"cannot answer on port {options.health}: {err.strerror}")
+            return _complain(f"cannot use --health {options.health}: {err.strerror}; choose another port")
         return _work(worker, options.drain, stopping)
 
 
@@ -95,15 +147,15 @@ def _work(worker: "Worker", drain: float, stopping: threading.Event) -> int:
     notify("STOPPING=1")
     loop.do(worker.stop(drain)).result()
     worker.engine.close(0.0)
-    return 0
+    return OK
 
 
 def _worker(options: argparse.Namespace) -> "Worker":
-    """What the options say.
+    """The worker that the options describe.
 
     Raises:
         ProgramError: there is no such program.
-        ImportError, ValueError: for an option that cannot be.
+        ImportError, ValueError: an option cannot be used.
     """
     try:
         from workqueue.engines.cluster.offer import Offer  # noqa: PLC0415
@@ -143,7 +195,7 @@ def _storage(options: argparse.Namespace) -> Storage:
 
 @contextlib.contextmanager
 def _talkative() -> Iterator[None]:
-    """What a service's log is for: which jobs have ended, and how."""
+    """Log what the log of a service is read for: which jobs have ended, and how."""
     logger = logging.getLogger("workqueue")
     level = logger.level
     logger.setLevel(logging.INFO)
@@ -157,9 +209,9 @@ def _talkative() -> Iterator[None]:
 def _own_signals() -> Iterator[threading.Event]:
     """SIGTERM and SIGINT only set the event; a second one does what it always does.
 
-    Whatever started this process may have them blocked; and SIGCHLD ignored, so that each program's exit status would
-    be lost. It is set before anything else is done: the first process of a container does not even end of a SIGTERM
-    that comes before it has a handler.
+    The process that started this one may have blocked them. It may have ignored SIGCHLD, too, and then the exit status
+    of each program would be lost. The handlers are set before anything else is done: a SIGTERM that reaches the first
+    process of a container before it has a handler is lost.
     """
     stopping = threading.Event()
 
@@ -181,21 +233,11 @@ def _own_signals() -> Iterator[threading.Event]:
 
 
 def _wait(stopping: threading.Event, serving: "Future[None]") -> None:
-    """Until it is told to stop. In pieces: a signal just before a wait does not interrupt it."""
+    """Wait until it is told to stop. In short waits: a signal that comes just before a wait does not interrupt it."""
     while not stopping.wait(_LOOK_SECONDS) and not serving.done():
         pass
 
 
-def _count(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of programs, 1 or more")
-    return number
-
-
 def _complain(text: str) -> int:
     print(f"workqueue: {text}", file=sys.stderr)
-    return 2
+    return USAGE

@@ -1,1 +1,1 @@
-"""What a person sees on a terminal: `bar`, which the command line and the demo both draw."""
+"""What a person sees on a terminal. The command line and the demo both draw `bar`."""

@@ -1,52 +1,33 @@
-"""A job's progress -> a bar on the terminal, or plain lines anywhere else."""
+"""bar: a job's progress -> a bar on a terminal, or plain lines anywhere else."""
 
+import os
 import sys
+import time
 from collections.abc import Iterable
 from typing import TextIO
 
 from workqueue.progress import Progress
+from workqueue.terminal.words import describe, percent
 
 
 def draw(stream: Iterable[Progress], label: str, file: TextIO) -> Progress | None:
-    """Show a stream until its end, and return its last event; None if it had none.
+    """Show a stream until its end, and return its last event; None if there was none.
 
-    The bar is drawn with rich, the extra `cli`; without it a terminal gets plain lines too.
+    A terminal gets a bar, drawn by rich, which the extra ``cli`` installs. Without rich, and on a terminal that cannot
+    move its cursor (``TERM=dumb``), it gets plain lines, as a file and a pipe do.
 
     Args:
         stream: the events, as they come.
         label: what is built.
-        file: where to, such as sys.stderr.
+        file: where to show it, such as sys.stderr.
     """
-    return _draw_bar(stream, label, file) if file.isatty() and _has_rich() else _print_lines(stream, label, file)
-
-
-def describe(progress: Progress) -> str:
-    """Where things stand, in words."""
-    if progress.error is not None:
-        return "failed"
-    if progress.returncode is not None:
-        return "built"
-    if progress.n_ahead_in_queue:
-        wait = "" if progress.eta is None else f", starts in {_roughly(progress.eta)}"
-        return f"waiting, {progress.n_ahead_in_queue} ahead in the queue{wait}"
-    return progress.message or ("running" if progress.fraction else "starting")
-
-
-def _roughly(seconds: float) -> str:
-    """About how long that is; in the steps of the browser's element, so that a line for each is not one a second."""
-    minutes = round(seconds / 60)
-    if seconds < 50:
-        return "less than a minute"
-    if minutes < 10:
-        return f"about {max(1, minutes)} min"
-    if minutes < 58:
-        return f"about {round(minutes / 5) * 5} min"
-    return f"about {round(minutes / 60)} h"
+    is_drawn = file.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"} and _has_rich()
+    return _draw_bar(stream, label, file) if is_drawn else _print_lines(stream, label, file)
 
 
 def _has_rich() -> bool:
     try:
-        import rich.progress  # noqa: F401, PLC0415 - an extra, imported where it is used
+        import rich.live  # noqa: F401, PLC0415 - an extra, imported where it is used
     except ImportError:
         print("For a progress bar: pip install 'overview-plugin-workqueue[cli]'", file=sys.stderr)
         return False
@@ -55,25 +36,23 @@ def _has_rich() -> bool:
 
 def _draw_bar(stream: Iterable[Progress], label: str, file: TextIO) -> Progress | None:
     from rich.console import Console  # noqa: PLC0415 - as above
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-    from rich.progress import Progress as Bar  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415
 
-    # Without markup: brackets in a message are not rich's.
-    texts = (TextColumn(text, markup=False) for text in ("{task.fields[label]}", "{task.description}"))
-    columns = (next(texts), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), next(texts))
-    last = None
-    with Bar(*columns, console=Console(file=file)) as bar:
-        task = bar.add_task("", total=None, label=label)
+    from workqueue.terminal.drawing import Drawing  # noqa: PLC0415 - needs rich
+
+    last, drawing = None, Drawing(label)
+    with Live(drawing, console=Console(file=file), refresh_per_second=10):
         for last in stream:
-            total = None if last.n_ahead_in_queue else 1.0
-            bar.update(task, total=total, completed=last.fraction, description=describe(last))
+            drawing.show(last, time.monotonic())
     return last
 
 
 def _print_lines(stream: Iterable[Progress], label: str, file: TextIO) -> Progress | None:
-    last, shown = None, ""
+    last, shown, fraction = None, "", 0.0
     for last in stream:
-        line = f"{label}: {last.fraction:4.0%}  {describe(last)}"
+        # A job that has failed got no further than before, whatever its last event says.
+        fraction = fraction if last.error is not None else last.fraction
+        line = f"{label}: {percent(fraction)}  {describe(last)}"
         if line != shown:  # a heartbeat is no news
             print(line, file=file, flush=True)
             shown = line

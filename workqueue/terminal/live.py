@@ -1,22 +1,23 @@
-"""live: text -> one line of a terminal, drawn anew each time; nothing anywhere else.
+"""live: text -> one line of a terminal, which each new text overwrites.
 
-For where a loop is not ours to drive, as `workqueue.terminal.bar` does. Carriage returns and blanks draw it, no escape
-sequences, so it works on any terminal.
+Use it where `workqueue.terminal.bar` cannot be used, because something else drives the loop. It needs no library, and
+only carriage returns and blanks, so it works on any terminal.
 """
 
 import os
-import unicodedata
 from typing import Final, TextIO
 
-#: Of a terminal that does not say how wide it is.
+from workqueue.terminal.width import cut_to_width, width_of
+
+#: The width that is assumed of a terminal that does not tell its own.
 _WIDTH: Final = 80
 
 
 class LiveLine:
-    """One line at the cursor. Not thread-safe: one owner.
+    """One line at the cursor. Not thread-safe: use it from one thread.
 
     Args:
-        file: where to, such as sys.stderr.
+        file: the terminal, such as sys.stderr.
     """
 
     def __init__(self, file: TextIO) -> None:
@@ -24,7 +25,7 @@ class LiveLine:
         self._shown = ""
 
     def show(self, text: str) -> None:
-        """Draw this in place of what is there, cut to the terminal's width."""
+        """Overwrite the line with this text, cut to the width of the terminal."""
         # One column less: a terminal goes to the next line after the last column.
         text = cut_to_width(text, self._width() - 1)
         if text == self._shown:
@@ -34,7 +35,7 @@ class LiveLine:
         self._shown = text
 
     def clear(self) -> None:
-        """Leave an empty line, with the cursor at its beginning."""
+        """Make the line empty, and put the cursor at its beginning."""
         if self._shown:
             self._write(f"\r{' ' * width_of(self._shown)}\r")
             self._shown = ""
@@ -52,27 +53,3 @@ class LiveLine:
             return os.get_terminal_size(self._file.fileno()).columns or _WIDTH
         except (OSError, ValueError):
             return _WIDTH
-
-
-def width_of(text: str) -> int:
-    """How many columns a text takes on a terminal."""
-    return sum(map(_columns, text))
-
-
-def cut_to_width(text: str, width: int) -> str:
-    """As much of a text as fits, with an ellipsis in place of the rest."""
-    if width_of(text) <= width:
-        return text
-    taken, columns = [], 1  # the ellipsis
-    for character in text:
-        columns += _columns(character)
-        if columns > width:
-            break
-        taken.append(character)
-    return "".join(taken) + "…" if width > 0 else ""
-
-
-def _columns(character: str) -> int:
-    if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
