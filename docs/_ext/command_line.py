@@ -7,7 +7,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from workqueue.cli import _parser
+from workqueue.cli.parser import build_parser
 
 
 class CommandLine(SphinxDirective):
@@ -16,7 +16,7 @@ class CommandLine(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """The sections."""
         lines: list[str] = []
-        for name, (summary, parser) in parsers.commands(_parser()).items():
+        for name, (summary, parser) in parsers.commands(build_parser()).items():
             lines += parsers.section(name, summary, parser)
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
 

@@ -16,8 +16,8 @@ from workqueue.cli.exit_statuses import COMMON, TABLE, as_text, statuses_of
 from workqueue.cli.parser import COMMANDS, build_parser
 from workqueue.terminal.width import width_of
 
-#: Those whose help has examples.
-OWN = sorted(set(COMMANDS) - {"demo", "top", "cancel"})
+#: Each has examples in its help.
+OWN = sorted(COMMANDS)
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import pytest
 import workqueue
 from tests.readme import DOCS
 from workqueue import WorkQueue
-from workqueue.cli import _parser
+from workqueue.cli.parser import build_parser
 
 #: Messages that docs/troubleshooting.rst gives in part, with "..." for what differs.
 _QUOTED = re.compile(r"^``([^`]+)``  ", re.MULTILINE)
@@ -60,7 +60,7 @@ def test_defaults_are_those_of_the_code(name: str, default: object) -> None:
 
 
 def test_each_command_has_a_section_with_all_its_options() -> None:
-    commands = parsers().commands(_parser())
+    commands = parsers().commands(build_parser())
     assert {"run", "check", "ls"} <= set(commands)
     for name, (summary, parser) in commands.items():
         text = "\n".join(parsers().section(name, summary, parser))

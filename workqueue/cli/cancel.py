@@ -2,20 +2,26 @@
 
 KEY is the job's key, or as much of its beginning as no other has: `workqueue top STORAGE` shows them. A job that waits
 ends at once. The program of one that runs gets SIGTERM, and SIGKILL if it is still there 5 seconds later.
+
+Examples:
+  workqueue cancel databases 3f2a
+  workqueue cancel databases 3f2a --yes
 """
 
 import argparse
 import sys
 
-from workqueue.cli import host_top
-from workqueue.cli.place import CannotUseStorage, told_to_the_user
+from workqueue.cli import host_top, question
+from workqueue.cli.place import CannotUseStorage, storage_address, told_to_the_user
 from workqueue.engines.base import SeenRun
 from workqueue.engines.host.cancel import cancel_run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("storage", metavar="STORAGE", help="the storage_dir of a queue of this host")
+    parser.add_argument(
+        "storage", metavar="STORAGE", type=storage_address, help="the storage_dir of a queue of this host"
+    )
     parser.add_argument("key", metavar="KEY", type=_beginning, help="the job's key, or its beginning")
     parser.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can answer")
 
@@ -50,9 +56,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _cancel(options: argparse.Namespace, seen: SeenRun) -> int:
     if not options.yes:
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not question.can_ask():
             return _refuse("there is no terminal to ask on whether to cancel it; add --yes if you mean it")
-        if not _is_yes(f"Cancel the job {seen.key}, {_where(seen)}, for everybody who watches it?"):
+        if not question.is_yes(f"Cancel the job {seen.key}, {_where(seen)}, for everybody who watches it?"):
             print("Nothing was cancelled.", file=sys.stderr)
             return 1
     try:
@@ -66,11 +72,6 @@ def _cancel(options: argparse.Namespace, seen: SeenRun) -> int:
 
 def _where(seen: SeenRun) -> str:
     return f"which has done {seen.progress.fraction:.0%}" if seen.is_running else "which waits"
-
-
-def _is_yes(question: str) -> bool:
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _refuse(text: str) -> int:

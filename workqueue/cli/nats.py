@@ -7,15 +7,20 @@ import ssl
 from workqueue.cli.place import CannotUseStorage
 
 
-def add_cluster(parser: argparse.ArgumentParser) -> None:
-    """Declare them."""
+def add_cluster(parser: argparse.ArgumentParser, *, is_required: bool = True) -> None:
+    """Declare them.
+
+    Args:
+        parser: of the command.
+        is_required: whether the servers must be named, here or in the environment.
+    """
     add = parser.add_argument
     url = os.environ.get("WORKQUEUE_NATS_URL")
     add(
         "--nats",
         metavar="URL",
-        default=url,
-        required=url is None,
+        default=url if is_required else None,
+        required=is_required and url is None,
         help="the NATS servers, separated by commas, such as nats://HOST:4222 (default: $WORKQUEUE_NATS_URL)",
     )
     add(

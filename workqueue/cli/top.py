@@ -2,6 +2,11 @@
 
 With STORAGE, of all processes of this host that have it; with --nats, of a cluster, by its log. It is read from what
 they share; nobody is asked. No argument of a program is shown: they may hold secrets.
+
+Examples:
+  workqueue top databases
+  workqueue top databases --once --json
+  workqueue top --nats nats://10.0.0.5:4222
 """
 
 import argparse
@@ -15,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workqueue.cli import host_top
 from workqueue.cli.nats import add_cluster, tls_of
-from workqueue.cli.place import CannotUseStorage, told_to_the_user
+from workqueue.cli.place import CannotUseStorage, storage_address, told_to_the_user
 from workqueue.cli.quantities import shown_age
 
 if TYPE_CHECKING:
@@ -40,14 +45,10 @@ class _Sight(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("storage", metavar="STORAGE", nargs="?", help="the storage_dir of a queue of this host")
-    add_cluster(parser)
-    # Declared once more: with a STORAGE, no cluster need be named.
-    parser.add_argument_group("a cluster, instead of a STORAGE", conflict_handler="resolve").add_argument(
-        "--nats",
-        metavar="URL",
-        help="a cluster's servers, with commas between, such as nats://HOST:4222 (default: $WORKQUEUE_NATS_URL)",
+    parser.add_argument(
+        "storage", metavar="STORAGE", nargs="?", type=storage_address, help="the storage_dir of a queue of this host"
     )
+    add_cluster(parser, is_required=False)
     parser.add_argument("--once", action="store_true", help="look once; else once a second, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="a JSON object for each look")
 
