@@ -19,6 +19,9 @@ T = TypeVar("T")
 #: Seconds from one look to the next.
 INTERVAL: Final = 1.0
 
+#: A look at thousands of jobs takes a while: then the pause until the next is so many times as long.
+_REST: Final = 4.0
+
 #: Seconds that the first look may take.
 PATIENCE: Final = 10.0
 
@@ -28,7 +31,7 @@ class Feed(Generic[T]):
 
     Args:
         look: what there is to tell now; called by the thread alone. It may raise: then the next look comes.
-        interval: seconds from one look to the next.
+        interval: seconds from one look to the next, at least.
         patience: seconds that `refresh` waits.
     """
 
@@ -40,6 +43,7 @@ class Feed(Generic[T]):
         self._writer: Writer[T] = Writer(history=1, on_subscribe=self._worker.start)
         self._changed = threading.Condition(threading.Lock())  # guards all below
         self._looked_at = float("-inf")
+        self._rest = 0.0
         self._n_asking = 0
         # The thread's alone.
         self._told: T | None = None
@@ -50,7 +54,7 @@ class Feed(Generic[T]):
         return self._writer.subject
 
     def refresh(self) -> None:
-        """Return when what a reader would be told first is from now: no older than the interval.
+        """Return when what a reader would be told first is from now: from the last look, if the next is not due.
 
         It waits for a look, so it is not for an event loop.
 
@@ -78,19 +82,21 @@ class Feed(Generic[T]):
 
     def _turn(self) -> bool:
         with self._changed:
-            due = self._looked_at + self._interval
+            due = self._looked_at + max(self._interval, self._rest)
             if self._is_wanted() and (seconds := due - time.monotonic()) > 0:
                 self._changed.wait(seconds)
             if not self._is_wanted():
                 return False
             if time.monotonic() < due:
                 return True
+        began = time.monotonic()
         news = self._look()
         if news != self._told:
             self._told = news
             self._writer.on_next(news)
         with self._changed:
             self._looked_at = time.monotonic()
+            self._rest = _REST * (self._looked_at - began)
             self._changed.notify_all()
         return True
 
@@ -98,4 +104,4 @@ class Feed(Generic[T]):
         return self._n_asking > 0 or self._writer.subject.n_observers > 0
 
     def _is_fresh(self) -> bool:
-        return time.monotonic() - self._looked_at < self._interval
+        return time.monotonic() - self._looked_at < max(self._interval, self._rest)

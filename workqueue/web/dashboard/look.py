@@ -3,10 +3,15 @@
 import json
 import time
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from workqueue import WorkQueue
 from workqueue.engines.base import SeenRun
 from workqueue.web.dashboard.snapshot import Snapshot, snapshot
+
+#: Seconds for which it is known how many jobs run at once. It changes when processes come and go; to ask is a look at
+#: every job.
+_BOUND_IS_KNOWN: Final = 30.0
 
 
 class Look:
@@ -21,6 +26,8 @@ class Look:
         self._queue = queue
         self._clock = clock
         self._first_seen: dict[str, float] = {}
+        self._max_running: int | None = None
+        self._asked_at = float("-inf")
 
     def event(self) -> bytes:
         """What there is to see, as a server-sent event."""
@@ -33,10 +40,16 @@ class Look:
             StorageError: what other processes say cannot be read.
         """
         now = self._clock()
-        shared = self._queue.statistics(everywhere=True).shared
-        max_running = shared.max_running if shared is not None and shared.max_running else None
         jobs = self._with_times(self._queue.jobs(everywhere=True), now)
-        return snapshot(jobs, self._queue.ends(), max_running, now)
+        return snapshot(jobs, self._queue.ends(), self._bound(now), now)
+
+    def _bound(self, now: float) -> int | None:
+        """How many jobs run at once."""
+        if not 0 <= now - self._asked_at < _BOUND_IS_KNOWN:
+            shared = self._queue.statistics(everywhere=True).shared
+            self._max_running = shared.max_running or None if shared is not None else None
+            self._asked_at = now
+        return self._max_running
 
     def _with_times(self, jobs: Iterable[SeenRun], now: float) -> list[SeenRun]:
         """Of a job that waits in another process nobody says since when: here it is since it was seen first."""
