@@ -283,7 +283,7 @@ def test_of_two_thousand_jobs_the_first_are_shown(page: "Page", serve: Serve, qu
     for i in range(2000):
         ensure(queue, str(i))
     open_page(page, serve, Server(queue))
-    page.get_by_text("The first 100 of 2,000").wait_for()
+    page.get_by_text("The first 100 of 2,000 jobs").wait_for()
     assert page.locator("#jobs tbody tr").count() == 100
     assert page.locator("#count-waiting").text_content() == "2,000"
 
@@ -305,7 +305,7 @@ def test_it_fits_a_phone_in_the_dark_too(
     red, *_ = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert (red < 64) == (scheme == "dark")
     # Cards are still rows and cells to a screen reader, and each bar has a name.
-    assert page.get_by_role("table", name="2 jobs").get_by_role("row").count() == 3
+    assert page.get_by_role("table", name="2 jobs that run or wait").get_by_role("row").count() == 3
     assert row_of(page, job).get_by_role("cell").count() == 6
     for image in page.get_by_role("img").all():
         assert image.evaluate(

@@ -11,6 +11,7 @@ from workqueue.testing import ScriptedProgram, output, say, wait
 
 WEB = DOCS / "web.rst"
 RECIPES = DOCS / "recipes.rst"
+DASHBOARD = DOCS / "dashboard.rst"
 
 UVICORN = ["uvicorn", "--port", "0"]
 GUNICORN = ["gunicorn", "--worker-class", "gthread", "--threads", "8", "--bind", "127.0.0.1:0"]
@@ -31,17 +32,28 @@ class Served:
     program: ScriptedProgram
 
 
+def recipe(name: str) -> str:
+    """The text of a recipe, whichever page has it."""
+    [page] = (page for page in (WEB, RECIPES, DASHBOARD) if name in blocks(page))
+    return block(name, page)
+
+
 @contextmanager
 def served(
-    name: str, command: list[str], directory: Path, edit: Callable[[str], str] = lambda text: text
+    name: str,
+    command: list[str],
+    directory: Path,
+    edit: Callable[[str], str] = lambda text: text,
+    **environment: str,
 ) -> Iterator[Served]:
     """Write the recipe, edited, and its program into a directory, and start its server there."""
-    page = WEB if name in blocks(WEB) else RECIPES
-    (directory / name).write_text(edit(block(name, page)))
+    (directory / name).write_text(edit(recipe(name)))
     with ScriptedProgram(directory / "program", *STEPS) as program:
         (directory / "process-docset.py").symlink_to(program.path)
         # A recipe that a framework warns about is out of date.
-        with Server(["tests.recipes.spy", *command], directory, PORT="0", PYTHONWARNINGS="error") as server:
+        with Server(
+            ["tests.recipes.spy", *command], directory, PORT="0", PYTHONWARNINGS="error", **environment
+        ) as server:
             try:
                 yield Served(server.port, directory, program)
             finally:

@@ -1,10 +1,11 @@
 """No recipe without a test."""
 
 from tests.readme import blocks
-from tests.recipes import test_django_app, test_http, test_results, test_websocket
-from tests.recipes.recipe import RECIPES, WEB
+from tests.recipes import test_dashboard, test_django_app, test_http, test_results, test_websocket
+from tests.recipes.recipe import DASHBOARD, RECIPES, WEB
 
 SERVED = [recipe.name for recipe in (*test_http.RECIPES, *test_results.SERVED)] + list(test_websocket.RECIPES)
+SERVED += test_dashboard.NAMES
 
 #: What tests/servers and tests/browser run, and what other tests of tests/recipes look at.
 SHOWN = {
@@ -17,11 +18,11 @@ SHOWN = {
 
 
 def test_each_recipe_is_served_and_all_else_that_has_a_name_is_looked_at() -> None:
-    assert {*blocks(RECIPES), *blocks(WEB)} == {*SERVED, *SHOWN}
+    assert {*blocks(RECIPES), *blocks(WEB), *blocks(DASHBOARD)} == {*SERVED, *SHOWN}
 
 
 def test_recipes_fit_the_page() -> None:
-    for page in (RECIPES, WEB):
+    for page in (RECIPES, WEB, DASHBOARD):
         for name, text in blocks(page).items():
             if name.endswith(".py"):
                 assert max(map(len, text.splitlines())) <= 100, name

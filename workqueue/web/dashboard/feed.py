@@ -9,9 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from reactivex.subject import ReplaySubject
-
-from workqueue.streams.subject import Writer
+from workqueue.streams.subject import ReadOnlySubject, Writer
 from workqueue.system.worker_thread import WorkerThread
 
 T = TypeVar("T")
@@ -49,7 +47,7 @@ class Feed(Generic[T]):
         self._told: T | None = None
 
     @property
-    def news(self) -> ReplaySubject[T]:
+    def news(self) -> ReadOnlySubject[T]:
         """What there is to tell: the latest to those who subscribe, and what is new; it never ends."""
         return self._writer.subject
 

@@ -3,11 +3,13 @@
 import json
 import time
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from workqueue import WorkQueue
-from workqueue.engines.base import SeenRun
 from workqueue.web.dashboard.snapshot import Snapshot, snapshot
+
+if TYPE_CHECKING:  # as in `snapshot`
+    from workqueue.engines.base import SeenRun
 
 #: Seconds for which it is known how many jobs run at once. It changes when processes come and go; to ask is a look at
 #: every job.
@@ -51,7 +53,7 @@ class Look:
             self._asked_at = now
         return self._max_running
 
-    def _with_times(self, jobs: Iterable[SeenRun], now: float) -> list[SeenRun]:
+    def _with_times(self, jobs: "Iterable[SeenRun]", now: float) -> "list[SeenRun]":
         """Of a job that waits in another process nobody says since when: here it is since it was seen first."""
         before, self._first_seen = self._first_seen, {}
         timed = []

@@ -6,11 +6,13 @@ be long: the page asks for the rest when somebody opens it.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict
 
-from workqueue.engines.base import SeenEnd, SeenRun
 from workqueue.progress import CANCELLED
 from workqueue.web.dashboard.history import LENGTH, Span, history
+
+if TYPE_CHECKING:  # an import of the applications goes without the engines
+    from workqueue.engines.base import SeenEnd, SeenRun
 
 #: How many jobs the page lists, those that run first. Of the others it is told how many there are.
 MAX_JOBS: Final = 100
@@ -81,7 +83,7 @@ class Snapshot(TypedDict):
     history: HistoryRow
 
 
-def snapshot(jobs: Sequence[SeenRun], ends: Sequence[SeenEnd], max_running: int | None, now: float) -> Snapshot:
+def snapshot(jobs: "Sequence[SeenRun]", ends: "Sequence[SeenEnd]", max_running: int | None, now: float) -> Snapshot:
     """What the page is told.
 
     Args:
@@ -107,19 +109,19 @@ def snapshot(jobs: Sequence[SeenRun], ends: Sequence[SeenEnd], max_running: int 
     }
 
 
-def outcome_of(end: SeenEnd) -> str:
+def outcome_of(end: "SeenEnd") -> str:
     """How a job ended, in a word."""
     if end.progress.returncode == 0:
         return "succeeded"
     return "cancelled" if end.progress.returncode == CANCELLED else "failed"
 
 
-def _place(job: SeenRun) -> tuple[bool, float]:
+def _place(job: "SeenRun") -> tuple[bool, float]:
     # By when they began, not by how far they are: rows that change places cannot be read.
     return not job.is_running, (job.began_at or 0.0) if job.is_running else job.n_ahead
 
 
-def _job_row(job: SeenRun) -> JobRow:
+def _job_row(job: "SeenRun") -> JobRow:
     return {
         "key": job.key,
         "tenant": job.tenant,
@@ -134,7 +136,7 @@ def _job_row(job: SeenRun) -> JobRow:
     }
 
 
-def _end_row(end: SeenEnd) -> EndRow:
+def _end_row(end: "SeenEnd") -> EndRow:
     return {
         "key": end.key,
         "tenant": end.tenant,
@@ -148,7 +150,7 @@ def _end_row(end: SeenEnd) -> EndRow:
     }
 
 
-def _reason_of(end: SeenEnd) -> str:
+def _reason_of(end: "SeenEnd") -> str:
     # Of a traceback the last line says what it is about.
     *_, last = end.stderr.strip().splitlines() or [""]
     return _short(last.strip() or end.progress.error)

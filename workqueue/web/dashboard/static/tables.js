@@ -158,7 +158,7 @@ export function makeTables(clock, announce) {
   function showJobs({ jobs: listed, running, waiting }) {
     const n = running + waiting;
     show(element("jobs"), element("jobs-none"), n === 0);
-    setText(element("jobs-caption"), n > listed.length ? `The first ${number(listed.length)} of ${number(n)}` : counted(n, "job"));
+    setText(element("jobs-caption"), n > listed.length ? `The first ${number(listed.length)} of ${number(n)} jobs` : counted(n, "job that runs or waits", "jobs that run or wait"));
     element("jobs").classList.toggle("no-tenants", listed.every((job) => !job.tenant));
     reconcile(element("jobs"), jobs, listed, (job) => job.key, (job) => jobRow(job, clock, announce));
   }
@@ -170,7 +170,7 @@ export function makeTables(clock, announce) {
     element("ends-filter").hidden = all.length === 0;
     show(element("ends"), element("ends-none"), listed.length === 0);
     setText(element("ends-none"), onlyFailed && all.length > 0 ? "None of them has failed." : "No job has ended.");
-    const text = found.length > listed.length ? `The last ${listed.length} of ${found.length}` : counted(found.length, "job");
+    const text = found.length > listed.length ? `The last ${listed.length} of ${found.length} jobs` : counted(found.length, "job that ended", "jobs that ended");
     setText(element("ends-caption"), text);
     element("ends").classList.toggle("no-tenants", listed.every((end) => !end.tenant));
     reconcile(element("ends"), ends, listed, (end) => `${end.key} ${end.ended_at}`, (end) => endRow(end, clock));
