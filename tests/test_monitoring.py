@@ -1,5 +1,6 @@
 """What Prometheus and OpenTelemetry are told of jobs of real programs, by their own libraries."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,33 @@ def test_prometheus_is_told_the_statistics_of_each_queue(make_queue: MakeQueue, 
     assert registry.get_sample_value("workqueue_job_run_seconds_sum", {"queue": "builds"}) == pytest.approx(
         queue.statistics().run_seconds
     )
+
+
+def test_prometheus_is_told_of_the_jobs_of_all_processes_where_that_is_wanted(
+    make_queue: MakeQueue, program: ScriptedProgram
+) -> None:
+    """Two queues over one storage are to each other as two processes."""
+    queue, other = (make_queue(program.path, max_running=1) for _ in range(2))
+    jobs = [ensure(queue, "a"), ensure(other, "b"), ensure(other, "c")]
+    program.wait_reached("gate")
+    registry = CollectorRegistry()
+    registry.register(WorkQueueCollector({"builds": queue}, everywhere=True))
+
+    def exported(state: str) -> float | None:
+        return registry.get_sample_value("workqueue_jobs", {"queue": "builds", "state": state})
+
+    assert (exported("running"), exported("pending"), exported("cancelling")) == (1, 2, None)
+    program.release("gate", times=3)
+    for job in jobs:
+        job.wait(10)
+    assert (exported("running"), exported("pending")) == (0, 0)
+    text = generate_latest(registry).decode()
+    assert 'workqueue_jobs_ended_total{queue="builds",state="succeeded"} 1.0' in text  # its own
+    # What cannot be read has no sample, and costs no other.
+    shutil.rmtree(queue.storage_dir / ".jobs" / ".ends")
+    (queue.storage_dir / ".jobs" / ".ends").write_text("")
+    assert exported("running") is None
+    assert 'workqueue_jobs_ended_total{queue="builds",state="succeeded"} 1.0' in generate_latest(registry).decode()
 
 
 def test_a_job_that_ended_is_a_span(make_queue: MakeQueue, tmp_path: Path) -> None:

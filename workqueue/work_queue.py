@@ -353,7 +353,8 @@ class WorkQueue(Results, Builds):
         Args:
             everywhere: those of all processes of this host that have this storage, or of the cluster, as far as that is
                 known here: those that run, then those that wait, in the order of the line. No process is asked. With an
-                `engine` that knows of no others: those of this process.
+                `engine` that knows of no others: those of this process. A `ClusterEngine` knows the progress and times
+                of this process's jobs alone.
 
         Raises:
             StorageError: what other processes say cannot be read.

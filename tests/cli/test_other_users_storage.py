@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,13 @@ import pytest
 
 from tests.conftest import write_program
 from workqueue.cli import main
+from workqueue.engines.base import SeenEnd
+from workqueue.engines.host.ends import Ends
+from workqueue.engines.host.journal import Journals
+from workqueue.engines.host.line.shared import SharedLine
+from workqueue.engines.host.notices import Notices
 from workqueue.naming import Naming
+from workqueue.progress import succeeded
 from workqueue.storage import DiskStorage
 
 #: Nobody's; a number without a name will do.
@@ -87,3 +94,47 @@ def test_a_link_that_the_user_has_planted_leads_nowhere(
     assert main(arguments) == 1
     assert ".tmp is a symbolic link" in capsys.readouterr().err
     assert sorted(home.iterdir()) == before
+
+
+def test_roots_look_at_what_a_user_runs_changes_nothing(storage: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = "a" * 40
+    with as_user():
+        journals = Journals(storage / ".jobs")
+        journals.prepare()
+        line = SharedLine(storage / ".jobs" / ".line", 1, None, 1, lambda _: True)
+        line.open()
+        line.announce(line.enter("b" * 40))
+        lead = journals.lead(key)
+        assert lead is not None
+        lead.start()
+        Ends(storage / ".jobs").add(SeenEnd("c" * 40, "", succeeded(), None, None, time.time(), ""))
+    try:
+        before = {path: path.lstat().st_mtime_ns for path in storage.rglob("*")}
+        assert main(["top", str(storage), "--once"]) == 0
+        text = capsys.readouterr().out
+        assert [letter for letter in "abc" if letter * 8 in text] == ["a", "b", "c"]
+        assert {path: path.lstat().st_mtime_ns for path in storage.rglob("*")} == before
+        assert owners(storage) == {(USER, USER)}
+    finally:
+        with as_user():
+            lead.close()
+            line.close()
+
+
+def test_roots_cancel_is_heard_by_the_user(storage: Path) -> None:
+    key = "a" * 40
+    with as_user():
+        journals = Journals(storage / ".jobs")
+        journals.prepare()
+        notices = Notices(storage / ".jobs")
+        notices.open()
+        lead = journals.lead(key)
+        assert lead is not None
+        lead.start()
+    (storage / ".jobs" / ".cancelled").unlink()  # so that root makes it
+    assert main(["cancel", str(storage), key, "--yes"]) == 0
+    assert owners(storage) == {(USER, USER)}
+    with as_user():
+        assert notices.read() == [key]
+        lead.close()
+        notices.close()

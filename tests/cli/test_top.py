@@ -152,7 +152,9 @@ class Terminal:
 
     def read_until(self, word: str) -> str:
         while word not in self.text:
-            self.text += os.read(self.ours, 4096).decode(errors="replace")
+            data = os.read(self.ours, 4096)  # raises, or is empty, when the command has ended
+            assert data, self.text
+            self.text += data.decode(errors="replace")
         return self.text
 
     def __enter__(self) -> "Terminal":

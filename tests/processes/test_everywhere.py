@@ -87,6 +87,11 @@ def test_a_program_that_outlives_its_process_is_seen(
     assert (run.key, run.progress) == (key_of("a"), Progress(fraction=0.5))
     program.release("gate")
     assert eventually(lambda: picture_of(tmp_path / "storage").running == ())
+    other = make_worker(max_running=1)
+    other.tell("ask", "a")  # it removes what the dead ones left
+    program.wait_reached("gate")
+    program.release("gate")
+    assert other.hear_end("a") == 0
 
 
 def test_a_stopped_process_is_seen_and_keeps_nobody_waiting(

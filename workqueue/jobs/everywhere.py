@@ -90,9 +90,12 @@ def _with_own(run: "SeenRun", job: Job | None) -> "SeenRun":
     """With what is known of it as a job of this process."""
     if job is None:
         return run
-    snapshot = job.snapshot()
-    queued_at = snapshot.queued_at if run.queued_at is None else run.queued_at
-    return run._replace(watchers=snapshot.watchers, queued_at=queued_at)
+    seen = _seen(job)
+    run = run._replace(watchers=seen.watchers, queued_at=seen.queued_at if run.queued_at is None else run.queued_at)
+    if run.is_running and seen.is_running and run.began_at is None:
+        # Nobody has said when it began, nor, then, how far it is.
+        return run._replace(progress=seen.progress, began_at=seen.began_at)
+    return run
 
 
 def _seen(job: Job) -> "SeenRun":

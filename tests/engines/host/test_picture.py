@@ -93,11 +93,20 @@ def test_where_nothing_ever_ran_nothing_is_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", [".jobs", ".jobs/.ends", ".jobs/.ends/new", ".jobs/.line"])
+def test_what_is_of_another_kind_is_told_with_its_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to("itself") if name.endswith("new") else path.write_text("")
+    with pytest.raises(StorageError, match=rf"Cannot read {tmp_path}/\.jobs.*, where processes say what they run: "):
+        picture_of(tmp_path)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read all")
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / ".jobs").mkdir(mode=0)
     try:
-        with pytest.raises(StorageError, match=r"Cannot read what runs in .*\.jobs: Permission denied"):
+        with pytest.raises(StorageError, match=r"Cannot read .*\.jobs.*: Permission denied"):
             picture_of(tmp_path)
     finally:
         (tmp_path / ".jobs").chmod(0o700)
@@ -157,7 +166,7 @@ def test_what_was_built_already_is_no_run_that_ended(make_queue: MakeQueue, prog
 
 
 def test_runs_of_an_executor_without_a_line_are_seen(make_queue: MakeQueue, program: ScriptedProgram) -> None:
-    with ThreadPoolExecutor(1) as executor, contextlib.closing(make_queue(program.path, executor)) as queue:
+    with ThreadPoolExecutor(1) as executor, contextlib.closing(make_queue(program.path, executor=executor)) as queue:
         job, waiting = ensure(queue, "a"), ensure(queue, "b")
         program.wait_reached("gate")
         picture = picture_of(queue.storage_dir)

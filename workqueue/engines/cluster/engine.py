@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from workqueue.engines.base import Report, Shared, Task
+from workqueue.engines.base import Picture, Report, Shared, Task
 from workqueue.engines.cluster.desk import Desk
 from workqueue.engines.cluster.loop import loop
 from workqueue.engines.cluster.maker import FULL
@@ -25,6 +25,7 @@ from workqueue.engines.cluster.presence import Presence
 from workqueue.engines.cluster.records import Failure
 from workqueue.engines.cluster.remembered import ClusterFailures
 from workqueue.engines.cluster.seal import Seal
+from workqueue.engines.cluster.seen import picture_of
 from workqueue.engines.cluster.teller import Teller
 from workqueue.engines.cluster.ticket import Ticket
 from workqueue.engines.cluster.watch import Watch
@@ -117,6 +118,17 @@ class ClusterEngine:
         if capacity is None:
             return None
         return Shared(member.n_workers, capacity, member.shown.n_running, member.shown.n_waiting)
+
+    def picture(self) -> Picture:
+        """What this process has heard of all runs: nothing before its first task. It asks nobody."""
+        if not self._presence.has_joined:
+            return Picture(None, (), (), ())
+        if loop.is_current():
+            return picture_of(self._desk.member)
+        return loop.do(self._picture()).result()
+
+    async def _picture(self) -> Picture:
+        return picture_of(self._desk.member)
 
     def is_led(self, key: str) -> bool:
         """Whether some worker makes this key's run, as far as is known here."""

@@ -8,4 +8,7 @@ so there are no process numbers, leases or ages to go by.
 it, `journal` the files, `lead` the right to write one, `reader` the reading, `following` what another process's says,
 `follower` the thread that looks at them, `changes` what wakes it. `notices` is what any process tells all, `line` the
 one line of all: which job waits at which place, and which may begin.
+
+`ends` keeps how the last runs ended, and `picture` tells how things stand, for people: from the files alone, without a
+part in any of it. `cancel` is a cancel by one that has none.
 """

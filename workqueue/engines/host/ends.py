@@ -7,6 +7,7 @@ too, and ends with its checksum: what was cut short is no line, and spoils no ot
 """
 
 import contextlib
+import itertools
 import json
 import logging
 import math
@@ -54,6 +55,8 @@ _MAX_TIME: Final = 1e11
 
 _JSON: Final = json.JSONEncoder(separators=(",", ":"))
 
+_Files = list[tuple[int, int, int] | None]
+
 logger = logging.getLogger("workqueue")
 
 
@@ -68,6 +71,8 @@ class Ends:
         self._directory = directory / NAME
         self._new = self._directory / "new"
         self._old = self._directory / "old"
+        # What was read last, and of which files: whoever looks once a second reads what is new.
+        self._last_read: tuple[_Files, tuple[SeenEnd, ...]] = ([], ())
 
     def add(self, end: SeenEnd) -> None:
         """Keep it, its error bounded. It never raises: whoever looks does without it then."""
@@ -82,12 +87,22 @@ class Ends:
         Raises:
             OSError: they cannot be read.
         """
-        found: list[SeenEnd] = []
+        files, ends = self._last_read
+        now_there = self._files()  # before they are read: what comes meanwhile is read next time
+        if files != now_there:
+            ends = tuple(itertools.islice(self._newest_first(), MAX_ENDS))
+            self._last_read = (now_there, ends)
         now = time.time()
-        for end in self._newest_first():
-            if len(found) == MAX_ENDS or now - end.ended_at > MAX_SECONDS:
-                break
-            found.append(end)
+        return [end for end in ends if now - end.ended_at <= MAX_SECONDS]
+
+    def _files(self) -> _Files:
+        found: list[tuple[int, int, int] | None] = []
+        for path in (self._new, self._old):
+            try:
+                status = path.lstat()
+                found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+            except FileNotFoundError:
+                found.append(None)
         return found
 
     def _newest_first(self) -> Iterator[SeenEnd]:

@@ -65,7 +65,8 @@ class Pictures:
         try:
             picture = self._take(tail.read())
         except OSError as err:
-            raise StorageError(f"Cannot read what runs in {self._directory}: {reason_of(err)}") from err
+            path = err.filename or self._directory
+            raise StorageError(f"Cannot read {path}, where processes say what they run: {reason_of(err)}") from err
         with self._lock:
             self._tail = tail
         return picture

@@ -22,6 +22,7 @@ RECORDS: list[Record] = [
     said.Clock(3, 4),
     said.Waits(KEY, tenant_of("x"), 3, 4),
     said.Runs(A, 1, KEY, tenant_of("x"), 3),
+    said.Time(1_800_000_000_000),
 ]
 
 
@@ -59,6 +60,9 @@ def test_what_is_cut_short_or_changed_says_nothing(record: Record) -> None:
         said.Enter(A, 1, KEY, "", 1),
         said.Dead(f"{A} {A}"),
         said.Dead(""),
+        said.Time(-1),
+        said.Time(10**14),
+        said.Time("\u0661"),  # type: ignore[arg-type]
     ],
 )
 def test_what_has_another_form_says_nothing(record: Record) -> None:

@@ -258,6 +258,7 @@ def anything(chance: random.Random) -> Record:
             said.Runs(member, task, of, tenant, few(4)),
             said.Waits(of, tenant, few(3), few(4)),
             said.Clock(few(4), few(4)),
+            said.Time(few(3)),
         ]
     )
 
@@ -277,6 +278,54 @@ def test_whatever_is_said_makes_a_line(seed: int, begins_with: list[Record]) -> 
             copy.apply(other)
         assert told(copy) == told(line)
         assert copy.dump() == line.dump()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_time_of_day_decides_nothing(seed: int) -> None:
+    """So processes of a release that does not know it, and takes it for no record, have the same line."""
+    chance = random.Random(seed)
+    line, old = Line(), Line()
+    for record in [said.Clock(2, 3), *(anything(chance) for _ in range(100))]:
+        line.apply(record)
+        if not isinstance(record, said.Time):
+            old.apply(record)
+        assert told(line) == told(old)
+    copy = Line()  # of a log that goes on, too
+    for record in line.dump():
+        if not isinstance(record, said.Time):
+            copy.apply(record)
+    assert told(copy) == told(line)
+
+
+def test_when_a_key_came_first_is_known_for_as_long_as_it_is_there() -> None:
+    line = line_of(
+        enter(A, 1),
+        said.Time(1000),
+        enter(A, 2),
+        said.Time(2000),
+        enter(B, 2),
+        enter(A, 3),
+        said.Time(500),
+        enter(A, 4),
+    )
+    for _ in range(2):
+        assert {group.key: group.queued_at for group in line.groups.values()} == {
+            key(1): 0,
+            key(2): 1000,
+            key(3): 2000,
+            key(4): 500,
+        }
+        records, line = line.dump(), Line()
+        for record in records:
+            line.apply(record)
+    for task in (1, 2):
+        line.apply(said.Begin(A, task))
+        assert [run.queued_at for run in line.running.values()] == [1000 * (task - 1)]
+        copy = Line()
+        for record in line.dump():
+            copy.apply(record)
+        assert [run.queued_at for run in copy.running.values()] == [1000 * (task - 1)]
+        line.apply(said.Leave(A, task))
 
 
 def test_of_the_beginning_of_a_log_any_part_makes_a_line_in_which_every_place_is_somebodys() -> None:

@@ -32,5 +32,6 @@ that was allowed at that point of the log.
 What is read is framed and checked in type and range, and bounded in size; see `record`.
 
 `record` is one thing that is said, `state` the line, `recall` what a log that goes on begins with, `log` the files,
-`member` the lock of a process, `waker` the thread, `shared` the line as one process has it.
+`tail` the log for one that only looks, `member` the lock of a process, `waker` the thread, `shared` the line as one
+process has it.
 """
