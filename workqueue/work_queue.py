@@ -415,7 +415,7 @@ class WorkQueue(Results, Builds):
     def cancel(self, key: str) -> bool:
         """Cancel the job of this key, in whichever process of this host it waits or runs; see `Job.cancel`.
 
-        It returns at once. With an `engine` that knows of no other processes' jobs: one of this process.
+        It returns at once. With an `engine` of your own, or a `ClusterEngine`: one that this process has asked for.
 
         Args:
             key: of one of `jobs`.

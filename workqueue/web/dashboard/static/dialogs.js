@@ -43,7 +43,7 @@ export function askToCancel(key, announce) {
       return;
     }
     dialog.close();
-    announce(wasThere ? `Job ${shortKey(key)} is being cancelled.` : `Job ${shortKey(key)} had ended.`);
+    announce(wasThere ? `Job ${shortKey(key)} is being cancelled.` : `Job ${shortKey(key)} was not cancelled: it has ended, or another host has it.`);
   };
   dialog.showModal();
 }
