@@ -4,7 +4,7 @@ import { counted, duration, median, number } from "./words.js";
 
 const WIDTH = 360;
 const HEIGHT = 150;
-const LEFT = 40;
+const LEFT = 50;
 const RIGHT = 8;
 const BOTTOM = 18;
 const HOUR = 3600;
@@ -29,7 +29,7 @@ function label(x, y, text, anchor = "middle") {
 
 /** The times below a plot, with a line up for each. */
 function timeAxis() {
-  return [60, 45, 30, 15, 0].flatMap((minutes) => {
+  return [60, 40, 20, 0].flatMap((minutes) => {
     const x = xOf(minutes * 60);
     const anchor = minutes === 0 ? "end" : minutes === 60 ? "start" : "middle";
     return [
@@ -47,10 +47,11 @@ function replace(id, text, ...children) {
   if (sentence.textContent !== text) sentence.textContent = text;
 }
 
-/** The first round number that is not below: 1, 2, 3, 4, 5, 6, 8, 10, 20 ... */
+/** The first round number that is not below: 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 25 ... */
 function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
-  return [1, 2, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((candidate) => candidate >= value);
+  const candidates = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((factor) => factor * power);
+  return candidates.find((candidate) => candidate >= value && Number.isInteger(candidate));
 }
 
 // ---- Running and waiting: two lanes, each with its own scale, since two may run while two thousand wait --------------
