@@ -1,6 +1,5 @@
 """What Prometheus and OpenTelemetry are told of jobs of real programs, by their own libraries."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,8 +67,8 @@ def test_prometheus_is_told_of_the_jobs_of_all_processes_where_that_is_wanted(
     text = generate_latest(registry).decode()
     assert 'workqueue_jobs_ended_total{queue="builds",state="succeeded"} 1.0' in text  # its own
     # What cannot be read has no sample, and costs no other.
-    shutil.rmtree(queue.storage_dir / ".jobs" / ".ends")
-    (queue.storage_dir / ".jobs" / ".ends").write_text("")
+    (queue.storage_dir / ".jobs" / ".ends").unlink()
+    (queue.storage_dir / ".jobs" / ".ends").mkdir()
     assert exported("running") is None
     assert 'workqueue_jobs_ended_total{queue="builds",state="succeeded"} 1.0' in generate_latest(registry).decode()
 

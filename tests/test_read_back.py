@@ -28,8 +28,8 @@ KEY = Naming("program").key(PARAMS)
 #: All that is read back; the random parts are such as we make.
 FILES = (
     ".jobs/.cancelled",
-    ".jobs/.ends/new",
-    ".jobs/.ends/old",
+    ".jobs/.ends",
+    ".jobs/.ends-before",
     f".jobs/{KEY}",
     ".jobs/.line/log-0000000001",
     ".jobs/.line/new-0123456789abcdef",

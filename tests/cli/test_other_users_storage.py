@@ -138,3 +138,27 @@ def test_roots_cancel_is_heard_by_the_user(storage: Path) -> None:
         assert notices.read() == [key]
         lead.close()
         notices.close()
+
+
+@pytest.mark.parametrize("command", [("top", "--once"), ("cancel", "a", "--yes")])
+def test_where_the_user_has_planted_a_link_root_neither_looks_nor_cancels(
+    storage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (storage / ".jobs").symlink_to(home)
+    name, *rest = command
+    assert main([name, str(storage), *rest]) == 2
+    assert ".jobs is a symbolic link" in capsys.readouterr().err
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("top", "--once"), ("cancel", "a", "--yes")])
+def test_another_users_storage_is_refused(
+    storage: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    os.chown(storage, USER + 1, USER + 1)
+    name, *rest = command
+    with as_user():
+        assert main([name, str(storage), *rest]) == 2
+    assert f"belongs to user {USER + 1}" in capsys.readouterr().err

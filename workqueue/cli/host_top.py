@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workqueue.cli.quantities import shown_age
 from workqueue.engines.base import Picture, SeenEnd, SeenRun
 from workqueue.engines.host.picture import Pictures
+from workqueue.engines.host.picture import pictures_of as host_pictures_of
 from workqueue.errors import StorageError
 from workqueue.progress import CANCELLED
 from workqueue.storage.address import is_url
@@ -36,6 +37,7 @@ def pictures_of(storage: str) -> Pictures:
         storage: what the user named.
 
     Raises:
+        StorageError: see `workqueue.engines.host.picture.pictures_of`.
         ValueError: it is no directory; the text says what to do.
     """
     if is_url(storage):
@@ -46,7 +48,7 @@ def pictures_of(storage: str) -> Pictures:
     directory = Path(storage)
     if not directory.is_dir():
         raise ValueError(f"there is no directory {storage}; name the storage_dir of a queue")
-    return Pictures(directory / ".jobs")
+    return host_pictures_of(directory)
 
 
 def as_dict(picture: Picture) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from workqueue.engines.base import SeenEnd
 from workqueue.engines.host import ends
-from workqueue.engines.host.ends import MAX_ENDS, MAX_LINE, NAME, Ends, decode, encode, stderr_of
+from workqueue.engines.host.ends import BEFORE, MAX_ENDS, MAX_LINE, NAME, Ends, decode, encode, stderr_of
 from workqueue.progress import Progress, cancelled, failed, failed_exit, succeeded
 
 KEY = "a" * 40
@@ -131,8 +131,8 @@ def test_the_files_are_bounded_and_the_last_are_always_there(tmp_path: Path, mon
     for number in range(300):
         keeper.add(end_of(number))
         assert numbers(keeper.read()) == list(range(number, max(-1, number - 20), -1))
-        assert sum(path.stat().st_size for path in (tmp_path / NAME).iterdir()) < 2 * 10_400
-    assert {path.name for path in (tmp_path / NAME).iterdir()} == {"new", "old"}
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2 * 10_400
+    assert {path.name for path in tmp_path.iterdir()} == {NAME, BEFORE}
 
 
 def test_of_many_writers_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +191,7 @@ def test_one_that_is_stopped_between_its_look_and_its_move_moves_no_new_file(tmp
     def after_another(fd: int) -> bool:
         mocker.patch.object(ends, "try_lock", real)
         other.add(end_of(2))  # to the same file, which it moves
-        assert (tmp_path / NAME / "old").exists()
+        assert (tmp_path / BEFORE).exists()
         mocker.patch.object(ends, "MAX_BYTES", 10**6)
         other.add(end_of(3))  # to a new one
         return real(fd)
@@ -205,26 +205,24 @@ def test_one_that_is_stopped_between_its_look_and_its_move_moves_no_new_file(tmp
 def test_whatever_else_is_in_the_files_the_ends_are_told(tmp_path: Path, torn: bytes) -> None:
     keeper = Ends(tmp_path)
     keeper.add(end_of(1))
-    for name in ("new", "old"):
-        with (tmp_path / NAME / name).open("ab") as file:
+    for name in (NAME, BEFORE):
+        with (tmp_path / name).open("ab") as file:
             file.write(torn)
     keeper.add(end_of(2))
     assert numbers(keeper.read()) == [2, 1]
 
 
-@pytest.mark.parametrize("kind", ["file", "directory", "link", "fifo"])
+@pytest.mark.parametrize("kind", ["directory", "link", "fifo", "nowhere"])
 def test_what_cannot_be_written_raises_nothing(tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    if kind == "file":
-        (tmp_path / NAME).write_text("")
-    else:
-        (tmp_path / NAME).mkdir()
-        path = tmp_path / NAME / "new"
-        if kind == "directory":
-            path.mkdir()
-        elif kind == "fifo":
-            os.mkfifo(path)
-        else:
-            path.symlink_to("elsewhere")
-    Ends(tmp_path).add(end_of(1))
+    directory = tmp_path / ("nowhere" if kind == "nowhere" else "")
+    path = directory / NAME
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to("elsewhere")
+    Ends(directory).add(end_of(1))
     assert "cannot keep how a run ended" in caplog.text
-    assert not (tmp_path / NAME / "elsewhere").exists()
+    assert not (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "nowhere").exists()

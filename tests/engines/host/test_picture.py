@@ -93,11 +93,11 @@ def test_where_nothing_ever_ran_nothing_is_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [".jobs", ".jobs/.ends", ".jobs/.ends/new", ".jobs/.line"])
+@pytest.mark.parametrize("name", [".jobs", ".jobs/.ends", ".jobs/.ends-before", ".jobs/.line"])
 def test_what_is_of_another_kind_is_told_with_its_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.symlink_to("itself") if name.endswith("new") else path.write_text("")
+    path.symlink_to("itself") if "ends" in name else path.write_text("")
     with pytest.raises(StorageError, match=rf"Cannot read {tmp_path}/\.jobs.*, where processes say what they run: "):
         picture_of(tmp_path)
 

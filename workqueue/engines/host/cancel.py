@@ -7,6 +7,7 @@ from workqueue.engines.base import SeenRun
 from workqueue.engines.host.journal import Journals
 from workqueue.engines.host.notices import ALL, Notices
 from workqueue.errors import StorageError, reason_of
+from workqueue.system.own_files import OWN_DIRECTORIES, check_owner
 
 
 def cancel_run(storage_dir: str | os.PathLike[str], run: SeenRun) -> None:
@@ -20,8 +21,9 @@ def cancel_run(storage_dir: str | os.PathLike[str], run: SeenRun) -> None:
         run: one of its picture.
 
     Raises:
-        StorageError: they cannot be told; the text says why.
+        StorageError: they cannot be told, or another user has the storage; the text says why.
     """
+    check_owner(Path(storage_dir), OWN_DIRECTORIES)
     directory = Path(storage_dir) / ".jobs"
     # First, as in `HostEngine.cancel`: a client that asks from now on is not told of this run's end.
     Journals(directory).mark_cancelled(run.key)

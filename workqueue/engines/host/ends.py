@@ -1,9 +1,11 @@
 """4 host ends: how the last runs of all processes ended, kept for an hour, for whoever looks at them.
 
-A directory of two files, ``.jobs/.ends/new`` and ``old``. The process that made a run appends one line to ``new``, in
-one write, which the kernel puts behind those of others; a file that has grown takes the place of ``old``. So a kill
-between two of these steps costs the order nothing, and both files together are bounded. A line begins with a line break
-too, and ends with its checksum: what was cut short is no line, and spoils no other.
+Two files beside the journals, ``.jobs/.ends`` and ``.ends-before``. The process that made a run appends one line to the
+first, in one write, which the kernel puts behind those of others; when that has grown, it takes the place of the
+second. So a kill between two of these steps costs the order nothing, and both files together are bounded. A line begins
+with a line break too, and ends with its checksum: what was cut short is no line, and spoils no other.
+
+No directory of their own: whoever has the storage could make it a link, and root would write where that leads.
 """
 
 import contextlib
@@ -25,10 +27,11 @@ from workqueue.progress import Progress
 from workqueue.storage.disk import KEY
 from workqueue.system.descriptors import close_own, open_own
 from workqueue.system.locks import is_file_of, try_lock
-from workqueue.system.own_files import make_directory, open_file
+from workqueue.system.own_files import open_file
 
-#: The directory's name, beside the journals; no key begins with a dot.
+#: The files' names; no key begins with a dot.
 NAME: Final = ".ends"
+BEFORE: Final = ".ends-before"
 
 #: So many are told, and as old ones.
 MAX_ENDS: Final = 200
@@ -68,9 +71,8 @@ class Ends:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory / NAME
-        self._new = self._directory / "new"
-        self._old = self._directory / "old"
+        self._new = directory / NAME
+        self._old = directory / BEFORE
         # What was read last, and of which files: whoever looks once a second reads what is new.
         self._last_read: tuple[_Files, tuple[SeenEnd, ...]] = ([], ())
 
@@ -123,21 +125,13 @@ class Ends:
             yield from filter(None, map(decode, reversed(data.split(b"\n"))))
 
     def _append(self, line: bytes) -> None:
-        fd = open_own(self._open_new)
+        fd = open_own(lambda: open_file(self._new, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
         try:
             os.write(fd, line)
             if os.fstat(fd).st_size > MAX_BYTES:
                 self._turn_over(fd)
         finally:
             close_own(fd)
-
-    def _open_new(self) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        try:
-            return open_file(self._new, flags)
-        except FileNotFoundError:
-            make_directory(self._directory)
-            return open_file(self._new, flags)
 
     def _turn_over(self, fd: int) -> None:
         # One of two that find it long would move a new, short one over it, had it not the lock of that very file. One

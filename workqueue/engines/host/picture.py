@@ -22,6 +22,7 @@ from workqueue.engines.host.record import Times
 from workqueue.errors import StorageError, reason_of
 from workqueue.progress import Progress, WaitsAgain
 from workqueue.storage.disk import KEY
+from workqueue.system.own_files import OWN_DIRECTORIES, check_owner
 
 #: The line's directory, beside the journals.
 _LINE: Final = ".line"
@@ -176,5 +177,19 @@ def _shown(tenant: str) -> str:
 
 
 def picture_of(storage_dir: str | os.PathLike[str]) -> Picture:
-    """How things stand in this storage, from its directory alone; see `Pictures.take`."""
-    return Pictures(Path(storage_dir) / ".jobs").take()
+    """How things stand in this storage, from its directory alone.
+
+    Raises:
+        StorageError: another user has the storage, or it cannot be read; the text says why.
+    """
+    return pictures_of(storage_dir).take()
+
+
+def pictures_of(storage_dir: str | os.PathLike[str]) -> Pictures:
+    """What takes pictures of this storage, from its directory alone.
+
+    Raises:
+        StorageError: another user has the storage, or what lies there is not its own; the text says why.
+    """
+    check_owner(Path(storage_dir), OWN_DIRECTORIES)
+    return Pictures(Path(storage_dir) / ".jobs")
