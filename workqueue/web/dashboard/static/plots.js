@@ -133,7 +133,7 @@ function drawTimes({ ends, history }) {
   const waits = points.map(({ wait }) => wait).filter((value) => value !== null);
   const runs = points.map(({ run }) => run).filter((value) => value !== null);
   const text = waits.length + runs.length
-    ? `Half of the jobs waited less than ${said(waits)} (circles), and ran less than ${said(runs)} (squares).`
+    ? `Half of the jobs waited at most ${said(waits)} (circles), and ran at most ${said(runs)} (squares).`
     : "No job has ended.";
   replace("plot-times", text, ...timeAxis(), ...ticks, ...marks);
 }
