@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 
@@ -88,14 +87,14 @@ def test_the_looks_end_with_the_last_reader(looks: Looks) -> None:
 
 def test_a_reader_that_comes_back_is_told_what_is_there_by_then(looks: Looks) -> None:
     feed = Feed(looks, interval=0.01)
-    with closing(to_generator(feed.news, None)) as news:
+    with closing(to_generator(feed.news, heartbeat=None)) as news:
         assert next(news) == "first"
     feed.left()
     eventually(lambda: not thread_is_there())
-    looks.there = "second"
-    time.sleep(0.011)  # not a wait for something: from here on the last look is old
-    feed.refresh()
-    with closing(to_generator(feed.news, None)) as news:
+    looks.there, n_before = "second", looks.n
+    # Once the last look is old, a refresh looks again.
+    eventually(lambda: feed.refresh() or looks.n > n_before)
+    with closing(to_generator(feed.news, heartbeat=None)) as news:
         assert next(news) == "second"
     feed.left()
 
