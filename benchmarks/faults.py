@@ -9,18 +9,21 @@ it may have; once, or from then on. That takes some 10 minutes. See `tests/proce
 Trees: a process that replaces, evicts or unpacks a directory of 10,000 files, or one with a file of 1 GB, is killed at
 a random moment of it. See `benchmarks/tree_kills.py`.
 
+Web workers: of a gunicorn with four some are killed, while 200 clients wait for 40 builds, two at a time. Never may
+more run, and a client's place may never rise. See `benchmarks/web_workers.py`.
+
 Cluster: the tests of it; then workers and NATS servers are killed, or stand still, while 300 runs go on; 50,000 random
 moves of late workers, and 1,000 cancels that are met by asks; what is left of 10,000 runs. See
 `benchmarks/cluster_kills.py`, `benchmarks/cluster_moves.py` and `benchmarks/cluster_growth.py`.
 
 Run it from the project's root with ``python -m benchmarks.faults [--rounds 160] [--seed 0]``; ``--only kills``,
-``--only calls``, ``--only trees`` or ``--only cluster`` does one of the four, ``--kinds open read`` has only such calls
-fail, and ``--jobs 4`` makes so many trials of them at once. Of the cluster's, ``--only cluster-tests``,
-``cluster-kills``, ``cluster-moves``, ``cluster-cancels`` or ``cluster-growth`` does one; ``--seeds 10`` says with how
-many seeds the kills are chosen, ``--scenes "one server"`` of which servers, and ``--runs 300``, ``--moves 50000``,
-``--cancels 1000`` and ``--many 10000`` how much of each there is. It exits with status 1 when anything does not hold: a
-result is not whole, two programs for one key overlapped, something is left; and with an error when a client of the
-first part has no end within 20 s.
+``--only calls``, ``--only trees``, ``--only web-workers`` or ``--only cluster`` does one of the five, ``--kinds open
+read`` has only such calls fail, and ``--jobs 4`` makes so many trials of them at once. Of the cluster's, ``--only
+cluster-tests``, ``cluster-kills``, ``cluster-moves``, ``cluster-cancels`` or ``cluster-growth`` does one; ``--seeds
+10`` says with how many seeds the kills are chosen, ``--scenes "one server"`` of which servers, and ``--runs 300``,
+``--moves 50000``, ``--cancels 1000`` and ``--many 10000`` how much of each there is. It exits with status 1 when
+anything does not hold: a result is not whole, two programs for one key overlapped, something is left; and with an
+error when a client of the first part has no end within 20 s.
 """
 
 import argparse
@@ -37,6 +40,7 @@ from pathlib import Path
 from benchmarks.cluster_growth import grow_in_cluster
 from benchmarks.cluster_kills import SCENES, kill_in_cluster
 from benchmarks.cluster_moves import cancel_in_cluster, walk_in_cluster
+from benchmarks.web_workers import kill_web_workers
 from tests.processes.fault_sweep import PHASES, ROLES, Fault, Sweep
 from tests.processes.faults import KINDS
 from tests.processes.ordeal import Ordeal
@@ -61,7 +65,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=160)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=("kills", "calls", "trees", "cluster", *CLUSTER))
+    parser.add_argument("--only", choices=("kills", "calls", "trees", "web-workers", "cluster", *CLUSTER))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=10)
@@ -78,6 +82,8 @@ def main() -> int:
         is_wrong |= fail_calls(options.kinds, options.jobs)
     if options.only in (None, "trees"):
         is_wrong |= kill_trees(options.seed)
+    if options.only in (None, "web-workers"):
+        is_wrong |= kill_web_workers(options.rounds // 16, options.seed)
     for name, try_it in CLUSTER.items():
         if options.only in (None, "cluster", name):
             is_wrong |= try_it(options)

@@ -21,6 +21,7 @@ QUESTIONS: Final = (
     "http_clients",
     "churn",
     "line",
+    "estimate",
     "bystander",
     "dedupe",
     "overhead",

@@ -17,10 +17,12 @@ from workqueue.engines.host.journal import Journals
 from workqueue.engines.local.engine import DEFAULT_MAX_RUNNING
 from workqueue.jobs.abandonment import Abandonment
 from workqueue.jobs.bookkeeper import Bookkeeper
+from workqueue.jobs.estimator import Estimator
 from workqueue.jobs.failures import FailureFiles, check_ttl
 from workqueue.jobs.herald import Herald
 from workqueue.jobs.hooks import HookCaller, Hooks
 from workqueue.jobs.job import Job
+from workqueue.jobs.recent_runs import RecentRuns
 from workqueue.jobs.refreshing import Refreshing
 from workqueue.jobs.registry import Registry
 from workqueue.jobs.statistics import Tally
@@ -44,6 +46,7 @@ class Parts(NamedTuple):
     failures: Failures
     refreshing: Refreshing
     tally: Tally
+    estimator: Estimator
     hooks: HookCaller
     books: Bookkeeper
 
@@ -78,16 +81,22 @@ def make_parts(
     registry: Registry[Job] = Registry(lambda: None if max_pending is None else (used.max_running or 0) + max_pending)
     failures = _failures_of(used, failure_ttl, storage_dir)
     tally = Tally()
+    recent = RecentRuns()
+    # What else knows of runs that have ended, such as a record of all processes, is to be asked in place of `recent`.
+    # Others overtake a tenant that runs as many as it may: how long it waits then, no place says.
+    estimator = Estimator(lambda: used.max_running if max_running_per_tenant is None else None, recent.seconds)
     caller = HookCaller(tuple(hooks))
     books = Bookkeeper(
         registry=registry,
         herald=herald,
         failures=failures,
         tally=tally,
+        recent=recent,
+        estimator=estimator,
         abandonment=Abandonment(abandon_after, registry.live),
         hooks=caller,
     )
-    return Parts(used, registry, failures, Refreshing(refresh_after), tally, caller, books)
+    return Parts(used, registry, failures, Refreshing(refresh_after), tally, estimator, caller, books)
 
 
 def bound_of_host(executor: Executor | None, max_running: int | None, max_running_on_host: int | None) -> int | None:

@@ -39,7 +39,7 @@ logger = logging.getLogger("workqueue")
 
 
 class WorkQueue(Results, Builds):
-    """Runs a program once for each set of parameters, and lets everybody who asks watch.
+    """Runs a program once for each set of parameters, and lets every client that asks watch it.
 
     Make one when the server starts and keep it; every method is callable from any thread. As a context manager it is
     closed at the end: running programs finish first, or, if the block raised, are stopped.
@@ -58,16 +58,17 @@ class WorkQueue(Results, Builds):
         max_pending: how many jobs may wait, in the line of all processes, while as many run as can; None: any number.
             An executor that does not say how many threads it has counts as having none: then it is how many jobs there
             may be, waiting or running.
-        tenant: names who asks, from the params; called by `ensure_run`. The tenants take turns, so that one who asks
-            for a thousand builds is one of many in the line. None: all are the same.
+        tenant: returns a name for the client, from the params; called by `ensure_run`. Tenants take turns: one with a
+            thousand jobs in the queue gets one turn in each round, like one with a single job. None: there is one
+            tenant.
         max_running_per_tenant: how many jobs of one tenant run at once; None: as many as run at all.
         max_running_on_host: the same as `max_running`, which it was called before. With an `executor`, or a smaller
             `max_running`, that bounds this process, and this all of them. An `executor` alone bounds its own process
             only, whose line is its own then.
         time_limit: seconds that a program may run; then it is stopped, and its job has failed. None: any time.
         limits: what a program may use besides: memory, CPU time, the size of files; and how nice it is to others.
-        failure_ttl: seconds for which a program's failure is the answer to whoever asks for the same again, who
-            otherwise starts it again. It must have exited by itself, with a status above 0.
+        failure_ttl: seconds for which a program's failure is the answer to further requests for the same, which
+            otherwise run it again. It must have exited by itself, with a status above 0.
         env: names and values to add to the program's environment.
         inherit_env: what the program gets of this process's environment, which may hold secrets of the server. True:
             all of it. A collection: the variables of these names. False: PATH, HOME, LANG and TMPDIR. In each case the
@@ -77,7 +78,7 @@ class WorkQueue(Results, Builds):
         token_in: how a program gets the `api_token` of an OverviewViewParams. "argv": as an argument, which every user
             of this host can read in the list of processes. "env": in WORKQUEUE_API_TOKEN, with the argument left empty.
         abandon_after: seconds after which a job that nobody watches, nor asks for, is cancelled, give or take a fifth.
-            None: it goes on, and its result is there for who comes next.
+            None: it goes on, and its result is there for the next client.
         hooks: told what happens to jobs, on a thread of their own.
         storage: where results are kept, in place of a `storage_dir`: a `DiskStorage` that keeps its size, an
             `ObjectStorage` in a bucket.
@@ -94,9 +95,9 @@ class WorkQueue(Results, Builds):
             program. Results of another version are not found; they are evicted as the least recently used.
         key: returns those fields of the parameters that make a result, as a tuple of strings. All fields are the
             program's arguments; what is left out, such as a token, is passed by the client that asks first, and its
-            result serves all. So whoever asks must be let in for each request: see `authorize` of the ready
-            applications. Called by every request; the `server` of an OverviewViewParams has one spelling there. None:
-            all fields.
+            result serves all. So check for each request whether its client may have the result: see `authorize` of the
+            ready applications. Called by every request; the `server` of an OverviewViewParams has one spelling there.
+            None: all fields.
         refresh_after: seconds after its publication from which a result is old: it still answers `ensure_run`, and the
             first that asks for it starts a build in the background, whose result takes its place. A build that fails
             changes nothing, and is tried again a minute later at the earliest. None: results are never old; see also
@@ -216,7 +217,16 @@ class WorkQueue(Results, Builds):
         parts.renew_in_children(self)
 
     def _use(self, parts: "Parts") -> None:
-        self._engine, self._registry, self._failures, self._refreshing, self._tally, self._hooks, self._books = parts
+        (
+            self._engine,
+            self._registry,
+            self._failures,
+            self._refreshing,
+            self._tally,
+            self._estimator,
+            self._hooks,
+            self._books,
+        ) = parts
 
     def _renew_in_child(self) -> None:
         """Begin anew in a forked child, which has none of the threads and is to have none of the jobs.
@@ -284,7 +294,7 @@ class WorkQueue(Results, Builds):
         if self._is_closed and self._registry.get(key) is None:
             raise QueueClosed("the work queue was closed; it takes no new jobs")
         while True:
-            job, is_mine = self._registry.reserve(key, lambda: Job(params, key, self._books))
+            job, is_mine = self._registry.reserve(key, lambda: self._job(params, key))
             if is_mine:
                 return self._launch(job, tenant, is_refresh=is_refresh, replaces=replaces)
             if job.join():
@@ -337,9 +347,12 @@ class WorkQueue(Results, Builds):
 
     def _failed(self, params: Params, key: str, failure: Progress) -> Job:
         """A job for who asks again too soon, that has ended already."""
-        job = Job(params, key, self._books)
+        job = self._job(params, key)
         job.report(failure)
         return job
+
+    def _job(self, params: Params, key: str) -> Job:
+        return Job(params, key, self._books, self._estimator.eta)
 
     @overload
     def jobs(self, *, everywhere: Literal[False] = False) -> list[JobSnapshot]: ...

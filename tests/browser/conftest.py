@@ -21,7 +21,8 @@ PATIENCE = 15_000
 HIDE = """
 {
   let hidden = location.hash === "#hidden";
-  Object.defineProperty(document, "hidden", { get: () => hidden });
+  // Configurable, since a window that a link opens runs this twice.
+  Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
   globalThis.hide = (value) => {
     hidden = value;
     document.dispatchEvent(new Event("visibilitychange"));

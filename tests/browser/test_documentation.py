@@ -1,16 +1,16 @@
-"""What the README and the page about the web show of the browser's side, as it stands there."""
+"""What the documentation shows of the browser's side, as it stands there."""
 
 import gzip
 import re
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.pages import Application, Environ, Site, StartResponse
+from tests.browser.pages import Site
 from tests.browser.test_element import has_text, wait_state
-from tests.readme import DOCS, README, block
+from tests.readme import DOCS, block
+from tests.servers.server import Server
 from workqueue import WorkQueue
 from workqueue.testing import ScriptedProgram
 from workqueue.web import BROWSER_MODULE
@@ -23,6 +23,7 @@ Serve = Callable[..., Site]
 MakeQueue = Callable[..., WorkQueue]
 
 WEB = DOCS / "web.rst"
+OVERVIEW = DOCS / "overview.rst"
 ABOUT = "server=http%3A%2F%2Foverview&origin=http%3A%2F%2Fo&documentSetId=7&apiToken=t0ken"
 TRIPLE = ["http://overview", "7", "t0ken"]
 
@@ -37,39 +38,27 @@ OWN_PAGE = """<!doctype html><html lang="en"><title>A page</title><progress id="
 <script type="module">{script}</script>"""
 
 
-def noting(app: Application, requests: list[tuple[str, str]]) -> Application:
-    """The application, which notes how each request was made, and how answered."""
-
-    def noted(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        def start(status: str, headers: list[tuple[str, str]]) -> object:
-            requests.append((environ["REQUEST_METHOD"], status[:3]))
-            return start_response(status, headers)
-
-        return app(environ, start)
-
-    return noted
-
-
-@pytest.mark.parametrize("source", [README, WEB], ids=["README", "web"])
 def test_the_page_of_an_overview_plugin(
-    page: "Page", serve: Serve, make_queue: MakeQueue, program: ScriptedProgram, source: Path
+    page: "Page", program: ScriptedProgram, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """It asks once, and for what its address says."""
-    requests: list[tuple[str, str]] = []
-    site = serve(noting(GenerateApp(make_queue(program.path)), requests))
-    site.page("search", "<!doctype html><title>The result</title>")
-    page.goto(site.page("show", "<!doctype html>" + block("show.html", source)) + "?" + ABOUT)
-    has_text(page, "percent", "25%")
-    has_text(page, "label", "Building the index" if source == README else "Building")
-    program.release("one")
-    has_text(page, "percent", "50%")
-    program.release("two")
-    if source == README:
+    """It asks once, for what its address says, and shows what was found."""
+    # Not in the test's own directory: a server that is killed cannot tidy up.
+    directory = tmp_path_factory.mktemp("plugin")
+    for name in ("plugin.py", "show.html"):
+        (directory / name).write_text(block(name, OVERVIEW))
+    (directory / "process-docset.py").symlink_to(program.path)
+    with Server(["flask", "--app", "plugin", "run", "--port", "0"], directory) as server:
+        page.goto(f"http://127.0.0.1:{server.port}/show?{ABOUT}")
+        has_text(page, "percent", "25%")
+        has_text(page, "label", "Building the index")
+        program.release("one")
+        has_text(page, "percent", "50%")
+        program.release("two")
         wait_state(page, "done")
-    else:
-        page.wait_for_url(f"**/search?{ABOUT}")
-    assert program.runs[0][:3] == TRIPLE
-    assert requests == [("GET", "200"), ("POST", "200")]
+        page.get_by_text("the database").wait_for()
+        assert program.runs[0][:3] == TRIPLE
+        assert server.output.count('"POST /generate HTTP') == 1
+        page.close()
 
 
 def test_the_page_for_parameters_of_ones_own(
@@ -98,9 +87,10 @@ def test_a_page_that_draws_for_itself(
     assert program.runs[0][:3] == TRIPLE
 
 
-def test_the_module_is_as_small_as_the_readme_says() -> None:
+def test_the_module_is_as_small_as_its_page_says() -> None:
     module = BROWSER_MODULE.read_bytes()
-    found = re.search(r"no dependency; (\d+) kB, ([\d.]+) kB compressed", README.read_text())
+    text = " ".join((DOCS / "pages.rst").read_text().split())
+    found = re.search(r"no dependency; the module has (\d+) kB, ([\d.]+) kB compressed", text)
     assert found is not None
     assert len(module) / 1000 == pytest.approx(float(found[1]), abs=0.5)
     assert len(gzip.compress(module)) / 1000 == pytest.approx(float(found[2]), abs=0.25)

@@ -274,6 +274,41 @@ def test_the_remaining_time_is_told_once_it_is_credible(page: "Page", serve: Ser
         has_text(page, "remaining", told)
 
 
+def test_the_wait_is_told_where_the_server_can_tell(page: "Page", serve: Serve) -> None:
+    # What is sent, shown and heard. A screen reader is told with the place, not each time that the estimate changes.
+    two, one = "2 builds ahead. Starts in about 2 minutes", "1 build ahead. Starts in less than a minute"
+    story = [
+        ({"n_ahead_in_queue": 3}, "3 builds ahead", "", "3 builds ahead"),
+        ({"n_ahead_in_queue": 2, "eta": 118.4}, "2 builds ahead", "Starts in about 2 minutes", two),
+        ({"n_ahead_in_queue": 2, "eta": 61.0}, "2 builds ahead", "Starts in about a minute", two),
+        ({"n_ahead_in_queue": 1, "eta": 0.0}, "1 build ahead", "Starts in less than a minute", one),
+        ({"n_ahead_in_queue": 1, "eta": 7300}, "1 build ahead", "Starts in about 2 hours", one),
+        ({"n_ahead_in_queue": 0}, "Starting…", "", "Starting…"),
+    ]
+    gates = [threading.Event() for _ in story]
+    pieces = [p for gate, (event, *_) in zip(gates, story, strict=True) for p in (gate, line(0, **event))]
+    open_page(page, serve(Answer(*pieces, threading.Event())))
+    wait_state(page, "starting")
+    for gate, (event, ahead, wait, heard) in zip(gates, story, strict=True):
+        gate.set()
+        has_text(page, "message", ahead)
+        has_text(page, "remaining", wait)
+        has_text(page, "spoken", f"Search index: {heard}")
+        assert page.evaluate("log.at(-1)[1].eta") == event.get("eta")
+    assert page.evaluate("log.filter(([type]) => type === 'progress').length") == len(story)
+
+
+def test_the_words_of_the_wait_are_the_pages(page: "Page", serve: Serve) -> None:
+    script = "element.texts = { wait: (seconds, language) => `noch ${seconds} s (${language})` };"
+    gate = threading.Event()
+    site = serve(Answer(line(0, n_ahead_in_queue=2, eta=90.5), gate, None))
+    open_page(page, site, script=f"{script} element.request = {{ firstPause: 1e6, longestPause: 1e6 }};", language="de")
+    has_text(page, "remaining", "noch 90.5 s (de)")
+    gate.set()
+    has_text(page, "connection", "Connection lost. Reconnecting…")
+    has_text(page, "remaining", "")
+
+
 def test_a_run_that_begins_again_has_a_new_estimate(page: "Page", serve: Serve) -> None:
     gates = [threading.Event() for _ in range(6)]
     fractions = [0.1, 0.2, 0.3, 0.4, 0.1, 0.11]

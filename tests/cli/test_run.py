@@ -6,7 +6,9 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -172,6 +174,11 @@ def test_a_heartbeat_is_not_printed_again(capsys: pytest.CaptureFixture[str]) ->
     [
         (Progress(), "starting"),
         (Progress(n_ahead_in_queue=3), "waiting, 3 ahead in the queue"),
+        (Progress(3, eta=0.0), "waiting, 3 ahead in the queue, starts in less than a minute"),
+        (Progress(3, eta=50.0), "waiting, 3 ahead in the queue, starts in about 1 min"),
+        (Progress(3, eta=150.1), "waiting, 3 ahead in the queue, starts in about 3 min"),
+        (Progress(3, eta=1000.0), "waiting, 3 ahead in the queue, starts in about 15 min"),
+        (Progress(3, eta=7300.0), "waiting, 3 ahead in the queue, starts in about 2 h"),
         (Progress(fraction=0.1), "running"),
         (Progress(fraction=0.1, message="step"), "step"),
         (succeeded(), "built"),
@@ -180,6 +187,32 @@ def test_a_heartbeat_is_not_printed_again(capsys: pytest.CaptureFixture[str]) ->
 )
 def test_every_event_has_words(progress: Progress, words: str) -> None:
     assert describe(progress) == words
+
+
+def test_a_wait_behind_another_process_is_told_with_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command is new, and has seen no run end; the durations are as somebody tells it who has."""
+    monkeypatch.setattr("workqueue.jobs.recent_runs.RecentRuns.seconds", lambda _: (200.0,) * 10)
+    program = ScriptedProgram(tmp_path / "program", say(0.5), wait("gate"), output(b"built"))
+    told: list[str] = []
+
+    def watch(stream: Iterable[Progress], label: str, file: TextIO) -> Progress | None:
+        last = None
+        for last in stream:
+            if not told:
+                program.release("gate", times=2)
+            told.append(describe(last))
+        return last
+
+    monkeypatch.setattr("workqueue.cli.run.draw", watch)
+    storage = tmp_path / "storage"
+    with program, WorkQueue(program.path, storage_dir=storage, max_running=1) as queue:
+        job = queue.ensure_run(("other",))
+        assert job is not None
+        program.wait_reached("gate")
+        assert main(["run", str(program.path), "a", "--storage", str(storage)]) == 0
+        assert job.wait(60).returncode == 0
+    assert told[0] == "waiting, 1 ahead in the queue, starts in about 2 min"
+    assert told[-1] == "built"
 
 
 def test_the_bar_is_drawn_in_this_process_too(

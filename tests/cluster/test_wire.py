@@ -77,11 +77,18 @@ def test_a_secret_can_be_replaced_while_both_are_in_use(task: Task, storage: Dis
         from_wire(run_of(task, before), after, COMMAND, storage)
 
 
-@pytest.mark.parametrize(("mine", "theirs"), [((SECRET,), ()), ((), (SECRET,)), ((SECRET,), (OTHER,))])
+@pytest.mark.parametrize(
+    ("mine", "theirs", "why"),
+    [
+        ((SECRET,), (), "with another secret, or not at all"),
+        ((), (SECRET,), "^it is sealed$"),
+        ((SECRET,), (OTHER,), "with another secret, or not at all"),
+    ],
+)
 def test_what_others_sealed_is_refused(
-    task: Task, storage: DiskStorage, mine: tuple[str, ...], theirs: tuple[str, ...]
+    task: Task, storage: DiskStorage, mine: tuple[str, ...], theirs: tuple[str, ...], why: str
 ) -> None:
-    with pytest.raises(Broken):
+    with pytest.raises(Broken, match=why):
         from_wire(run_of(task, Seal(theirs)), Seal(mine), COMMAND, storage)
 
 

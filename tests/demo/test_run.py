@@ -77,6 +77,22 @@ def test_with_a_person_it_runs_until_it_is_stopped(documents: Path, scratch: Pat
     assert list(scratch.iterdir()) == []
 
 
+def test_without_options_it_shows_a_queue_until_it_is_stopped(scratch: Path) -> None:
+    with subprocess.Popen(demo("--port", 0), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        page = next(line.strip() for line in process.stdout if "http://" in line)
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", page)
+        answer = ask(page)
+        assert answer.status == 200
+        assert answer.body.count(b"<workqueue-progress") == 6
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "\nPress Ctrl-C to stop.\nStopped\n"
+        assert process.stderr.read() == ""
+        assert process.wait(PATIENCE) == 0
+    assert list(scratch.iterdir()) == []
+
+
 def test_output_that_nobody_reads_ends_it(documents: Path, scratch: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -9,11 +9,11 @@ SERVED += test_dashboard.NAMES
 
 #: What tests/servers and tests/browser run, and what other tests of tests/recipes look at.
 SHOWN = {
-    *("report.html", "show.html", "watch.js", "event_source.js"),
+    *("report.html", "watch.js", "event_source.js"),
     *("stop.py", "nginx.conf", "stream.json", "stream.ndjson", "stream.sse"),
     *test_django_app.FILES,
     *("uwsgi.ini", "plugin.conf"),
-    *("own_params.py", "own_view.py", "overview_only.py", "refusal.json", "typed_client.py"),
+    *("own_params.py", "own_view.py", "overview_only.py", "refusal.json", "typed_client.py", "events.py"),
 }
 
 

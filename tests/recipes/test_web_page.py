@@ -9,31 +9,33 @@ from typing import Any
 
 import pytest
 from werkzeug.test import Client
+from werkzeug.wrappers import Request
 
 from tests.conftest import write_program
-from tests.readme import block
+from tests.readme import DOCS, block
 from tests.recipes.recipe import WEB
-from workqueue import Progress
+from workqueue import Progress, WorkQueue
 from workqueue.streams.options import DEFAULT_HEARTBEAT
-from workqueue.testing import ScriptedProgram, output, say
+from workqueue.testing import ManualEngine, ScriptedProgram, output, say
 from workqueue.web import ProgressStream
 from workqueue.web.encodings import Encoding, JsonArray, NdJson, ServerSent
 from workqueue.web.fields import MAX_BODY_BYTES
+from workqueue.web.flask import progress_response
 from workqueue.web.stream import DEFAULT_MAX_DURATION
 
 EVENTS = Progress(1), Progress(0, 0.5, "Read 1 of 2"), Progress(0, 1.0, None, 0)
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], dict[str, Any]]]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, Any]]]:
     """Runs a block of the page in the test's directory; its queue is closed at the end."""
     monkeypatch.chdir(tmp_path)
     write_program(tmp_path / "process-docset.py", "exit 0")  # for recipes that build nothing here
     spaces: list[dict[str, Any]] = []
 
-    def run(name: str) -> dict[str, Any]:
+    def run(name: str, page: Path = WEB) -> dict[str, Any]:
         spaces.append({"__name__": name.removesuffix(".py")})
-        exec(compile(block(name, WEB), name, "exec"), spaces[-1])
+        exec(compile(block(name, page), name, "exec"), spaces[-1])
         return spaces[-1]
 
     yield run
@@ -48,6 +50,18 @@ def test_the_samples_are_what_is_sent(name: str, encoding: type[Encoding]) -> No
     encode = encoding().encode
     sent = b"".join(map(encode, EVENTS)).decode()
     assert block(name, WEB).rstrip("\n") == sent.rstrip("\n")
+
+
+def test_operators_are_put_into_a_response_of_ones_own(tmp_path: Path) -> None:
+    engine = ManualEngine()
+    with WorkQueue("unused", storage_dir=tmp_path, engine=engine) as queue:
+        job = queue.ensure_run(("a",))
+        assert job is not None
+        engine.start(job)
+        engine.succeed(job)
+        names = {"job": job, "request": Request({}), "progress_response": progress_response}
+        response = eval(block("events.py", WEB).strip(), names)
+        assert json.loads(response.get_data())[-1]["returncode"] == 0
 
 
 def test_each_header_is_explained() -> None:
@@ -97,8 +111,11 @@ def test_a_view_of_ones_own_refuses_as_the_applications_do(
         assert len(program.runs) == 1
 
 
-def test_another_overview_is_refused_and_never_connected_to(run: Callable[[str], dict[str, Any]]) -> None:
-    client = Client(run("overview_only.py")["app"])
+@pytest.mark.parametrize(("name", "page"), [("overview_only.py", WEB), ("checked.py", DOCS / "overview.rst")])
+def test_another_overview_is_refused_and_never_connected_to(
+    run: Callable[[str, Path], dict[str, Any]], name: str, page: Path
+) -> None:
+    client = Client(run(name, page)["app"])
     form = {"server": "http://localhost:1", "documentSetId": "1", "apiToken": "token"}
     refused = client.post("/generate", data=form)
     # If Overview had been asked, it would be status 502.

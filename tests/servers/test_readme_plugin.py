@@ -1,4 +1,4 @@
-"""The README's plugin, extracted and served by real servers to real clients."""
+"""The README's plugin for Overview, and those of the documentation, served by real servers to real clients."""
 
 import base64
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import block
+from tests.readme import DOCS, block
 from tests.servers.server import Client, serving
 from workqueue.testing import ScriptedProgram, exit_with, output, print_error, say, wait
 
@@ -24,6 +24,13 @@ SERVERS = {
         "127.0.0.1:0",
         "plugin:app",
     ],
+}
+
+#: What else the documentation calls a plugin.
+OTHERS = {
+    "overview": ("plugin.py", DOCS / "overview.rst"),
+    "1.0.1": ("before.py", DOCS / "moving.rst"),
+    "moved": ("after.py", DOCS / "moving.rst"),
 }
 
 AUTHORIZATION = "Basic " + base64.b64encode(b"token:x-auth-token").decode()
@@ -116,6 +123,39 @@ def test_a_failure_is_the_last_event_and_the_next_request_runs_again(tmp_path: P
                 assert (last["returncode"], last["error"]) == (3, "Exited with code 3\nstderr:\nno such set")
                 assert client.rest().strip() == "]"
     assert len(program.runs) == 2
+
+
+@pytest.mark.parametrize(("name", "page"), OTHERS.values(), ids=OTHERS)
+def test_the_plugins_of_the_documentation_stream(
+    tmp_path: Path, program: ScriptedProgram, name: str, page: Path
+) -> None:
+    (tmp_path / "plugin.py").write_text(block(name, page))
+    (tmp_path / "process-docset.py").symlink_to(program.path)
+    with serving(SERVERS["flask"], tmp_path) as port:
+        with closing(generate(port)) as client:
+            assert until(client, 0.25)["message"] == "one"
+            program.release("one")
+            until(client, 0.5)
+            program.release("two")
+            assert until(client, 1.0)["returncode"] == 0
+            assert client.rest().strip() == "]"
+        with closing(generate(port)) as client:
+            assert client.rest().strip() == "[]"
+    assert len(program.runs) == 1
+
+
+def test_a_search_answers_with_the_result_if_it_is_there(port: int, program: ScriptedProgram) -> None:
+    path = "/search?server=http://localhost&documentSetId=1"
+    with closing(Client(port, path, None)) as client:
+        assert client.response.status == 401
+    with closing(Client(port, path, None, Authorization=AUTHORIZATION)) as client:
+        assert client.response.status == 404
+    with closing(generate(port)) as client:
+        program.release("one")
+        program.release("two")
+        until(client, 1.0)
+    with closing(Client(port, path, None, Authorization=AUTHORIZATION)) as client:
+        assert (client.response.status, client.rest()) == (200, "the database")
 
 
 def test_who_has_no_token_or_bad_parameters_is_refused(port: int, program: ScriptedProgram) -> None:

@@ -168,11 +168,14 @@ def a_job_is_looked_at(job: Job) -> None:
     assert_type(job.state, State)
     assert_type(job.progress, ReplaySubject[Progress])
     assert_type(job.current_progress, Progress)
+    assert_type(job.eta, float | None)
+    assert_type(job.estimated(Progress()), Progress)
     assert_type(job.wait(), Progress)
     assert_type(job.wait(timeout=1.5), Progress)
     assert_type(job.cancel(), bool)
     assert_type(job.snapshot(), JobSnapshot)
     assert_type(job.snapshot().run_seconds, float)
+    assert_type(job.snapshot().eta, float | None)
 
 
 async def a_build_is_waited_for(queue: WorkQueue, job: Job) -> None:
@@ -195,6 +198,9 @@ def progress_has_fields(progress: Progress) -> None:
     assert_type(progress.error, str | None)
     assert_type(progress._asdict(), dict[str, Any])
     assert_type(progress.as_dict(), ProgressDict)
+    assert_type(progress.eta, float | None)
+    assert_type(progress.with_eta(2.5), Progress)
+    assert_type(progress._replace(message="other"), Progress)
 
 
 def an_event_is_decoded(line: str) -> None:
@@ -204,6 +210,7 @@ def an_event_is_decoded(line: str) -> None:
     assert_type(event["message"], str | None)
     assert_type(event["returncode"], int | None)
     assert_type(event["error"], str | None)
+    assert_type(event.get("eta"), float | None)
     event["percent"]  # type: ignore[typeddict-item]  # a wrong name is found out
     assert_type(Progress(**event), Progress)
 

@@ -68,6 +68,16 @@ def test_each_event_has_bytes_of_its_own(encoding: type[Encoding]) -> None:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
+def test_equal_events_with_other_estimates_have_other_bytes(encoding: type[Encoding]) -> None:
+    encoder = encoding()
+    encoder.encode(Progress(2))
+    for eta in (90.5, 90.0, None, 90.5):
+        piece = encoder.encode(Progress(2, eta=eta))
+        assert (f'"error": null, "eta": {eta}}}'.encode() in piece) == (eta is not None)
+        assert (b"eta" in piece) == (eta is not None)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_an_event_of_any_json_can_be_told(encoding: type[Encoding]) -> None:
     """As operators may make it."""
     for message in (["read", 1], {"read": 1}, 5):

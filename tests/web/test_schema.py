@@ -29,7 +29,8 @@ MakeQueue = Callable[..., WorkQueue]
 #: What a schema's type is in Python: the way back, written apart from the way there.
 PYTHON_TYPES: dict[str, Any] = {"integer": int, "number": float, "string": str, "null": None}
 
-FIELDS = [*Progress._fields]
+#: In every event, and in the tuple; and what is in some events, and beside the tuple.
+FIELDS, SOMETIMES = [*Progress._fields], ["eta"]
 
 
 def python_type(names: str | list[str]) -> Any:
@@ -51,16 +52,23 @@ def test_each_is_a_schema_of_the_draft_that_it_names(validator: Draft202012Valid
 def test_the_value_the_dict_and_the_schema_have_the_same_fields_of_the_same_types() -> None:
     hints = get_type_hints(Progress)
     properties = progress_schema()["properties"]
-    assert list(hints.items()) == list(get_type_hints(ProgressDict).items())
-    assert hints == {name: python_type(schema["type"]) for name, schema in properties.items()}
-    assert FIELDS == list(hints) == list(properties) == progress_schema()["required"]
+    # What may be missing is None in the value, and never in the dict.
+    sent = {name: hint if name in FIELDS else hint | None for name, hint in get_type_hints(ProgressDict).items()}
+    assert list(hints.items()) == list(sent.items())
+    assert get_type_hints(ProgressDict) == {name: python_type(schema["type"]) for name, schema in properties.items()}
+    assert FIELDS + SOMETIMES == list(hints) == list(properties)
+    assert progress_schema()["required"] == FIELDS
     assert ProgressDict.__required_keys__ == set(FIELDS)
+    assert ProgressDict.__optional_keys__ == set(SOMETIMES)
 
 
 def test_the_dict_has_what_the_value_has() -> None:
     progress = Progress(3, 0.25, "reading", 4, "no such set")
     assert list(progress.as_dict().items()) == list(zip(FIELDS, progress, strict=True))
     assert Progress(**progress.as_dict()) == progress
+    waits = progress.with_eta(2.5)
+    assert waits.as_dict() == {**progress.as_dict(), "eta": 2.5}
+    assert Progress(**waits.as_dict()).eta == 2.5
 
 
 def test_each_property_is_described_in_the_words_of_the_field() -> None:
@@ -104,6 +112,8 @@ def test_without_sources_only_the_descriptions_are_missing(tmp_path: Path) -> No
     [
         Progress(),
         Progress(n_ahead_in_queue=2**40, message="The machine was lost."),
+        Progress(n_ahead_in_queue=2, eta=0.0),
+        Progress(n_ahead_in_queue=2, eta=1e9),
         Progress(fraction=0, message=""),
         Progress(fraction=5e-324, message="\u2028 ünï\U0001f600 \"'\\"),
         Progress(fraction=1.0),
@@ -144,6 +154,8 @@ GOOD = Progress(fraction=0.5, message="half").as_dict()
         {**GOOD, "fraction": 1, "returncode": 1},
         {**GOOD, "fraction": 1, "returncode": "0"},
         {**GOOD, "returncode": 1, "error": "it failed"},
+        *({**GOOD, "eta": value} for value in (None, -1, "1", True, [])),
+        {**GOOD, "fraction": 1, "returncode": 0, "eta": 1},
     ],
     ids=json.dumps,
 )

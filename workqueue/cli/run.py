@@ -78,7 +78,9 @@ def run(options: argparse.Namespace) -> int:
         if job is None:
             print(_already_built(queue, params), file=sys.stderr)
         else:
-            last = draw(to_generator(job.progress), path_of(options.program).name, sys.stderr)
+            # Anew for each heartbeat: while it waits, the time until it starts counts down.
+            events = map(job.estimated, to_generator(job.progress))
+            last = draw(events, path_of(options.program).name, sys.stderr)
             if last is not None and last.error is not None:
                 print(last.error, file=sys.stderr)
                 return 1

@@ -51,6 +51,7 @@ def create_overview_api(
     *,
     delay: float = 0.0,
     wait: Callable[[float], object] = time.sleep,
+    batch: int = STREAM_BATCH,
     truncate_after: int | None = None,
     max_selections: int = 1000,
 ) -> Flask:
@@ -61,6 +62,7 @@ def create_overview_api(
         api_token: the only token that is valid, for this document set.
         delay: seconds to wait before each batch of a stream, so that a person can watch the progress.
         wait: what waits; a test that orders its threads gives its own.
+        batch: how many documents of a stream come at once.
         truncate_after: break off each stream after so many documents, as a failing server does.
         max_selections: how many selections are kept before the oldest expires.
     """
@@ -69,7 +71,9 @@ def create_overview_api(
         if delay:
             wait(delay)
 
-    api = _OverviewApi(document_set, api_token, Selections(max_selections), before_batch, truncate_after)
+    api = _OverviewApi(
+        document_set, api_token, Selections(max_selections), before_batch, batch=batch, truncate_after=truncate_after
+    )
     app = Flask(__name__, static_folder=None)
     app.before_request(api.authorize)
     app.after_request(_add_cors)
@@ -88,12 +92,15 @@ class _OverviewApi:
         api_token: str,
         selections: Selections,
         before_batch: Callable[[], None],
+        *,
+        batch: int,
         truncate_after: int | None,
     ) -> None:
         self._set = document_set
         self._token = api_token
         self._selections = selections
         self._before_batch = before_batch
+        self._batch = batch
         self._truncate_after = truncate_after
         self._created_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._lock = threading.Lock()  # guards _state
@@ -158,9 +165,9 @@ class _OverviewApi:
     def _stream(self, head: dict[str, object], page: tuple[Document, ...], fields: set[str]) -> Iterator[str]:
         yield json.dumps(head, separators=(",", ":"))[:-1] + ',"items":['
         kept = page[: self._truncate_after]
-        for start in range(0, len(kept), STREAM_BATCH):
+        for start in range(0, len(kept), self._batch):
             self._before_batch()
-            items = ",".join(json.dumps(d.to_json(fields)) for d in kept[start : start + STREAM_BATCH])
+            items = ",".join(json.dumps(d.to_json(fields)) for d in kept[start : start + self._batch])
             yield f",{items}" if start else items
         if self._truncate_after is None:
             yield "]}"

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep finished indexes there: a directory, or s3://BUCKET/PREFIX (default: a temporary directory)",
     )
     add("--endpoint", metavar="URL", help="where the bucket's service is, if not at its provider's")
-    add("--delay", type=_seconds, metavar="SECONDS", help="wait before each batch of 20 documents")
+    add("--delay", type=_seconds, metavar="SECONDS", help="wait before each batch of documents that the stand-in sends")
     add(
         "--cluster",
         action="store_true",

@@ -9,16 +9,20 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-from flask import Flask
+from flask import Flask, Response
 
 from workqueue import OverviewViewParams, WorkQueue
 from workqueue.demo.documents import DocumentSet
+from workqueue.demo.home import SLOTS, Home, create_home, show_query
+from workqueue.demo.library import Library
 from workqueue.demo.overview_api import STREAM_BATCH, create_overview_api
 from workqueue.demo.plugin import create_plugin
+from workqueue.demo.programs import Programs
 from workqueue.demo.server import listen, serving, url_of
 from workqueue.demo.texts import Text
 from workqueue.storage import DiskStorage, Storage
@@ -41,16 +45,14 @@ class Stage:
 
     plugin_url: str
     params: OverviewViewParams
+    """Of its document set, the first if there are several."""
+
+    has_home: bool = False
+    """Whether there is a page at `/`."""
 
     def show_url(self) -> str:
         """What Overview would put into its frame."""
-        query = {
-            "server": self.params.server,
-            "origin": self.params.server,
-            "documentSetId": self.params.document_set_id,
-            "apiToken": self.params.api_token,
-        }
-        return f"{self.plugin_url}/show?{urlencode(query)}"
+        return f"{self.plugin_url}/show?{urlencode(show_query(self.params))}"
 
 
 @contextmanager
@@ -70,9 +72,7 @@ def open_stage(
             second; None: programs run in this process.
     """
     with ExitStack() as stack:
-        stack.callback(listener.close)
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workqueue-demo-")))
-        stack.enter_context(_our_python_first())
+        scratch = _scratch(stack, listener)
         kept = storage(scratch / DATABASES)
         params = overview(stack)
         program = runnable(PROGRAM, scratch)
@@ -84,7 +84,36 @@ def open_stage(
             nodes = stack.enter_context(cluster(program, scratch))
             queue = stack.enter_context(WorkQueue(program, storage=kept, engine=nodes.engine))
             app = _with_control(create_plugin(queue, page="cluster.html"), nodes, queue, params, listener)
+        app.add_url_rule("/", "nothing", _nothing_here)
         yield Stage(stack.enter_context(serving(app, listener)), params)
+
+
+@contextmanager
+def open_library(
+    library: Library, listener: socket.socket, storage: Callable[[Path], Storage] = DiskStorage
+) -> Iterator[Stage]:
+    """The same for several document sets of a stand-in's, which a page at `/` shows. Their texts are for everybody.
+
+    Args:
+        library: the sets.
+        listener: where the plugin listens.
+        storage: see `open_stage`.
+    """
+    with ExitStack() as stack:
+        scratch = _scratch(stack, listener)
+        kept = storage(scratch / DATABASES)
+        (scratch / "programs").mkdir()
+        programs = Programs(scratch / "programs")
+        sets = library.shelved(stack.enter_context(serving(library.app(), listen("127.0.0.1", 0))))
+        params = sets[0].params
+        command = programs.command(runnable(PROGRAM, scratch))
+        queue = stack.enter_context(
+            WorkQueue(command, storage=kept, max_running=SLOTS, allowed_servers=[params.server], name=PROGRAM.name)
+        )
+        app = create_plugin(queue)
+        # The dashboard belongs here: one more mount beside the plugin's own of /generate, at /dashboard.
+        app.register_blueprint(create_home(Home(library, sets, programs), queue, _origins(listener)))
+        yield Stage(stack.enter_context(serving(app, listener)), params, has_home=True)
 
 
 def real_overview(params: OverviewViewParams) -> Callable[[ExitStack], OverviewViewParams]:
@@ -122,14 +151,32 @@ def runnable(program: Path, scratch: Path) -> Path:
     return copy
 
 
+def _scratch(stack: ExitStack, listener: socket.socket) -> Path:
+    """A private directory, and the environment in which programs run; for as long as the stack lasts."""
+    stack.callback(listener.close)
+    scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workqueue-demo-")))
+    stack.enter_context(_our_python_first())
+    return scratch
+
+
+def _nothing_here() -> Response:
+    """What `/` is where a page there would have to give somebody's token to everybody."""
+    text = "The address of the demo's page has a token in it: open the address that the demo has printed.\n"
+    return Response(text, HTTPStatus.NOT_FOUND, content_type="text/plain; charset=utf-8")
+
+
+def _origins(listener: socket.socket) -> set[str]:
+    """Where this machine's browsers find what listens there."""
+    host, port = listener.getsockname()[:2]
+    return {url_of(host, port), url_of("localhost", port)}
+
+
 def _with_control(
     app: Flask, cluster: "Cluster", queue: WorkQueue, params: OverviewViewParams, listener: socket.socket
 ) -> Flask:
     from workqueue.demo.cluster.control import create_control  # noqa: PLC0415 - needs an extra more
 
-    host, port = listener.getsockname()[:2]
-    origins = {url_of(host, port), url_of("localhost", port)}
-    app.register_blueprint(create_control(cluster, queue, params, origins))
+    app.register_blueprint(create_control(cluster, queue, params, _origins(listener)))
     return app
 
 

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from workqueue import OverviewViewParams, StorageError
 from workqueue.demo.client import ClientError
+from workqueue.demo.library import Library
 from workqueue.demo.refusal import CannotStartError
 from workqueue.demo.server import listen
-from workqueue.demo.stage import DATABASES, Stage, open_stage, real_overview, stand_in
-from workqueue.demo.texts import NoTextsError, texts_from_directory, texts_from_standard_library
+from workqueue.demo.sets import offered_sets
+from workqueue.demo.stage import DATABASES, Stage, open_library, open_stage, real_overview, stand_in
+from workqueue.demo.texts import NoTextsError, Text, texts_from_directory, texts_from_standard_library
 from workqueue.demo.tour import tour
 from workqueue.storage import Storage
 from workqueue.storage.address import storage_at
@@ -53,15 +55,34 @@ def start(arguments: argparse.Namespace) -> int:
         CannotStartError: the options, the texts or the port will not do.
         KeyboardInterrupt: the person is done with it; everything has been cleared away.
     """
-    cluster = _cluster(arguments) if arguments.cluster else None
-    overview = _overview(arguments)
-    listener = _listen(arguments)
     try:
-        with open_stage(overview, listener, lambda directory: _storage(arguments, directory), cluster) as stage:
+        with _stage(arguments) as stage:
             return _tour(stage, arguments) if arguments.once else _wait(stage)
     except ClientError as err:
         print(f"workqueue demo: {err}", file=sys.stderr)
         return 1
+
+
+def _stage(arguments: argparse.Namespace) -> AbstractContextManager[Stage]:
+    def storage(directory: Path) -> Storage:
+        return _storage(arguments, directory)
+
+    if _is_for_everybody(arguments):
+        library = Library(offered_sets(_texts(None)), arguments.delay)
+        return open_library(library, _listen(arguments), storage)
+    cluster = _cluster(arguments) if arguments.cluster else None
+    overview = _overview(arguments)
+    return open_stage(overview, _listen(arguments), storage, cluster)
+
+
+def _is_for_everybody(arguments: argparse.Namespace) -> bool:
+    """Whether there is to be a page at `/`: it shows a queue, to whoever comes.
+
+    Without a person nobody looks; of a cluster the page shows other things; and texts of one's own, or a token of a
+    real Overview, are not for everybody who can reach this port.
+    """
+    real = (arguments.server, arguments.document_set_id, arguments.api_token)
+    return not (arguments.once or arguments.cluster or arguments.documents or any(real))
 
 
 def _cluster(arguments: argparse.Namespace) -> "Callable[[Path, Path], AbstractContextManager[Cluster]]":
@@ -92,8 +113,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _wait(stage: Stage) -> int:
-    print(f"The plugin is at {stage.plugin_url}\n\nOpen this page, as Overview does in its frame:\n")
-    print(f"  {stage.show_url()}\n\nPress Ctrl-C to stop.", flush=True)
+    if stage.has_home:
+        print("Open this page: six builds, two at a time, before your eyes.\n")
+        print(f"  {stage.plugin_url}/\n")
+    else:
+        print(f"The plugin is at {stage.plugin_url}\n\nOpen this page, as Overview does in its frame:\n")
+        print(f"  {stage.show_url()}\n")
+    print("Press Ctrl-C to stop.", flush=True)
     Event().wait()  # nobody sets it: only KeyboardInterrupt ends this
     return 0
 
@@ -110,13 +136,16 @@ def _overview(arguments: argparse.Namespace) -> Callable[[ExitStack], OverviewVi
         return real_overview(OverviewViewParams(*real))
     if any(real):
         raise CannotStartError("--server, --document-set-id and --api-token go together: give all three, or none")
-    try:
-        documents = arguments.documents
-        texts = texts_from_standard_library() if documents is None else texts_from_directory(documents)
-    except NoTextsError as err:
-        raise CannotStartError(err) from err
+    texts = _texts(arguments.documents)
     with_a_person = _SECONDS_TO_KILL if arguments.cluster else _SECONDS_WITH_A_PERSON
     return stand_in(texts, arguments.delay, _SECONDS_ONCE if arguments.once else with_a_person)
+
+
+def _texts(directory: Path | None) -> list[Text]:
+    try:
+        return texts_from_standard_library() if directory is None else texts_from_directory(directory)
+    except NoTextsError as err:
+        raise CannotStartError(err) from err
 
 
 def _storage(arguments: argparse.Namespace, directory: Path) -> Storage:

@@ -7,9 +7,12 @@ import logging
 
 from workqueue.engines.base import Failures
 from workqueue.jobs.abandonment import Abandonment
+from workqueue.jobs.estimator import Estimator
 from workqueue.jobs.herald import Herald
 from workqueue.jobs.hooks import HookCaller, Moment
 from workqueue.jobs.job import Job
+from workqueue.jobs.lifecycle import State
+from workqueue.jobs.recent_runs import RecentRuns
 from workqueue.jobs.registry import Registry
 from workqueue.jobs.statistics import Tally
 
@@ -26,6 +29,8 @@ class Bookkeeper:
         herald: Herald,
         failures: Failures,
         tally: Tally,
+        recent: RecentRuns,
+        estimator: Estimator,
         abandonment: Abandonment,
         hooks: HookCaller,
     ) -> None:
@@ -33,6 +38,8 @@ class Bookkeeper:
         self._herald = herald
         self._failures = failures
         self._tally = tally
+        self._recent = recent
+        self._estimator = estimator
         self._abandonment = abandonment
         self._hooks = hooks
 
@@ -55,6 +62,7 @@ class Bookkeeper:
     def started(self, job: Job) -> None:
         """See `Keeper`."""
         logger.debug("the job %s has started", job.key, extra={"key": job.key})
+        self._estimator.began(job)
         self._hooks.tell(Moment.STARTED, job)
 
     def progressed(self, job: Job) -> None:
@@ -69,6 +77,7 @@ class Bookkeeper:
         """See `Keeper`."""
         if job.was_queued:
             self._count(job)
+        self._estimator.ended(job)
         self._registry.forget(job.key, job)
         # The engine said that the line moved before it reported the end. A herald that looked in between found the job
         # still waiting, and would wait with it for a move that may never come.
@@ -80,6 +89,10 @@ class Bookkeeper:
         """Before the job is forgotten: who looks for the job, then for its failure, finds one of them."""
         snapshot = job.snapshot()
         self._tally.add(snapshot)
+        # What somebody stopped says nothing of what runs take; what failed does, since so will some of those to come.
+        ran = job.latest_run_seconds
+        if ran is not None and snapshot.state is not State.CANCELLED:
+            self._recent.add(ran)
         self._failures.remember(job.key, snapshot.progress)
         logger.info(
             "the job %s has ended: %s, after %.3f s in the line and %.3f s of running",

@@ -3,7 +3,7 @@
 A thread of its own, from the first move that concerns somebody who watches a job that waits until nobody does, asleep
 while nothing moves. A job that begins at once and is watched from the start costs no thread. The first move is told at
 once, with what follows from it; the moves within GAP_SECONDS after that are told together. So 1,000 jobs with a
-client each, and a line that moves a thousand times a second, cost ten rounds a second, not a million events; and when
+client each, and a line that moves a thousand times a second, cost twenty rounds a second, not a million events; and when
 a round is work for long, fewer.
 """
 
@@ -16,8 +16,9 @@ from workqueue.jobs.job import Job
 from workqueue.jobs.lifecycle import State
 from workqueue.system.worker_thread import WorkerThread
 
-#: A place in a queue of jobs that take minutes need not move more often before a person's eyes.
-GAP_SECONDS: Final = 0.1
+#: A place in a queue of jobs that take minutes need not move more often before a person's eyes. Twice as long, and the
+#: second of two ends in a row would be told more than 100 ms late, with SETTLE_SECONDS and the time to publish a result.
+GAP_SECONDS: Final = 0.05
 
 #: One job ends, the next begins: told together, that is one round instead of two. A job ends and another begins within
 #: 1 ms, or 5 on a busy machine.

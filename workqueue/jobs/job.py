@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from reactivex.subject import ReplaySubject
 
+from workqueue.jobs.estimate import is_news
 from workqueue.jobs.lifecycle import Event, State, event_of, next_state
 from workqueue.jobs.outbox import Outbox
 from workqueue.jobs.statistics import JobSnapshot
@@ -58,12 +59,17 @@ class Job:
         params: what was asked for.
         key: the name of these params.
         keeper: told what happens.
+        estimate: says after how many seconds a job begins that has so many ahead; None: there is no telling. Called
+            from any thread, with no lock held.
     """
 
-    def __init__(self, params: Params, key: str, keeper: Keeper) -> None:
+    def __init__(
+        self, params: Params, key: str, keeper: Keeper, estimate: Callable[[int], float | None] = lambda _: None
+    ) -> None:
         self.params = params
         self.key = key
         self._keeper = keeper
+        self._estimate = estimate
         writer: Writer[Progress] = Writer(on_subscribe=lambda: keeper.watched(self))
         self._subject = writer.subject
         self._outbox = Outbox(writer)
@@ -103,7 +109,30 @@ class Job:
     def current_progress(self) -> Progress:
         """Where things stand at this moment, the place in the queue included."""
         self.refresh_place()
-        return self._latest or Progress()
+        return self.estimated(self._latest or Progress())
+
+    @property
+    def eta(self) -> float | None:
+        """About how many seconds until it begins, as things stand now; None: it does not wait, or nobody can tell.
+
+        It is estimated by what the last runs took, and by how many are ahead. It is told once five runs are known, if
+        by how they differ it is as likely as not, at least, to be right within a quarter, or a few seconds.
+        """
+        ticket = self._ticket
+        return None if self._state is not State.PENDING or ticket is None else self._eta(ticket.n_ahead())
+
+    def estimated(self, progress: Progress) -> Progress:
+        """One of this job's events, with the estimate of this moment if it still waits: so a heartbeat counts down."""
+        if self._state is not State.PENDING or progress.returncode is not None:
+            return progress
+        eta = self._eta(progress.n_ahead_in_queue)
+        return progress if eta == progress.eta else progress.with_eta(eta)
+
+    @property
+    def latest_run_seconds(self) -> float | None:
+        """How long its latest run took, or takes; None: it does not run, and has not."""
+        with self._lock:
+            return self._times.latest_run_seconds()
 
     @property
     def n_watchers(self) -> int:
@@ -136,6 +165,7 @@ class Job:
                 queued_at=self._times.queued_at,
                 wait_seconds=wait_seconds,
                 run_seconds=run_seconds,
+                eta=progress.eta,
             )
 
     def wait(self, timeout: float | None = None) -> Progress:
@@ -221,6 +251,7 @@ class Job:
             self._state = next_state(self._state, event_of(report))
             if isinstance(report, WaitsAgain):
                 self._why_it_waits = report.message
+                self._times.rest()
                 progress = Progress(n_ahead_in_queue=report.n_ahead, message=report.message)
             else:
                 progress = report
@@ -248,14 +279,24 @@ class Job:
     def refresh_place(self) -> None:
         """Look up the place in the queue, and emit it if it is news. Nothing happens once the job runs."""
         while self.state is State.PENDING and self._ticket is not None:
-            progress = Progress(n_ahead_in_queue=self._ticket.n_ahead(), message=self._why_it_waits)
+            n_ahead = self._ticket.n_ahead()
+            progress = Progress(n_ahead, message=self._why_it_waits, eta=self._eta(n_ahead))
             with self._lock:
                 # The job may have started since; and of two threads that looked, the later poster may have looked
                 # first: so look again until what is posted is what is true.
-                if self._state is not State.PENDING or self._latest == progress:
+                if self._state is not State.PENDING or not self._is_news(progress):
                     return
                 self._post(progress)
             self._outbox.emit()
+
+    def _is_news(self, progress: Progress) -> bool:
+        # Events that differ by their estimates are equal. A client that comes when the line has stood still for long
+        # must not be given the estimate of then; nor each other one be told again for each client that comes.
+        return self._latest != progress or is_news(self._latest.eta, progress.eta)
+
+    def _eta(self, n_ahead: int) -> float | None:
+        # What waits for a reason of its own, such as the time until its program is run again, is in no line.
+        return None if self._why_it_waits is not None else self._estimate(n_ahead)
 
     def _cancel_if(self, may: Callable[[], bool], *, for_all: bool) -> bool:
         is_first = self._begin_cancelling(may, for_all=for_all)

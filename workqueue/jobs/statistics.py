@@ -32,6 +32,9 @@ class JobSnapshot(NamedTuple):
     run_seconds: float
     """How long it ran, or runs; 0.0 before that."""
 
+    eta: float | None = None
+    """About how many seconds until it begins; None: it does not wait, or nobody can tell."""
+
 
 class Statistics(NamedTuple):
     """A queue at one moment, and since it was made."""

@@ -15,6 +15,7 @@ class Times:
         self._queued = time.monotonic()
         self._began: float | None = None
         self._ended: float | None = None
+        self._run_began: float | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -22,9 +23,15 @@ class Times:
         return self._began is not None
 
     def begin(self) -> None:
-        """It runs; the first call counts."""
+        """It runs; the first call counts, and the first after a rest."""
+        if self._run_began is None:
+            self._run_began = time.monotonic()
         if self._began is None:
-            self._began = time.monotonic()
+            self._began = self._run_began
+
+    def rest(self) -> None:
+        """It waits again, after it had begun."""
+        self._run_began = None
 
     def end(self) -> None:
         """It has ended."""
@@ -35,3 +42,9 @@ class Times:
         end = time.monotonic() if self._ended is None else self._ended
         began = end if self._began is None else self._began
         return began - self._queued, end - began
+
+    def latest_run_seconds(self) -> float | None:
+        """How long its latest run took, or takes, since the last rest; None: it does not run."""
+        if self._run_began is None:
+            return None
+        return (time.monotonic() if self._ended is None else self._ended) - self._run_began

@@ -27,8 +27,21 @@ def describe(progress: Progress) -> str:
     if progress.returncode is not None:
         return "built"
     if progress.n_ahead_in_queue:
-        return f"waiting, {progress.n_ahead_in_queue} ahead in the queue"
+        wait = "" if progress.eta is None else f", starts in {_roughly(progress.eta)}"
+        return f"waiting, {progress.n_ahead_in_queue} ahead in the queue{wait}"
     return progress.message or ("running" if progress.fraction else "starting")
+
+
+def _roughly(seconds: float) -> str:
+    """About how long that is; in the steps of the browser's element, so that a line for each is not one a second."""
+    minutes = round(seconds / 60)
+    if seconds < 50:
+        return "less than a minute"
+    if minutes < 10:
+        return f"about {max(1, minutes)} min"
+    if minutes < 58:
+        return f"about {round(minutes / 5) * 5} min"
+    return f"about {round(minutes / 60)} h"
 
 
 def _has_rich() -> bool:

@@ -211,7 +211,7 @@ def _rank(encoding: type[Encoding], wishes: list[tuple[str, float]]) -> float:
 
 
 def _remembered(encode: Callable[[Progress], bytes]) -> Callable[[Progress], bytes]:
-    remembered = lru_cache(MEMO)(encode)
+    remembered = lru_cache(MEMO)(lambda progress, _eta: encode(progress))  # events with other estimates are equal
 
     def encode_once(progress: Progress) -> bytes:
         # A subclass may say more than the fields by which it equals another. An error is up to 64 KiB of a program's
@@ -219,7 +219,7 @@ def _remembered(encode: Callable[[Progress], bytes]) -> Callable[[Progress], byt
         if type(progress) is Progress and progress.error is None:
             try:
                 if len(progress.message or "") <= MAX_REMEMBERED:
-                    return remembered(progress)
+                    return remembered(progress, progress.eta)
             except TypeError:  # an operator made a field that has no length or hash
                 pass
         return encode(progress)

@@ -1,7 +1,7 @@
 """7 schema: the types of what clients are sent -> JSON Schema, for generators of code, tests and OpenAPI; pure.
 
-`Progress` says what an event is. Its fields, their types and the text below each are read from it, so that the schema
-cannot say anything else; what a type cannot say, such as bounds, is added here.
+`Progress` says what an event is. The text below each of its fields is read from it, and their types from the dict that
+it is sent as, so that the schema cannot say anything else; what a type cannot say, such as bounds, is added here.
 
 Source: `JSON Schema, draft 2020-12 <https://json-schema.org/draft/2020-12>`_, the dialect of OpenAPI 3.1.
 """
@@ -14,7 +14,7 @@ from itertools import pairwise
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Final, get_args, get_type_hints
 
-from workqueue.progress import Progress
+from workqueue.progress import Progress, ProgressDict
 
 #: For a schema that stands alone: which JSON Schema it is written in.
 _DIALECT: Final = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
@@ -22,13 +22,18 @@ _DIALECT: Final = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 _JSON_TYPES: Final = {int: "integer", float: "number", str: "string", NoneType: "null"}
 
 #: Of fields of `Progress`.
-_BOUNDS: Final = {"n_ahead_in_queue": {"minimum": 0}, "fraction": {"minimum": 0, "maximum": 1}}
+_BOUNDS: Final = {
+    "n_ahead_in_queue": {"minimum": 0},
+    "fraction": {"minimum": 0, "maximum": 1},
+    "eta": {"minimum": 0},
+}
 
 
 def progress_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of one event: a line of NDJSON, the data of a server-sent event.
 
-    It allows no other property. Its descriptions are left out where the package was installed without its source.
+    It allows no other property; `eta` may be missing. Its descriptions are left out where the package was installed
+    without its source.
 
     Returns:
         A new dict, which you may change.
@@ -67,16 +72,17 @@ def event_schema() -> dict[str, Any]:
             **_BOUNDS.get(name, {}),
             **({"description": texts[name]} if name in texts else {}),
         }
-        for name, hint in get_type_hints(Progress).items()
+        for name, hint in get_type_hints(ProgressDict).items()
     }
     return {
         "title": "Progress",
         "description": "Where a job stands. The last event of a job, and no other, has a `returncode`.",
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": [name for name in properties if name in ProgressDict.__required_keys__],
         "additionalProperties": False,
         "allOf": [
+            {"if": {"required": ["eta"]}, "then": {"properties": {"returncode": {"type": "null"}}}},
             {"if": _has_returncode(), "then": {"properties": {"fraction": {"const": 1}}}},
             {
                 "if": _has_returncode({"not": {"const": 0}}),
@@ -139,9 +145,10 @@ def _texts_below_fields(cls: type) -> dict[str, str]:
         module = ast.parse(inspect.getsource(sys.modules[cls.__module__]))
     except OSError:
         return {}
-    [body] = [node.body for node in module.body if isinstance(node, ast.ClassDef) and node.name == cls.__name__]
+    names = {base.__name__ for base in cls.__mro__}
+    bodies = [node.body for node in module.body if isinstance(node, ast.ClassDef) and node.name in names]
     texts = {}
-    for field, below in pairwise(body):
+    for field, below in (pair for body in bodies for pair in pairwise(body)):
         match field, below:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
                 # Markdown in OpenAPI, and JSON's word for None.

@@ -150,7 +150,8 @@ class _Pieces:
             self.end = time.monotonic() + self._max_duration
         if self._patience is not None:
             self._look_at_job(progress, self._patience)
-        return self._encoding.encode(progress)
+        # The heartbeats of one that waits are its latest event, told when that came: they are to count down.
+        return self._encoding.encode(self._job.estimated(progress))
 
     def _look_at_job(self, progress: Progress, patience: float) -> None:
         # From when the job has ended, not from the first event: what operators make of its end may be about to come.

@@ -4,6 +4,7 @@
 // from the plugin is only ever shown as text.
 
 import "../generate/workqueue.js";
+import { Refused, itemOf, search as ask, summaryOf } from "./search.js";
 
 const TYPING_PAUSE = 150; // milliseconds
 
@@ -12,7 +13,6 @@ const address = new URLSearchParams(location.search);
 const server = address.get("server") ?? "";
 const documentSetId = address.get("documentSetId") ?? "";
 const apiToken = address.get("apiToken") ?? "";
-const authorization = `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${apiToken}:x-auth-token`)))}`;
 
 // ---- Building: all of it is <workqueue-progress> ---------------------------------------------------------------------
 
@@ -32,43 +32,6 @@ function showSearch() {
   if (window.top === window) element("words").focus(); // in Overview's frame the focus is not ours to take
 }
 
-/** Plain, matched, plain, and so on -> text and marks. */
-function snippetOf(parts) {
-  const paragraph = document.createElement("p");
-  parts.forEach((part, index) => {
-    const node = index % 2 ? document.createElement("mark") : document.createElement("span");
-    node.textContent = part;
-    paragraph.append(node);
-  });
-  return paragraph;
-}
-
-function itemOf(hit) {
-  const item = document.createElement("li");
-  const title = document.createElement("h3");
-  title.textContent = hit.title || "Untitled";
-  item.append(title, snippetOf(hit.parts));
-  return item;
-}
-
-function summaryOf({ query, total, hits }) {
-  if (total === 0) return `No document matches “${query}”.`;
-  const documents = total === 1 ? "1 document matches" : `${total.toLocaleString("en")} documents match`;
-  return `${documents} “${query}”${total > hits.length ? `; the best ${hits.length}` : ""}:`;
-}
-
-/** The plugin has answered, and its answer is no. */
-class Refused extends Error {}
-
-/** The reason that it gives, in its words if it has some. */
-async function reasonOf(response) {
-  try {
-    return (await response.json()).detail || `HTTP ${response.status}`;
-  } catch {
-    return `The plugin answered HTTP ${response.status}`;
-  }
-}
-
 let searching = new AbortController();
 
 /** Search for what is in the box now; an earlier search that is still under way is given up. */
@@ -83,18 +46,15 @@ async function search() {
     return;
   }
   try {
-    const query = new URLSearchParams({ server, documentSetId, q });
-    const response = await fetch(`search?${query}`, { headers: { Authorization: authorization }, signal });
-    if (response.status === 404) {
-      build(); // the index is gone: have it built again
-      return;
-    }
-    if (!response.ok) throw new Refused(await reasonOf(response));
-    const answer = await response.json();
-    element("summary").textContent = summaryOf(answer);
+    const answer = await ask({ server, documentSetId, apiToken }, q, signal);
+    element("summary").textContent = summaryOf(answer, answer.hits.length);
     element("hits").replaceChildren(...answer.hits.map(itemOf));
   } catch (error) {
     if (signal.aborted) return;
+    if (error.status === 404) {
+      build(); // the index is gone: have it built again
+      return;
+    }
     element("hits").replaceChildren();
     element("summary").textContent = error instanceof Refused ? error.message : "The plugin cannot be reached.";
   }

@@ -10,6 +10,8 @@ export interface Progress {
   readonly returncode: number | null;
   /** Why it failed, else null. */
   readonly error: string | null;
+  /** About how many seconds until it begins. Missing where it does not wait, or nobody can tell. */
+  readonly eta?: number;
 }
 
 /**
@@ -118,11 +120,13 @@ export interface Texts {
   label: Text<undefined>;
   /** Given how many builds are ahead, one or more. */
   ahead: Text<number>;
+  /** Given the seconds until it starts, where the server can tell. Stands beside `ahead`. */
+  wait: Text<number>;
   /** As long as the program has said nothing. */
   starting: Text<undefined>;
   /** Given a fraction of whole percents. By default `Intl.NumberFormat`. */
   percent: Text<number>;
-  /** Given the seconds that are left. Asked for only when that can be told; see `WorkqueueProgress`. */
+  /** Given the seconds that are left of a build that runs. Asked for only when that can be told; see `WorkqueueProgress`. */
   remaining: Text<number>;
   lost: Text<Error>;
   busy: Text<Error>;
@@ -160,7 +164,8 @@ export interface WorkqueueProgressEventMap {
  * it once. Leaving the document ends it; being moved does not.
  *
  * The remaining time is told only when it is credible: the fraction is 0.05 or more, three steps forward were seen, and
- * the end that the recent rate foretells has for 5 s not moved by more than half of the time left, and 10 s.
+ * the end that the recent rate foretells has for 5 s not moved by more than half of the time left, and 10 s. How long a
+ * build still waits is the server's estimate, `Progress.eta`.
  *
  * The attribute `state` is for style sheets, and so are the parts box, head, label, percent, bar, status, message,
  * connection, remaining, failure, alert, title, reason, again, and the custom properties `--workqueue-accent`,

@@ -353,14 +353,16 @@ class Pace {
 
 /** Seconds -> about how long that is, in steps that a person would name. */
 function roughly(seconds) {
-  if (seconds < 50) return "Less than a minute left";
+  if (seconds < 50) return "less than a minute";
   const minutes = Math.round(seconds / 60);
-  if (minutes < 2) return "About a minute left";
-  if (minutes < 10) return `About ${minutes} minutes left`;
-  if (minutes < 58) return `About ${Math.round(minutes / 5) * 5} minutes left`;
+  if (minutes < 2) return "about a minute";
+  if (minutes < 10) return `about ${minutes} minutes`;
+  if (minutes < 58) return `about ${Math.round(minutes / 5) * 5} minutes`;
   const hours = Math.round(minutes / 60);
-  return hours < 2 ? "About an hour left" : `About ${hours} hours left`;
+  return hours < 2 ? "about an hour" : `about ${hours} hours`;
 }
+
+const capitalized = (text) => text[0].toUpperCase() + text.slice(1);
 
 // ---- Whether a request is another one -------------------------------------------------------------------------------
 
@@ -389,9 +391,10 @@ const isEqual = (one, other) =>
 const TEXTS = {
   label: "Building",
   ahead: (n) => (n === 1 ? "1 build ahead" : `${n} builds ahead`),
+  wait: (seconds) => `Starts in ${roughly(seconds)}`,
   starting: "Starting…",
   percent: (fraction, language) => new Intl.NumberFormat(language, { style: "percent" }).format(fraction),
-  remaining: roughly,
+  remaining: (seconds) => `${capitalized(roughly(seconds))} left`,
   lost: "Connection lost. Reconnecting…",
   busy: "No place in the queue yet. Trying again…",
   done: "Done",
@@ -703,7 +706,7 @@ export class WorkqueueProgress extends (globalThis.HTMLElement ?? class {}) {
   }
 
   #take(event) {
-    const { n_ahead_in_queue: ahead, fraction, error, returncode } = event;
+    const { n_ahead_in_queue: ahead, fraction, error, returncode, eta } = event;
     this.#event = event;
     if (returncode) {
       this.#fail({ error: error ?? "", returncode, refused: null });
@@ -712,7 +715,8 @@ export class WorkqueueProgress extends (globalThis.HTMLElement ?? class {}) {
     this.#state = returncode === 0 ? "done" : ahead > 0 ? "queued" : "running";
     const now = performance.now();
     if (this.#state !== "running" || fraction < this.#pace?.last.fraction) this.#pace = null; // it was started again
-    this.#remaining = null;
+    // The server tells how long a build waits, and knows whether that is credible; how long it runs is seen here.
+    this.#remaining = this.#state === "queued" ? (eta ?? null) : null;
     if (this.#state === "running") {
       this.#pace ??= new Pace(fraction, now);
       this.#remaining = this.#pace.add(fraction, now);
@@ -779,7 +783,8 @@ export class WorkqueueProgress extends (globalThis.HTMLElement ?? class {}) {
     box.dataset.connection = lost?.state ?? "";
     setText(connection, lost ? this.#text(lost.state, lost.error) : "");
     setText(parts.message, lost ? "" : says);
-    setText(remaining, lost || this.#remaining === null ? "" : this.#text("remaining", this.#remaining));
+    const isTold = !lost && this.#remaining !== null;
+    setText(remaining, isTold ? this.#text(state === "queued" ? "wait" : "remaining", this.#remaining) : "");
 
     failure.hidden = state !== "failed";
     setText(parts.title, failure.hidden ? "" : this.#text("failed", this.#failure));
@@ -792,7 +797,9 @@ export class WorkqueueProgress extends (globalThis.HTMLElement ?? class {}) {
     const key = lost ? lost.state : state + (state === "queued" ? place : isKnown ? tenth : "");
     if (key === this.#spoken) return;
     this.#spoken = key;
-    const news = lost ? connection.textContent : state === "running" && isKnown ? this.#text("percent", tenth) : says;
+    const isWaiting = state === "queued" && isTold;
+    const stand = isKnown && state === "running" ? this.#text("percent", tenth) : says;
+    const news = lost ? connection.textContent : isWaiting ? `${stand}. ${remaining.textContent}` : stand;
     spoken.textContent = news && `${name}: ${news}`;
   }
 }
