@@ -187,3 +187,24 @@ def test_bursts_of_asking_and_cancelling_leave_nothing(make_queue: MakeQueue, tm
     assert len(ended) == 100
     assert set(ended) <= {0, -998}
     assert queue.jobs() == []
+
+
+def test_a_job_is_cancelled_by_its_key(queue: WorkQueue, engine: ManualEngine) -> None:
+    job = ensure(queue, "a")
+    assert queue.cancel(job.key)
+    assert job.wait(10).returncode == -998
+    assert not queue.cancel(job.key)
+    assert not queue.cancel("none of ours")
+
+
+def test_a_job_of_another_process_is_cancelled_by_its_key(make_queue: MakeQueue, program: ScriptedProgram) -> None:
+    """Whether it runs or waits. Two queues of one storage are as two processes to each other."""
+    theirs, ours = make_queue(program.path, max_running=1), make_queue(program.path, max_running=1)
+    first = running(theirs, program, "first")
+    second = ensure(theirs, "second")
+    assert [run.key for run in ours.jobs(everywhere=True)] == [first.key, second.key]
+    for job in (second, first):
+        assert ours.cancel(job.key)
+        assert job.wait(10).returncode == -998
+    assert not ours.cancel(first.key)
+    assert [arguments[0] for arguments in program.runs] == ["first"]

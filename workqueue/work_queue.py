@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, overload
 
 from workqueue.errors import IllegalMove, QueueClosed, QueueFull
 from workqueue.jobs.builds import Builds
-from workqueue.jobs.everywhere import ends_everywhere, runs_everywhere, shared_everywhere
+from workqueue.jobs.everywhere import cancel_everywhere, ends_everywhere, runs_everywhere, shared_everywhere
 from workqueue.jobs.hooks import Hooks
 from workqueue.jobs.job import Job
 from workqueue.jobs.statistics import JobSnapshot, Statistics
@@ -424,6 +424,25 @@ class WorkQueue(Results, Builds):
         if everywhere:
             shared = shared_everywhere(engine, self._registry.live())
         return self._tally.statistics(self.jobs(), getattr(engine, "unguarded", None), shared)
+
+    def cancel(self, key: str) -> bool:
+        """Cancel the job of this key, in whichever process of this host it waits or runs; see `Job.cancel`.
+
+        It returns at once. With an `engine` of your own, or a `ClusterEngine`: one that this process has asked for.
+
+        Args:
+            key: of one of `jobs`.
+
+        Returns:
+            Whether there was one that was still to end.
+
+        Raises:
+            StorageError: other processes cannot be told; the text says why.
+        """
+        forks.check()
+        job = self._registry.get(key)
+        # A job of this process tells the others by itself.
+        return (job is not None and job.cancel()) or cancel_everywhere(self._engine, key)
 
     def delete(self, params: Params) -> bool:
         """Remove the result for these parameters, and what is remembered of a failure; return whether there was one.

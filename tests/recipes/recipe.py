@@ -10,8 +10,8 @@ from tests.servers.server import Server
 from workqueue.testing import ScriptedProgram, output, say, wait
 
 WEB = DOCS / "web.rst"
-#: The pages of the frameworks and servers.
-_NAMES = "flask", "django", "fastapi", "starlette", "quart", "litestar", "aiohttp", "websocket", "servers"
+#: The pages of the frameworks and servers, and of the dashboard in them.
+_NAMES = "flask", "django", "fastapi", "starlette", "quart", "litestar", "aiohttp", "websocket", "servers", "dashboard"
 RECIPES = [DOCS / f"{name}.rst" for name in _NAMES]
 
 UVICORN = ["uvicorn", "--port", "0"]
@@ -41,14 +41,20 @@ def recipe(name: str) -> str:
 
 @contextmanager
 def served(
-    name: str, command: list[str], directory: Path, edit: Callable[[str], str] = lambda text: text
+    name: str,
+    command: list[str],
+    directory: Path,
+    edit: Callable[[str], str] = lambda text: text,
+    **environment: str,
 ) -> Iterator[Served]:
     """Write the recipe, edited, and its program into a directory, and start its server there."""
     (directory / name).write_text(edit(recipe(name)))
     with ScriptedProgram(directory / "program", *STEPS) as program:
         (directory / "process-docset.py").symlink_to(program.path)
         # A recipe that a framework warns about is out of date.
-        with Server(["tests.recipes.spy", *command], directory, PORT="0", PYTHONWARNINGS="error") as server:
+        with Server(
+            ["tests.recipes.spy", *command], directory, PORT="0", PYTHONWARNINGS="error", **environment
+        ) as server:
             try:
                 yield Served(server.port, directory, program)
             finally:

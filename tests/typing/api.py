@@ -53,6 +53,7 @@ from workqueue.web import (
     OverviewTokenCheck,
     Problem,
     ProgressStream,
+    Request,
     ResultOptions,
     asgi,
     django,
@@ -290,6 +291,9 @@ def an_app_is_made_in_each_documented_way(queue: WorkQueue) -> None:
     async def authorize(params: Params) -> None:
         raise Problem(403, f"not {params[0]}")
 
+    async def is_operator(request: Request) -> bool:
+        return bool(request.headers)
+
     wsgi_app: WSGIApplication = wsgi.GenerateApp(queue)
     wsgi.GenerateApp(queue, params=params, authorize=lambda params: params[0] == "a", allow_origin=None)
     wsgi.GenerateApp(queue, params=overview_params, authorize=OverviewTokenCheck(ttl=60.0, timeout=5.0))
@@ -297,6 +301,11 @@ def an_app_is_made_in_each_documented_way(queue: WorkQueue) -> None:
     options: ResultOptions = {"media_type": "video/mp4", "download_name": lambda params: params[0]}
     wsgi_app = wsgi.GenerateApp(queue, result="/result", result_options=options)
     asgi_app = asgi.GenerateApp(queue, result="/result")
+    wsgi_app = wsgi.DashboardApp(queue, authorize_operator=lambda request: request.headers.get("x") == "y")
+    asgi_app = asgi.DashboardApp(queue, authorize_operator=is_operator, title="Sets")
+    wsgi.DashboardApp(queue)  # type: ignore[call-arg]
+    wsgi.DashboardApp(queue, authorize_operator=is_operator)  # type: ignore[arg-type]
+    assert_type(queue.cancel("key"), bool)
     wsgi_app = wsgi.ResultApp(queue, params=params, authorize=OverviewTokenCheck(), generate="/generate", **options)
     asgi_app = asgi.ResultApp(queue, authorize=authorize, cache_control="no-store", inline=True, redirect=True)
     wsgi.ResultApp(queue, mediatype="video/mp4")  # type: ignore[call-arg]

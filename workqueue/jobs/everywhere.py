@@ -63,6 +63,24 @@ def ends_everywhere(engine: "Engine") -> "list[SeenEnd]":
     return [] if picture is None else list(picture.ends)
 
 
+def cancel_everywhere(engine: "Engine", key: str) -> bool:
+    """Have other processes cancel a key's run, if there is one that is known.
+
+    Raises:
+        StorageError: they cannot be told, or what they say cannot be read.
+    """
+    from workqueue.engines.host.cancel import cancel_run  # noqa: PLC0415 - as above
+
+    picture, journals = _picture(engine), getattr(engine, "journals", None)
+    if picture is None or journals is None:
+        return False
+    for run in (*picture.running, *picture.waiting):
+        if run.key == key:
+            cancel_run(journals.directory.parent, run)
+            return True
+    return False
+
+
 def _picture(engine: "Engine") -> "Picture | None":
     take: Callable[[], Picture] | None = getattr(engine, "picture", None)
     return None if take is None else take()

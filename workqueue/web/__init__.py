@@ -13,6 +13,8 @@
 `ResultOptions`                              how results are sent
 `Problem`                                    a refusal, and what a refusal of the queue is in HTTP
 `OverviewTokenCheck`                         an `authorize` that asks Overview
+`workqueue.web.wsgi.DashboardApp`            a page for operators that shows a queue live; also in ``asgi``
+`Request`                                    what its `authorize_operator` is asked about
 `progress_schema` and its siblings           what clients are sent, as JSON Schema
 `progress_responses`                         the same for OpenAPI, as FastAPI takes it
 ===========================================  ===========================================================================
@@ -23,6 +25,7 @@ apps serve as ``workqueue.js``, and beside it `BROWSER_TYPES`, which declares it
 
 from workqueue.web.browser import BROWSER_MODULE, BROWSER_TYPES
 from workqueue.web.fields import Fields, overview_params, parse_fields
+from workqueue.web.message import Request
 from workqueue.web.openapi import progress_responses
 from workqueue.web.overview import OverviewTokenCheck
 from workqueue.web.problem import Problem
@@ -37,6 +40,7 @@ __all__ = (
     "OverviewTokenCheck",
     "Problem",
     "ProgressStream",
+    "Request",
     "ResultOptions",
     "overview_params",
     "parse_fields",

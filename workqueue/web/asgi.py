@@ -1,36 +1,39 @@
-"""7 asgi: ASGI applications for /generate and /result; an open stream takes no thread, and who left is seen at once."""
+"""7 asgi: ASGI applications for /generate, /result and a dashboard; an open stream takes no thread."""
 
 import asyncio
 import inspect
-from collections.abc import Callable, MutableMapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Unpack
+from typing import Any, Final, TypeVar, Unpack
 
 from workqueue import Params, WorkQueue
 from workqueue.jobs.composed import Events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
+from workqueue.web.asgi_request import asgi_body, asgi_request
+from workqueue.web.dashboard.service import AuthorizeOperator, DashboardService, check_operator
 from workqueue.web.encodings import ENCODINGS, Encoding
-from workqueue.web.fields import MAX_BODY_BYTES, Fields, overview_params
+from workqueue.web.fields import Fields, overview_params
 from workqueue.web.generate_service import GenerateService
 from workqueue.web.message import Answer, Request, headers_of
 from workqueue.web.result_options import ResultOptions
 from workqueue.web.result_service import MountedResultService
 from workqueue.web.sending import Receive, Send, send_response, send_stream, send_whole, until_left
-from workqueue.web.service import REFUSALS, Authorize, Service, check_verdict, is_async
+from workqueue.web.service import REFUSALS, Authorize, Refusal, Service, check_verdict, is_async
 from workqueue.web.stream import DEFAULT_MAX_DURATION
+
+T = TypeVar("T")
 
 #: How many plain `authorize` run at once; they wait for other servers rather than compute.
 AUTHORIZE_THREADS: Final = 8
 
-__all__ = ("AUTHORIZE_THREADS", "GenerateApp", "ResultApp", "send_stream")
+__all__ = ("AUTHORIZE_THREADS", "DashboardApp", "GenerateApp", "ResultApp", "send_stream")
 
 
-class _App:
-    """A service as an ASGI application."""
+class _App(ABC):
+    """Answers to requests as an ASGI application."""
 
-    def __init__(self, service: Service, authorize: Authorize | None) -> None:
-        self._service = service
-        self._authorize = authorize
+    def __init__(self) -> None:
         # Its own, so that whatever it waits for holds up no other use of the loop's executor.
         self._threads = ThreadPoolExecutor(AUTHORIZE_THREADS, "workqueue-authorize")
 
@@ -38,9 +41,9 @@ class _App:
         """Answer one request, or take part in the server's start and stop."""
         if scope["type"] == "http":
             # Not in a method of its own, which would be a frame more for each of thousands of clients.
-            body = await _body(receive) if scope["method"] == "POST" else b""
+            body = await asgi_body(receive) if scope["method"] == "POST" else b""
             if body is not None:
-                await until_left(self._respond(_request(scope, body), send), receive)
+                await until_left(self._respond(asgi_request(scope, body), send), receive)
         elif scope["type"] == "lifespan":
             await _live(receive, send)
         elif scope["type"] == "websocket":
@@ -53,7 +56,7 @@ class _App:
         try:
             answer = await self._answer(request)
         except REFUSALS as error:
-            answer = self._service.refuse(error)
+            answer = self._refuse(error)
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers_of(answer)]
         status, body = answer.status.value, answer.body
         if isinstance(body, bytes):
@@ -63,6 +66,28 @@ class _App:
         # What this frame holds it holds for as long as the response lasts, for each of thousands of clients.
         del request, answer, body, headers
         await sending
+
+    @abstractmethod
+    async def _answer(self, request: Request) -> Answer: ...
+
+    @abstractmethod
+    def _refuse(self, error: Refusal) -> Answer: ...
+
+    async def _verdict(self, authorize: Callable[[T], Awaitable[object] | object], subject: T) -> object:
+        if is_async(authorize):
+            verdict: object = authorize(subject)
+        else:
+            verdict = await asyncio.get_running_loop().run_in_executor(self._threads, authorize, subject)
+        return await verdict if inspect.isawaitable(verdict) else verdict
+
+
+class _ServiceApp(_App):
+    """A service as an ASGI application."""
+
+    def __init__(self, service: Service, authorize: Authorize | None) -> None:
+        super().__init__()
+        self._service = service
+        self._authorize = authorize
 
     async def _answer(self, request: Request) -> Answer:
         answer = self._service.answer_without_job(request)
@@ -74,15 +99,11 @@ class _App:
         # In a thread, since it looks into the storage, which may be a slow disk, or not on this machine.
         return await asyncio.to_thread(self._service.answer, request, params)
 
-    async def _verdict(self, authorize: Authorize, params: Params) -> object:
-        if is_async(authorize):
-            verdict: object = authorize(params)
-        else:
-            verdict = await asyncio.get_running_loop().run_in_executor(self._threads, authorize, params)
-        return await verdict if inspect.isawaitable(verdict) else verdict
+    def _refuse(self, error: Refusal) -> Answer:
+        return self._service.refuse(error)
 
 
-class GenerateApp(_App):
+class GenerateApp(_ServiceApp):
     """A queue as an ASGI 3 application for asyncio, for a route ``/generate``, a mount, or a server by itself.
 
     (Starlette redirects from a mount to the same path with a slash behind it, which browsers do not allow a preflight;
@@ -140,7 +161,7 @@ class GenerateApp(_App):
         super().__init__(service, authorize)
 
 
-class ResultApp(_App):
+class ResultApp(_ServiceApp):
     """The results of a queue as an ASGI 3 application for asyncio, for a route or a mount ``/result``, or a server.
 
     It answers GET, HEAD and POST wherever it is mounted, with the result, in parts if a client asks for parts; 404 if
@@ -177,28 +198,50 @@ class ResultApp(_App):
         super().__init__(service, authorize)
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The request's body, or as much of it as shows that it is too long; None: the client left in the middle."""
-    body = bytearray()
-    while len(body) <= MAX_BODY_BYTES:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            break
-    return bytes(body)
+class DashboardApp(_App):
+    """A page that shows a queue live, as an ASGI 3 application for asyncio, for a mount, or a server.
 
+    It shows what runs, what waits and at which place, what has ended lately and how, in all processes that share the
+    queue's line; a failed job's stderr; and cancels jobs. It answers wherever it is mounted. While pages are open, a
+    thread of this application's looks at the queue once a second for all of them.
 
-def _request(scope: MutableMapping[str, Any], body: bytes) -> Request:
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value  # RFC 9110, section 5.3
-    path, root = scope["path"], scope.get("root_path", "")
-    if f"{path}/".startswith(f"{root}/"):
-        path = path[len(root) :]
-    return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body, root)
+    Args:
+        queue: what is shown.
+        authorize_operator: called for each request: for the page, for all that it loads, about once a minute for an
+            open page, and for each cancel. It returns True for an operator's, and False, or raises `Problem`, to
+            refuse. An async function is awaited, a plain one called in a thread. There is no default: whoever may see
+            the page may stop every job.
+        title: what the page is called.
+        heartbeat: seconds of silence after which an open page is told how things stand once more.
+        max_duration: seconds after which an open page asks again, and is authorized anew.
+
+    Raises:
+        TypeError: for an `authorize_operator` that is no function.
+        ValueError: for a heartbeat or max_duration that cannot work.
+    """
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        *,
+        authorize_operator: AuthorizeOperator,
+        title: str = "Work queue",
+        heartbeat: float = DEFAULT_HEARTBEAT,
+        max_duration: float = DEFAULT_MAX_DURATION,
+    ) -> None:
+        super().__init__()
+        self._service = DashboardService(
+            queue, authorize_operator, title=title, heartbeat=heartbeat, max_duration=max_duration
+        )
+        self._authorize = authorize_operator
+
+    async def _answer(self, request: Request) -> Answer:
+        check_operator(await self._verdict(self._authorize, request))
+        # In a thread, since it looks at what processes share, which is in files.
+        return await asyncio.to_thread(self._service.answer, request)
+
+    def _refuse(self, error: Refusal) -> Answer:
+        return self._service.refuse(error)
 
 
 async def _live(receive: Receive, send: Send) -> None:

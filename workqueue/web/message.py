@@ -3,10 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from workqueue.web.file_body import FileBody
-from workqueue.web.stream import ProgressStream
+from workqueue.web.streamed import Streamed
+
+#: A request that no server has brought here.
+_NO_ENVIRON: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Request(NamedTuple):
@@ -24,6 +28,9 @@ class Request(NamedTuple):
     root: str = ""
     """The path where the application is mounted."""
 
+    environ: Mapping[str, Any] = _NO_ENVIRON
+    """What the server gave the application: in WSGI its ``environ``, in ASGI its ``scope``."""
+
 
 @dataclass
 class Answer:
@@ -31,7 +38,7 @@ class Answer:
 
     status: HTTPStatus
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | ProgressStream | FileBody = b""
+    body: bytes | Streamed | FileBody = b""
 
 
 def request_of(method: str, headers: Iterable[tuple[str, str]], path: str) -> Request:

@@ -54,6 +54,8 @@ class Problem(WorkQueueError):
         for name, value in headers.items():
             if not _is_header(name, value):
                 raise ValueError(f"a header of a problem must be printable Latin-1; got {name!r}: {value!r}")
+            # In place of one of ours, which is written in a way of its own: of two, a browser would take either.
+            self.headers = {ours: said for ours, said in self.headers.items() if ours.title() != name.title()}
             self.headers[name.title()] = value
 
     @classmethod

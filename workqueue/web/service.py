@@ -23,6 +23,8 @@ Authorize = Callable[[Params], Awaitable[bool | None] | bool | None]
 Anything else is an error, so that ``lambda params: tokens.get(params.api_token)`` does not let everybody in.
 """
 
+Refusal = Problem | InvalidParams | QueueFull | QueueClosed
+
 REFUSALS: Final = (Problem, InvalidParams, QueueFull, QueueClosed)
 """What `Service.refuse` makes an answer of."""
 
@@ -90,7 +92,7 @@ class Service(ABC):
             raise
         return params
 
-    def refuse(self, error: Problem | InvalidParams | QueueFull | QueueClosed) -> Answer:
+    def refuse(self, error: Refusal) -> Answer:
         """Say why not."""
         problem = Problem.of(error)
         return Answer(problem.status, {**problem.headers, **self._cors}, problem.body())

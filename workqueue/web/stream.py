@@ -12,12 +12,13 @@ from workqueue.progress import Progress
 from workqueue.streams import AsyncReader, to_generator
 from workqueue.streams.options import DEFAULT_HEARTBEAT, check_options
 from workqueue.web.encodings import ENCODINGS, LAST_EVENT_ID, Encoding, check_encodings, encoding_for, wait_of
+from workqueue.web.streamed import Streamed
 
 #: With a heartbeat more, below the 60 s after which many proxies, and servers that stop, give up on a response.
 DEFAULT_MAX_DURATION: Final = 45.0
 
 #: What makes each event arrive by itself, and at once.
-_HEADERS: Final = {
+STREAM_HEADERS: Final = {
     # Kept by nobody; and no proxy compresses it, which needs more than one event to be worth while.
     "Cache-Control": "no-store, no-transform",
     # nginx holds back a response until its buffers are full, or the next piece comes; with gzip, until the end.
@@ -29,7 +30,7 @@ _HEADERS: Final = {
 }
 
 
-class ProgressStream:
+class ProgressStream(Streamed):
     """A response that tells how a job goes, for any server; the apps and `progress_response` are made of it.
 
     Args:
@@ -76,7 +77,7 @@ class ProgressStream:
         self._max_duration = min((s for s in limits if s is not None), default=None)
         # A silent stream comes to its end by a heartbeat, so there must be one by then.
         self._heartbeat = min((s for s in (heartbeat, self._max_duration) if s is not None), default=None)
-        self.headers: dict[str, str] = {"Content-Type": encoding.content_type, **_HEADERS}
+        self.headers = {"Content-Type": encoding.content_type, **STREAM_HEADERS}
 
     def to_generator(self) -> Generator[bytes, None, None]:
         """The body for a WSGI server: a generator that blocks. Its `close` unsubscribes."""

@@ -1,44 +1,42 @@
-"""7 wsgi: WSGI applications for /generate and /result; each open response takes a thread of its server."""
+"""7 wsgi: WSGI applications for /generate, /result and a dashboard; each open response takes a thread of its server."""
 
-import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Unpack
 
 from workqueue import Params, WorkQueue
 from workqueue.jobs.composed import Events
 from workqueue.streams.options import DEFAULT_HEARTBEAT
+from workqueue.web.dashboard.service import DashboardService, check_operator
 from workqueue.web.encodings import ENCODINGS, Encoding
-from workqueue.web.fields import MAX_BODY_BYTES, Fields, overview_params
+from workqueue.web.fields import Fields, overview_params
 from workqueue.web.file_body import BLOCK_BYTES, FileBody
 from workqueue.web.generate_service import GenerateService
 from workqueue.web.message import Answer, Request, headers_of
 from workqueue.web.one_thread import warn_of_one_thread
-from workqueue.web.problem import Problem
 from workqueue.web.result_options import ResultOptions
 from workqueue.web.result_service import MountedResultService
-from workqueue.web.service import ASYNC_AUTHORIZE, REFUSALS, Authorize, Service, check_verdict, is_async
+from workqueue.web.service import ASYNC_AUTHORIZE, REFUSALS, Authorize, Refusal, Service, check_verdict, is_async
 from workqueue.web.stream import DEFAULT_MAX_DURATION
+from workqueue.web.wsgi_request import wsgi_request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
-class _App:
-    """A service as a WSGI application."""
+class _App(ABC):
+    """Answers to requests as a WSGI application."""
 
-    def __init__(self, service: Service, authorize: Authorize | None) -> None:
+    def __init__(self, authorize: object) -> None:
         if is_async(authorize):
             raise TypeError(ASYNC_AUTHORIZE)
-        self._service = service
-        self._authorize = authorize
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
         try:
-            answer = self._answer(_request(environ))
+            answer = self._answer(wsgi_request(environ))
         except REFUSALS as error:
-            answer = self._service.refuse(error)
+            answer = self._refuse(error)
         start_response(f"{answer.status.value} {answer.status.phrase}", headers_of(answer))
         if isinstance(answer.body, bytes):
             return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
@@ -46,6 +44,21 @@ class _App:
             return file_iterable(environ, answer.body)
         warn_of_one_thread(environ)
         return answer.body.to_generator()
+
+    @abstractmethod
+    def _answer(self, request: Request) -> Answer: ...
+
+    @abstractmethod
+    def _refuse(self, error: Refusal) -> Answer: ...
+
+
+class _ServiceApp(_App):
+    """A service as a WSGI application."""
+
+    def __init__(self, service: Service, authorize: Authorize | None) -> None:
+        super().__init__(authorize)
+        self._service = service
+        self._authorize = authorize
 
     def _answer(self, request: Request) -> Answer:
         answer = self._service.answer_without_job(request)
@@ -56,8 +69,11 @@ class _App:
             check_verdict(self._authorize(params))
         return self._service.answer(request, params)
 
+    def _refuse(self, error: Refusal) -> Answer:
+        return self._service.refuse(error)
 
-class GenerateApp(_App):
+
+class GenerateApp(_ServiceApp):
     """A queue as a WSGI application (PEP 3333), to be mounted at ``/generate``, or served by itself.
 
     It answers where it is mounted and at every path that ends in ``generate``, and serves the browser module at those
@@ -115,7 +131,7 @@ class GenerateApp(_App):
         super().__init__(service, authorize)
 
 
-class ResultApp(_App):
+class ResultApp(_ServiceApp):
     """The results of a queue as a WSGI application, to be mounted at ``/result``, or served by itself.
 
     It answers GET, HEAD and POST wherever it is mounted, with the result, in parts if a client asks for parts; 404 if
@@ -152,6 +168,52 @@ class ResultApp(_App):
         super().__init__(service, authorize)
 
 
+class DashboardApp(_App):
+    """A page that shows a queue live, as a WSGI application, to be mounted at ``/dashboard``, or served by itself.
+
+    It shows what runs, what waits and at which place, what has ended lately and how, in all processes that share the
+    queue's line; a failed job's stderr; and cancels jobs. It answers wherever it is mounted. An open page takes a
+    thread of its server, see `GenerateApp`, and a thread of its own looks at the queue once a second for all of them.
+
+    Args:
+        queue: what is shown.
+        authorize_operator: called for each request: for the page, for all that it loads, about once a minute for an
+            open page, and for each cancel. It returns True for an operator's, and False, or raises `Problem`, to
+            refuse: ``Problem(401, "log in", {"WWW-Authenticate": 'Basic realm="operators"'})`` has a browser ask for a
+            name and a password, which come in ``request.headers["authorization"]``. What a framework knows of the
+            session is in ``request.environ``. There is no default: whoever may see the page may stop every job.
+        title: what the page is called.
+        heartbeat: seconds of silence after which an open page is told how things stand once more.
+        max_duration: seconds after which an open page asks again, and is authorized anew.
+
+    Raises:
+        TypeError: for an `authorize_operator` that is no function, or an async one.
+        ValueError: for a heartbeat or max_duration that cannot work.
+    """
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        *,
+        authorize_operator: Callable[[Request], bool],
+        title: str = "Work queue",
+        heartbeat: float = DEFAULT_HEARTBEAT,
+        max_duration: float = DEFAULT_MAX_DURATION,
+    ) -> None:
+        super().__init__(authorize_operator)
+        self._service = DashboardService(
+            queue, authorize_operator, title=title, heartbeat=heartbeat, max_duration=max_duration
+        )
+        self._authorize = authorize_operator
+
+    def _answer(self, request: Request) -> Answer:
+        check_operator(self._authorize(request))
+        return self._service.answer(request)
+
+    def _refuse(self, error: Refusal) -> Answer:
+        return self._service.refuse(error)
+
+
 def file_iterable(environ: "WSGIEnvironment", body: FileBody) -> Iterable[bytes]:
     """A body as the server likes it: it may send a whole file by itself, without reading it."""
     # Not a part of one: servers are to send to the end of the file (PEP 3333), and uWSGI starts from its beginning,
@@ -159,41 +221,4 @@ def file_iterable(environ: "WSGIEnvironment", body: FileBody) -> Iterable[bytes]
     if body.is_whole and "wsgi.file_wrapper" in environ:
         wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](body.as_file(), BLOCK_BYTES)
         return wrapped
-    return body
-
-
-def _request(environ: "WSGIEnvironment") -> Request:
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name[:5] == "HTTP_"}
-    headers["content-type"] = environ.get("CONTENT_TYPE", "")
-    method = environ["REQUEST_METHOD"]
-    body = _body(environ) if method == "POST" else b""
-    path, root = (_text(environ.get(name, "")) for name in ("PATH_INFO", "SCRIPT_NAME"))
-    return Request(method, path, environ.get("QUERY_STRING", ""), headers, body, root)
-
-
-def _text(path: str) -> str:
-    """What stands in a path, which WSGI has with a character for each byte; no file has one that is not UTF-8."""
-    return path.encode("latin-1").decode("utf-8", "replace")
-
-
-def _body(environ: "WSGIEnvironment") -> bytes:
-    """The body, or as much of it as shows that it is too long.
-
-    Raises:
-        Problem: it is not all there, or there is no telling where it ends.
-    """
-    most = MAX_BODY_BYTES + 1
-    stream = environ["wsgi.input"]
-    length = environ.get("CONTENT_LENGTH") or ""
-    if not length and environ.get("wsgi.input_terminated"):
-        return bytes(stream.read(most))  # it may be chunked; this server ends it by itself
-    if not length and "HTTP_TRANSFER_ENCODING" in environ:
-        raise Problem(HTTPStatus.LENGTH_REQUIRED, "send the body with a Content-Length")  # reading it might not end
-    if not re.fullmatch("[0-9]{0,18}", length):
-        raise Problem(HTTPStatus.BAD_REQUEST, "the Content-Length must be a number")
-    wanted = min(int(length or "0"), most)
-    body = bytes(stream.read(wanted))
-    if len(body) < wanted:
-        # As it is, it may well be a request, for something else.
-        raise Problem(HTTPStatus.BAD_REQUEST, "the body ended before its Content-Length")
     return body

@@ -15,6 +15,7 @@ from workqueue.web.one_thread import warn_of_one_thread
 from workqueue.web.result_options import ResultOptions
 from workqueue.web.results import respond
 from workqueue.web.stream import DEFAULT_MAX_DURATION, ProgressStream, has_seen_end
+from workqueue.web.streamed import Streamed
 
 
 def progress_response(
@@ -73,7 +74,7 @@ def is_asgi(request: HttpRequest) -> bool:
     return has_scope
 
 
-def _streaming(stream: ProgressStream, request: HttpRequest) -> StreamingHttpResponse:
+def _streaming(stream: Streamed, request: HttpRequest) -> StreamingHttpResponse:
     if is_asgi(request):
         return StreamingHttpResponse(stream.to_async_iter(), headers=stream.headers)
     warn_of_one_thread(request.META)
@@ -117,7 +118,7 @@ def response_of(answer: Answer, request: HttpRequest) -> HttpResponseBase:
     Raises:
         TypeError: for a request of neither interface.
     """
-    if isinstance(answer.body, ProgressStream):
+    if isinstance(answer.body, Streamed):
         streaming = _streaming(answer.body, request)
         for name, value in answer.headers.items():
             streaming.headers[name] = value
