@@ -83,6 +83,6 @@ def test_messages_in_the_list_of_symptoms_are_those_of_the_code() -> None:
         if message != "ProgramError":
             assert message in texts(), message
     page = " ".join((DOCS / "troubleshooting.rst").read_text().split())
-    for name in ("this server has one thread in each process", "must flush its stdout after each"):
+    for name in ("this server has one thread in each process", "flush stdout after each line"):
         assert name in page
         assert name in texts()

@@ -2,7 +2,7 @@
 
 from tests.readme import blocks
 from tests.recipes import test_dashboard, test_django_app, test_http, test_results, test_websocket
-from tests.recipes.recipe import DASHBOARD, RECIPES, WEB
+from tests.recipes.recipe import RECIPES, WEB
 
 SERVED = [recipe.name for recipe in (*test_http.RECIPES, *test_results.SERVED)] + list(test_websocket.RECIPES)
 SERVED += test_dashboard.NAMES

@@ -15,10 +15,11 @@ class Paragraphs(argparse.HelpFormatter):
 
     Args:
         prog: see `argparse.HelpFormatter`.
+        width: of a line; None: the terminal's.
     """
 
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=min(_MAX_WIDTH, shutil.get_terminal_size().columns - 2))
+    def __init__(self, prog: str, width: int | None = None) -> None:
+        super().__init__(prog, width=width or min(_MAX_WIDTH, shutil.get_terminal_size().columns - 2))
 
     def start_section(self, heading: str | None) -> None:
         """See `argparse.HelpFormatter`. Its own headings have small letters, those of this library have not."""

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--search", metavar="WORDS", help="what --once searches for")
     real = parser.add_argument_group("a real Overview, instead of the stand-in (all three)")
     real.add_argument("--server", metavar="URL", help="such as https://www.overviewdocs.com")
-    real.add_argument("--document-set-id", metavar="ID")
+    real.add_argument("--document-set-id", metavar="ID", help="which of its document sets to index")
     real.add_argument("--api-token", metavar="TOKEN", help="of a View of that document set")
 
 
