@@ -12,7 +12,7 @@ import pytest
 from tests.servers.server import eventually
 from workqueue import Progress, WorkQueue
 from workqueue.engines.host import follower as following
-from workqueue.engines.host.line import connection, lookout
+from workqueue.engines.host.line import connection, lookout, shared
 from workqueue.engines.host.line import log as logs
 from workqueue.engines.host.line import record as said
 from workqueue.engines.host.line import waker as waking
@@ -490,6 +490,38 @@ def test_one_that_could_not_go_on_does_when_it_can(hall: Hall, monkeypatch: pyte
     assert other.take() == second
     one._look()
     assert one._connection.line.running.keys() == other._connection.line.running.keys()
+
+
+def test_a_look_that_fails_is_no_news_to_the_next(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says first what is still unsaid, and what it says is told to it. Without a rest it would do so for ever."""
+    one, other = hall.line(), hall.line()
+    first = go(one, 1)
+    assert one.take() == first
+    waits = go(other, 2)
+    n_looks, tried = 0, threading.Event()
+    read = other._connection.read
+
+    def fail() -> None:
+        nonlocal n_looks
+        n_looks += 1
+        tried.set()
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with other._connection.files:
+        monkeypatch.setattr(other._connection, "read", fail)
+        other._connection.unsaid.append(said.Back(other._connection.member))
+    with monkeypatch.context() as patch:
+        patch.setattr(shared, "REST_SECONDS", 3600.0)
+        go(one, 3)  # which the kernel tells the other of
+        assert tried.wait(10)
+        for _ in range(3):
+            other._look()
+        assert n_looks == 1
+    monkeypatch.setattr(other._connection, "read", read)
+    other._rests_until = 0.0
+    one.leave(first)
+    assert hall.wakes[other].wait(10)
+    assert other.take() == waits
 
 
 def test_limits_may_be_as_large_as_anybody_likes(hall: Hall) -> None:

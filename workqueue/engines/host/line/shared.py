@@ -8,10 +8,12 @@ import contextlib
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Final
 
 from workqueue.engines.host.line import record as said
 from workqueue.engines.host.line import waker as waking
@@ -21,6 +23,10 @@ from workqueue.engines.host.line.record import NO_LIMIT, Record
 from workqueue.engines.host.line.state import Line, Task
 from workqueue.engines.local.lineup import CannotBegin, Place
 from workqueue.errors import QueueFull, StorageError, reason_of
+
+#: After a look that failed there is none for so long. It may have written to the log before it failed, which the kernel
+#: tells at once, and the next would do the same: thousands a second. The look that comes once a second makes up for it.
+REST_SECONDS: Final = 0.5
 
 logger = logging.getLogger("workqueue")
 
@@ -76,6 +82,7 @@ class SharedLine:
         # other way round, and never over I/O, so that whoever asks for a place waits for no disk.
         self._lock = threading.Lock()
         self._mine: dict[int, Mine] = {}
+        self._rests_until = 0.0  # of the waker's thread
         self._n_waiting = 0
         self._n_began = 0
         most, of_tenant, own = (
@@ -322,6 +329,8 @@ class SharedLine:
 
     def _look(self, *, for_dead: bool = False) -> None:
         """Read what others say."""
+        if time.monotonic() < self._rests_until:
+            return
         n_ready = 0
         try:
             with self._connection.files:
@@ -329,6 +338,7 @@ class SharedLine:
                     return
                 n_ready = self._look_at_all(for_dead=for_dead)
         except OSError as err:
+            self._rests_until = time.monotonic() + REST_SECONDS
             logger.warning("cannot read the line in %s: %s", self._directory, reason_of(err))
         with self._lock:
             has_moved, self._connection.has_moved = self._connection.has_moved, False
