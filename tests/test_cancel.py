@@ -208,3 +208,17 @@ def test_a_job_of_another_process_is_cancelled_by_its_key(make_queue: MakeQueue,
         assert job.wait(10).returncode == -998
     assert not ours.cancel(first.key)
     assert [arguments[0] for arguments in program.runs] == ["first"]
+
+
+def test_who_cancels_by_a_key_and_asks_again_has_a_new_job(make_queue: MakeQueue, program: ScriptedProgram) -> None:
+    """What a process tells the others of a cancel is no news to itself: its next job of the key is another."""
+    theirs, ours = make_queue(program.path), make_queue(program.path)
+    for _ in range(5):
+        job = running(theirs, program, "first")
+        assert ours.cancel(job.key)
+        again = ensure(ours, "first")
+        assert job.wait(10).returncode == -998
+        program.wait_reached("gate")
+        assert again.cancel()
+        assert again.wait(10).returncode == -998
+    assert len(program.runs) == 10

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 from workqueue.engines.base import Engine, Failures
 from workqueue.engines.host.engine import HostEngine
 from workqueue.engines.host.journal import Journals
-from workqueue.engines.local.engine import DEFAULT_MAX_RUNNING
+from workqueue.engines.local.engine import CLOSED_PENDING, CLOSED_RUNNING, DEFAULT_MAX_RUNNING
 from workqueue.jobs.abandonment import Abandonment
 from workqueue.jobs.bookkeeper import Bookkeeper
 from workqueue.jobs.estimator import Estimator
@@ -37,6 +37,9 @@ from workqueue.system import forks
 from workqueue.system.locks import check_excludes
 from workqueue.system.lost_threads import leave_to_parent
 from workqueue.system.own_files import OWN_DIRECTORIES, check_owner
+
+#: How runs end that a queue cut short: that says nothing of what they take.
+_CUT: Final = (CLOSED_PENDING, CLOSED_RUNNING)
 
 
 class Parts(NamedTuple):
@@ -112,8 +115,8 @@ def _known_run_seconds(engine: Engine) -> list[float]:
         ends = engine.ends.read() if isinstance(engine, HostEngine) else []
     except OSError:
         return []
-    told = [end for end in reversed(ends) if end.began_at is not None and end.progress.returncode != CANCELLED]
-    return [max(0.0, end.ended_at - end.began_at) for end in told if end.began_at is not None]
+    whole = [end for end in reversed(ends) if end.progress.returncode != CANCELLED and end.progress.error not in _CUT]
+    return [max(0.0, end.ended_at - end.began_at) for end in whole if end.began_at is not None]
 
 
 def _failures_of(engine: Engine, ttl: float, storage_dir: Path) -> Failures:

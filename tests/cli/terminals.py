@@ -4,10 +4,13 @@ import contextlib
 import fcntl
 import os
 import pty
+import select
 import struct
 import sys
 import termios
 from collections.abc import Iterator
+
+PATIENCE_SECONDS = 20.0
 
 COMMAND = [sys.executable, "-m", "workqueue"]
 
@@ -21,7 +24,10 @@ class Terminal:
         self.shown = b""
 
     def read_until(self, text: bytes) -> None:
+        """Until this is shown; it fails after PATIENCE_SECONDS, as where the command has ended."""
         while text not in self.shown:
+            ready, _, _ = select.select([self._ours], [], [], PATIENCE_SECONDS)
+            assert ready, self.shown
             self.shown += os.read(self._ours, 65536)
 
     def type(self, text: bytes) -> None:

@@ -71,8 +71,8 @@ def test_top_shows_who_runs_who_waits_and_what_ended(run: Run, busy: WorkQueue, 
     assert waiting == [(b, 1, None), (c, 2, None)]
     assert "secret" not in text + out
     program.release("gate", times=3)
-    for job in busy.jobs():
-        eventually(lambda key=job.key: key in [end.key for end in busy.ends()])
+    eventually(lambda: len(busy.ends()) == 3)
+    eventually(lambda: not busy.jobs(everywhere=True))
     lines = run("top", busy.storage_dir, "--once")[1].splitlines()
     for line, key in zip(lines[1:], (c, b, a), strict=True):
         assert re.fullmatch(rf"  {key[:8]}  built, \d+ s ago, after \d+ s", line)

@@ -83,8 +83,8 @@ def test_each_report_has_a_bar_and_then_a_link(server: Server, page: "Page") -> 
         page.locator("input[name=seconds]").fill(seconds)
         page.locator("button", has_text="Order").click()
         page.locator("h2", has_text=name).wait_for()
-    for name in ("bees", "ants"):
-        page.locator("li", has_text=name).get_by_text("Writing chapter 1 of 20").wait_for()
+        if name != "whales":
+            page.locator("li", has_text=name).get_by_text("Writing chapter 1 of 20").wait_for()
     # Two are written at a time.
     page.locator("li", has_text="whales").locator("workqueue-progress[state=queued]").wait_for()
     assert page.locator("li a").count() == 0

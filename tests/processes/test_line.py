@@ -1,5 +1,6 @@
 """The one line of several processes, when one of them is killed or stopped, forks, or has its files taken away."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -166,13 +167,18 @@ def test_the_line_takes_a_few_descriptors_however_many_wait(make_worker: MakeWor
     program.wait_reached("gate")
     other.tell("ask", "b")
     other.hear("b", lambda what: what[0] == 1)
-    other.tell("descriptors", "before")
-    n_before = other.hear("before", bool)
+    names = map(str, itertools.count())
+
+    def n_open() -> int:
+        name = next(names)
+        other.tell("descriptors", name)
+        return int(other.hear(name, bool))
+
+    n_before = n_open()
     for i in range(100):
         other.tell("ask", f"c{i}")
     other.hear("c99", bool)
-    other.tell("descriptors", "after")
-    assert other.hear("after", bool) == n_before
+    eventually(lambda: n_open() <= n_before)  # a thread that looks at another's file has it open for a moment
     other.kill()
     program.release("gate")
     assert one.hear_end("a") == 0

@@ -12,6 +12,12 @@ from workqueue.terminal.drawing import Drawing
 from workqueue.terminal.width import width_of
 
 
+@pytest.fixture(autouse=True)
+def _clock_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr("workqueue.terminal.drawing.time.monotonic", lambda: now)
+
+
 def drawn(drawing: Drawing, width: int) -> str:
     """The text of the line; with colours, without which rich draws only the part of the bar that is done."""
     console = Console(

@@ -13,8 +13,9 @@ import sys
 
 from workqueue.cli import host_top, question
 from workqueue.cli.place import CannotUseStorage, storage_address, told_to_the_user
-from workqueue.engines.base import SeenRun
+from workqueue.engines.base import Picture, SeenRun
 from workqueue.engines.host.cancel import cancel_run
+from workqueue.engines.host.picture import Pictures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,10 +52,10 @@ def run(options: argparse.Namespace) -> int:
     if len(found) > 1:
         keys = "".join(f"\n  {seen.key}" for seen in found)
         return _refuse(f"{len(found)} jobs have a key that begins with {options.key}; give more of it:{keys}")
-    return _cancel(options, found[0])
+    return _cancel(options, found[0], pictures)
 
 
-def _cancel(options: argparse.Namespace, seen: SeenRun) -> int:
+def _cancel(options: argparse.Namespace, seen: SeenRun, pictures: Pictures) -> int:
     if not options.yes:
         if not question.can_ask():
             return _refuse("there is no terminal to ask on whether to cancel it; add --yes if you mean it")
@@ -63,11 +64,23 @@ def _cancel(options: argparse.Namespace, seen: SeenRun) -> int:
             return 1
     try:
         with told_to_the_user():
-            cancel_run(options.storage, seen)
+            now = _same_run(pictures.take(), seen)  # while a person thinks, it may end, and another of its key begin
+            if now is None:
+                print(f"workqueue: the job {seen.key} has ended meanwhile", file=sys.stderr)
+                return 1
+            cancel_run(options.storage, now)
     except CannotUseStorage as err:
         return _refuse(str(err))
     print(seen.key)
     return 0
+
+
+def _same_run(picture: Picture, seen: SeenRun) -> SeenRun | None:
+    """The run that was seen, as it is by now; it may have begun meanwhile."""
+    for run in (*picture.running, *picture.waiting):
+        if run.key == seen.key and (not seen.is_running or run.began_at == seen.began_at):
+            return run
+    return None
 
 
 def _where(seen: SeenRun) -> str:

@@ -3,6 +3,7 @@
 It is read from the files that the processes share; no process is asked, and nothing is written.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -45,10 +46,9 @@ def pictures_of(storage: str) -> Pictures:
             f"{storage} is a bucket, and processes meet on their host; name the directory that the server gives its"
             " ObjectStorage"
         )
-    directory = Path(storage)
-    if not directory.is_dir():
+    if not os.path.isdir(storage):  # noqa: PTH112 - Path.is_dir may raise
         raise ValueError(f"there is no directory {storage}; name the storage_dir of a queue")
-    return host_pictures_of(directory)
+    return host_pictures_of(Path(storage))
 
 
 def as_dict(picture: Picture) -> dict[str, Any]:

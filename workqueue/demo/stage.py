@@ -111,7 +111,6 @@ def open_library(
             WorkQueue(command, storage=kept, max_running=SLOTS, allowed_servers=[params.server], name=PROGRAM.name)
         )
         app = create_plugin(queue)
-        # The dashboard belongs here: one more mount beside the plugin's own of /generate, at /dashboard.
         app.register_blueprint(create_home(Home(library, sets, programs), queue, _origins(listener)))
         yield Stage(stack.enter_context(serving(app, listener)), params, has_home=True)
 

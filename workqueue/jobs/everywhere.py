@@ -7,11 +7,13 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from workqueue.errors import StorageError, reason_of
 from workqueue.jobs.job import Job
 from workqueue.jobs.lifecycle import State
 
 if TYPE_CHECKING:  # an import of the package goes without the engines
     from workqueue.engines.base import Engine, Picture, SeenEnd, SeenRun, Shared
+    from workqueue.engines.host.ends import Ends
 
 
 def runs_everywhere(engine: "Engine", jobs: Iterable[Job]) -> "list[SeenRun]":
@@ -59,8 +61,14 @@ def ends_everywhere(engine: "Engine") -> "list[SeenEnd]":
     Raises:
         StorageError: what others say cannot be read.
     """
-    picture = _picture(engine)
-    return [] if picture is None else list(picture.ends)
+    kept: Ends | None = getattr(engine, "ends", None)
+    if kept is None:
+        picture = _picture(engine)
+        return [] if picture is None else list(picture.ends)
+    try:
+        return kept.read()
+    except OSError as err:
+        raise StorageError(f"Cannot read how the last runs ended: {reason_of(err)}") from err
 
 
 def cancel_everywhere(engine: "Engine", key: str) -> bool:
@@ -76,7 +84,7 @@ def cancel_everywhere(engine: "Engine", key: str) -> bool:
         return False
     for run in (*picture.running, *picture.waiting):
         if run.key == key:
-            cancel_run(journals.directory.parent, run)
+            cancel_run(journals.directory.parent, run, getattr(engine, "notices", None))
             return True
     return False
 

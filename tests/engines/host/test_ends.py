@@ -1,6 +1,7 @@
 """Ends: kept by any process for all, in their order, bounded, whatever becomes of the files and of those who write."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -174,9 +175,10 @@ ends.Ends(Path(sys.argv[1])).add(end_of(number))
 def test_a_process_that_is_killed_while_it_writes_spoils_no_other(tmp_path: Path) -> None:
     keeper = Ends(tmp_path)
     keeper.add(end_of(1))
-    root = Path(__file__).parents[3]
-    env = {**os.environ, "PYTHONPATH": str(root)}
-    subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path), "2"], env=env, check=False)
+    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH"))))
+    env = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path), "2"], env=env, check=False)
+    assert done.returncode == -signal.SIGKILL
     keeper.add(end_of(3))
     assert numbers(keeper.read()) == [3, 1]
 

@@ -42,6 +42,7 @@ def thread_is_there() -> bool:
 
 
 def test_nobody_looks_while_nobody_reads(looks: Looks) -> None:
+    eventually(lambda: not thread_is_there())  # that of the test before may be about to end
     Feed(looks)
     assert looks.n == 0
     assert not thread_is_there()

@@ -56,14 +56,6 @@ function whyOf(state, returncode, breaks) {
       ? "Nothing is built yet; the first time, its documents break off in the middle."
       : "Nothing is built yet; the first request for it starts the program.";
   }
-  if (state === "starting") return "The demo is asked whether the index is there, or being built.";
-  if (state === "queued") return "All slots are taken, so this build waits; it begins by itself when its turn comes.";
-  if (state === "running") return "The program prints how far it is, and each window that watches shows it at once.";
-  if (state === "done") return "The index is kept: a client that asks for it now gets it at once.";
-  if (state === "idle") {
-    const isNew = "Nothing is built yet; the first request for it starts the program.";
-    return breaks ? `${isNew} Its documents break off in the middle, that first time.` : isNew;
-  }
   if (state !== "failed" || returncode === null) return "";
   if (returncode === CANCELLED) return "It ended in all windows that watched it, and nothing half built is kept.";
   if (returncode === KILLED) return "Nothing half built is kept; the next build begins from nothing.";

@@ -120,7 +120,7 @@ def job_subject(key: str) -> str:
 
 def own_subject(tenant: str, number: int | str) -> str:
     """Of the records of who has a run; "*" as the number: of all runs of a tenant."""
-    return f"s.own.{_token(tenant)}.{number}"
+    return f"s.own.{tenant_token(tenant)}.{number}"
 
 
 def encode_job(job: Job) -> list[object]:
@@ -239,6 +239,6 @@ def _decode_progress(fields: Any) -> Progress | None:
     return None
 
 
-def _token(tenant: str) -> str:
+def tenant_token(tenant: str) -> str:
     """A tenant may have any characters; a subject's token may not."""
     return hashlib.sha256(tenant.encode()).hexdigest()[:16] if tenant else "-"

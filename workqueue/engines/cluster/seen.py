@@ -2,6 +2,7 @@
 
 from workqueue.engines.base import Picture, SeenRun
 from workqueue.engines.cluster.member import Member
+from workqueue.engines.cluster.records import tenant_token
 from workqueue.engines.cluster.view import Run
 from workqueue.progress import Progress
 
@@ -19,4 +20,5 @@ def picture_of(member: Member) -> Picture:
 
 def _seen(run: Run, n_ahead: int) -> SeenRun:
     progress = Progress(n_ahead_in_queue=n_ahead)
-    return SeenRun(run.key, run.tenant, run.is_running, n_ahead, progress, process=run.own.worker)
+    tenant = tenant_token(run.tenant) if run.tenant else ""
+    return SeenRun(run.key, tenant, run.is_running, n_ahead, progress, process=run.own.worker)

@@ -1,9 +1,10 @@
-"""4 host ends: how the last runs of all processes ended, kept for an hour, for whoever looks at them.
+"""4 host ends: how the last runs of all processes ended, told for an hour to whoever looks at them.
 
 Two files beside the journals, ``.jobs/.ends`` and ``.ends-before``. The process that made a run appends one line to the
 first, in one write, which the kernel puts behind those of others; when that has grown, it takes the place of the
 second. So a kill between two of these steps costs the order nothing, and both files together are bounded. A line begins
-with a line break too, and ends with its checksum: what was cut short is no line, and spoils no other.
+with a line break too, and ends with its checksum: what was cut short is no line, and spoils no other. Lines that are
+older than an hour are told no more, and stay in the files until newer ones push them out.
 
 No directory of their own: whoever has the storage could make it a link, and root would write where that leads.
 """

@@ -71,7 +71,7 @@ class HostEngine:
             )
         self.follower = following.follower
         self._local = LocalEngine(executor, max_running, max_running_per_tenant, exit_drain=None, line=self._line)
-        self._notices = notices.Notices(directory)
+        self.notices = notices.Notices(directory)
         self._changed = threading.Condition(threading.Lock())  # guards all below
         self._tasks: defaultdict[str, list[SharedTask]] = defaultdict(list)
         self._is_open = False
@@ -160,7 +160,7 @@ class HostEngine:
         shared.cancel(is_only_here=not for_all)
         if for_all:
             try:
-                self._notices.post(name)
+                self.notices.post(name)
             except OSError as err:
                 logger.warning("cannot tell other processes of a cancel: %s", err, extra={"key": shared.task.key})
 
@@ -223,8 +223,8 @@ class HostEngine:
             # With the lock held: nobody waits for it who could be waited for here.
             self.journals.prepare()
             with contextlib.ExitStack() as undo:  # the next request opens them again
-                self._notices.open()
-                undo.callback(self._notices.close)
+                self.notices.open()
+                undo.callback(self.notices.close)
                 self.follower.open(self.journals.directory)
                 undo.callback(self.follower.close, self.journals.directory)
                 if self._line is not None:
@@ -242,12 +242,12 @@ class HostEngine:
         if self._line is not None:
             self._line.close()
         # Closed once they are not being read: their number may be another file's the moment after.
-        self.follower.unfollow(self.journals.directory, notices.NAME, self._read_notices, then=self._notices.close)
+        self.follower.unfollow(self.journals.directory, notices.NAME, self._read_notices, then=self.notices.close)
         self.follower.close(self.journals.directory)
 
     def _read_notices(self) -> None:
         try:
-            names = set(self._notices.read())
+            names = set(self.notices.read())
         except OSError as err:
             logger.warning("cannot read what other processes cancel: %s", err)
             return

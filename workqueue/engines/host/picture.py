@@ -75,7 +75,12 @@ class Pictures:
     def _take(self, line: Line) -> Picture:
         living = {name for name in line.members if not self._is_dead(line, name)}
         journals = self._all_said()
-        found = {run.key: run for run in (*self._of_others(line, journals), *self._of_line(line, living, journals))}
+        # After the journals: an end is kept before its journal goes, and the line hears of it last. So what has ended,
+        # and is in the line still, is no run that is just beginning.
+        ends = self._ends.read()
+        ended = {end.key: end.ended_at for end in reversed(ends)}
+        runs = [*self._of_others(line, journals), *self._of_line(line, living, journals)]
+        found = {run.key: run for run in runs if run.key not in ended or ended[run.key] < _since(run)}
         # By when they began; those that are just beginning have said nothing of it.
         running = sorted(found.values(), key=lambda run: (run.began_at is None, run.began_at or 0.0))
         waiting = self._waiting(line, living, journals, set(found))
@@ -85,7 +90,7 @@ class Pictures:
             None if most == NO_LIMIT else most,
             tuple(running),
             tuple(waiting),
-            tuple(self._ends.read()),
+            tuple(ends),
             len(living) or None,
         )
 
@@ -163,6 +168,11 @@ def _waits(key: str, tenant: str, n_ahead: int, message: str | None, queued_at: 
         progress=Progress(n_ahead, message=message),
         queued_at=queued_at,
     )
+
+
+def _since(run: SeenRun) -> float:
+    """When it began, as far as anybody has said; or was asked for."""
+    return run.began_at or run.queued_at or 0.0
 
 
 def _first(said: _Said, at: int = 0) -> float | None:

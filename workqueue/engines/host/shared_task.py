@@ -236,7 +236,9 @@ class SharedTask:
             self._tell(report)
 
         outcome = run.run(report, lead.fd)
-        if not run.wants_another(outcome):
+        if run.wants_another(outcome):
+            self._began_at = None  # should it end in its rest, that was no time of running
+        else:
             self._tell_end(lead, outcome)
         return outcome
 

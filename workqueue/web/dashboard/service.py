@@ -1,12 +1,13 @@
 """7 dashboard service: a request of an operator's -> the page, what it shows, or a cancel; for WSGI and for ASGI."""
 
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs, quote
 
-from workqueue import WorkQueue
+from workqueue import StorageError, WorkQueue
 from workqueue.web.dashboard.feed import Feed
 from workqueue.web.dashboard.files import NAMES, file_answer, page
 from workqueue.web.dashboard.forgery import check_is_ours, cookie_of, token_for
@@ -40,6 +41,8 @@ _NOT_KEPT: Final = {"Cache-Control": "no-store"}
 
 _MAX_KEY: Final = 128
 
+logger = logging.getLogger("workqueue")
+
 
 class DashboardService:
     """Requests to one queue's dashboard; the options are those of the applications. Callable from any thread.
@@ -72,8 +75,17 @@ class DashboardService:
         """What the request asks for.
 
         Raises:
-            Problem: there is nothing there, or not with this method; or the request is forged.
+            Problem: there is nothing there, or not with this method; the request is forged; or the queue cannot be
+                read.
         """
+        try:
+            return self._answer(request)
+        except StorageError as error:
+            logger.warning("the dashboard cannot answer: %s", error)
+            text = "the queue cannot be read now; the log of the server says why"
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": "5"}) from error
+
+    def _answer(self, request: Request) -> Answer:
         name = request.path.rpartition("/")[2]
         if name == "cancel":
             return self._cancel(request)
