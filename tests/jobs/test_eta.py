@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ensure, write_program
+from tests.servers.server import eventually as wait_until
 from workqueue import Job, Progress, State, WorkQueue
 from workqueue.jobs.estimate import MIN_RUNS
 from workqueue.progress import WaitsAgain
@@ -192,6 +193,17 @@ def test_behind_another_processs_run(tmp_path: Path, make_queue: MakeQueue) -> N
         assert waits_there.current_progress.n_ahead_in_queue == 2
         assert waits_there.eta is not None
         gated.end(runs, waits, waits_there)
+
+
+def test_one_that_joins_a_run_late_knows_how_long_it_has_run(tmp_path: Path, make_queue: MakeQueue) -> None:
+    with Gated(tmp_path / "programs") as gated:
+        here, there = (make_queue(gated.program, storage_dir=gated.storage, max_running=1) for _ in range(2))
+        runs = ensure(here, "runs")
+        assert wait_until(lambda: runs.state is State.RUNNING and (runs.latest_run_seconds or 0) > 0.2)
+        joins = ensure(there, "runs")
+        assert wait_until(lambda: joins.state is State.RUNNING)
+        assert (joins.latest_run_seconds or 0.0) > 0.2
+        gated.end(runs, joins)
 
 
 def test_where_others_overtake_nothing_is_told(tmp_path: Path, make_queue: MakeQueue) -> None:

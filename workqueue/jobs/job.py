@@ -132,7 +132,9 @@ class Job:
     def latest_run_seconds(self) -> float | None:
         """How long its latest run took, or takes; None: it does not run, and has not."""
         with self._lock:
-            return self._times.latest_run_seconds()
+            seconds, ticket = self._times.latest_run_seconds(), self._ticket
+        # An engine whose runs others make may have been told of one when it had run for a while.
+        return None if seconds is None else seconds + float(getattr(ticket, "ran_before", 0.0))
 
     @property
     def n_watchers(self) -> int:

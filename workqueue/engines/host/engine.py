@@ -284,6 +284,11 @@ class Ticket:
         """See `workqueue.engines.base.Ticket`."""
         return self._shared.n_ahead()
 
+    @property
+    def ran_before(self) -> float:
+        """For how many seconds its run had run, by another process, when this one was told of it first."""
+        return self._shared.ran_before
+
     def cancel(self, *, for_all: bool = True) -> None:
         """See `workqueue.engines.base.Ticket`."""
         self._engine.cancel(self._shared, for_all=for_all)

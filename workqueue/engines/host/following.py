@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from workqueue.engines.host.journal import Journals
 from workqueue.engines.host.reader import Reader
-from workqueue.engines.host.record import Mark, Record
+from workqueue.engines.host.record import Mark, Record, Times
 from workqueue.errors import reason_of
 from workqueue.progress import CANCELLED, Progress, WaitsAgain, failed
 
@@ -41,6 +41,11 @@ class Following:
     def is_late(self) -> bool:
         """Whether the run was being cancelled already when it was first looked at: then its progress is not for us."""
         return self._reader is not None and bool(self._reader.is_late)
+
+    @property
+    def times(self) -> Times | None:
+        """When the run that was looked at last was asked for and began, if it says so."""
+        return None if self._reader is None else self._reader.times
 
     def look(self) -> Standing:
         """Read on."""

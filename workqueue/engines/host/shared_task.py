@@ -92,6 +92,9 @@ class SharedTask:
         self._has_begun = False  # of whoever reports
         self._queued_at = time.time()
         self._began_at: float | None = None  # of whoever leads
+        self._runs = False  # of whoever reports, as the next
+        #: For how many seconds the run that is told of now had run before this process was told of it.
+        self.ran_before = 0.0
         self._lock = threading.Lock()  # guards all below
         self.stage = Stage.WAITING
         self._ticket: Ticket | None = None
@@ -320,6 +323,10 @@ class SharedTask:
         self._following.close()
 
     def _tell(self, report: Progress | WaitsAgain) -> None:
+        if isinstance(report, Progress) and not self._runs:
+            times = self._following.times if self.stage is Stage.FOLLOWING else None
+            self.ran_before = 0.0 if times is None else max(0.0, time.time() - times.began_at)
+        self._runs = isinstance(report, Progress)
         self._has_begun = True
         self._report(report)
 
