@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import subprocess
 import sysconfig
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -31,3 +33,13 @@ def find_program(name: str, package: str) -> str:
 def find_command(name: str) -> str | None:
     """Where a command is: beside this interpreter, as PyPI's packages put theirs, or on PATH."""
     return shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
+
+
+def systemd_complaints(path: Path, text: str) -> list[str]:
+    """What systemd says of a unit; nothing where there is no systemd."""
+    analyze = find_command("systemd-analyze")
+    if analyze is None:
+        return []
+    path.write_text(text)
+    done = subprocess.run([analyze, "verify", str(path)], capture_output=True, text=True, check=False)
+    return [line for line in done.stderr.splitlines() if path.name in line]

@@ -18,7 +18,7 @@ from tests.cluster.workers import WorkerProcess
 from tests.objects.ports import free_ports
 from tests.readme import DOCS, block
 from tests.servers.server import TIMEOUT, eventually
-from tests.tools import find_command, missing
+from tests.tools import missing, systemd_complaints
 from workqueue.cli.parser import build_parser
 from workqueue.program.process import TERMINATE_SECONDS
 from workqueue.testing import ScriptedProgram
@@ -96,18 +96,8 @@ def test_a_unit_is_one_for_systemd(name: str, tmp_path: Path) -> None:
     assert re.fullmatch("/etc/[a-z]+/environment", service["EnvironmentFile"])
     text = block(name, PAGE).replace(shlex.split(service["ExecStart"])[0], str(shutil.which("true")))
     # Where there is a systemd that can tell, it finds nothing to say of it.
-    if complaints(tmp_path / name, text.replace("Restart=", "Restar=")):
-        assert complaints(tmp_path / name, text) == []
-
-
-def complaints(path: Path, text: str) -> list[str]:
-    """What systemd says of a unit; nothing where there is no systemd."""
-    analyze = find_command("systemd-analyze")
-    if analyze is None:
-        return []
-    path.write_text(text)
-    done = subprocess.run([analyze, "verify", str(path)], capture_output=True, text=True, check=False)
-    return [line for line in done.stderr.splitlines() if path.name in line]
+    if systemd_complaints(tmp_path / name, text.replace("Restart=", "Restar=")):
+        assert systemd_complaints(tmp_path / name, text) == []
 
 
 def test_a_worker_under_systemd(monkeypatch: pytest.MonkeyPatch) -> None:

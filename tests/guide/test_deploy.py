@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from tests.guide.walk import PAGE as TUTORIAL
 from tests.readme import DOCS, block, blocks
 from tests.servers.nginx import nginx
 from tests.servers.server import Client, Server
-from tests.tools import find_command
+from tests.tools import systemd_complaints
 
 PAGE = DOCS / "deploy.rst"
 
@@ -73,18 +72,8 @@ def test_a_unit_for_systemd(tmp_path: Path) -> None:
     assert float(unit["TimeoutStopSec"]) > options.graceful_timeout
     text = block("plugin.service", PAGE).replace(words[0], str(shutil.which("true")))
     # Where there is a systemd that can tell, it finds nothing to say of it.
-    if complaints(tmp_path / "plugin.service", text.replace("Restart=", "Restar=")):
-        assert complaints(tmp_path / "plugin.service", text) == []
-
-
-def complaints(path: Path, text: str) -> list[str]:
-    """What systemd says of a unit; nothing where there is no systemd."""
-    analyze = find_command("systemd-analyze")
-    if analyze is None:
-        return []
-    path.write_text(text)
-    done = subprocess.run([analyze, "verify", str(path)], capture_output=True, text=True, check=False)
-    return [line for line in done.stderr.splitlines() if path.name in line]
+    if systemd_complaints(tmp_path / "plugin.service", text.replace("Restart=", "Restar=")):
+        assert systemd_complaints(tmp_path / "plugin.service", text) == []
 
 
 def test_results_are_in_the_state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

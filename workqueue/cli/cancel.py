@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from workqueue.cli import host_top, question
-from workqueue.cli.place import CannotUseStorage, storage_address, told_to_the_user
+from workqueue.cli.place import CannotUseStorage, refuse, storage_address, told_to_the_user
 from workqueue.engines.base import Picture, SeenRun
 from workqueue.engines.host.cancel import cancel_run
 from workqueue.engines.host.picture import Pictures
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             pictures = host_top.pictures_of(options.storage)
             picture = pictures.take()
     except CannotUseStorage as err:
-        return _refuse(str(err))
+        return refuse(str(err))
     found = [seen for seen in (*picture.running, *picture.waiting) if seen.key.startswith(options.key)]
     if not found:
         print(
@@ -51,14 +51,14 @@ def run(options: argparse.Namespace) -> int:
         return 1
     if len(found) > 1:
         keys = "".join(f"\n  {seen.key}" for seen in found)
-        return _refuse(f"{len(found)} jobs have a key that begins with {options.key}; give more of it:{keys}")
+        return refuse(f"{len(found)} jobs have a key that begins with {options.key}; give more of it:{keys}")
     return _cancel(options, found[0], pictures)
 
 
 def _cancel(options: argparse.Namespace, seen: SeenRun, pictures: Pictures) -> int:
     if not options.yes:
         if not question.can_ask():
-            return _refuse("there is no terminal to ask on whether to cancel it; add --yes if you mean it")
+            return refuse("there is no terminal to ask on whether to cancel it; add --yes if you mean it")
         if not question.is_yes(f"Cancel the job {seen.key}, {_where(seen)}, for everybody who watches it?"):
             print("Nothing was cancelled.", file=sys.stderr)
             return 1
@@ -70,7 +70,7 @@ def _cancel(options: argparse.Namespace, seen: SeenRun, pictures: Pictures) -> i
                 return 1
             cancel_run(options.storage, now)
     except CannotUseStorage as err:
-        return _refuse(str(err))
+        return refuse(str(err))
     print(seen.key)
     return 0
 
@@ -85,8 +85,3 @@ def _same_run(picture: Picture, seen: SeenRun) -> SeenRun | None:
 
 def _where(seen: SeenRun) -> str:
     return f"which has done {seen.progress.fraction:.0%}" if seen.is_running else "which waits"
-
-
-def _refuse(text: str) -> int:
-    print(f"workqueue: {text}", file=sys.stderr)
-    return 2

@@ -11,11 +11,11 @@ Examples:
 """
 
 import argparse
-import sys
 
-from workqueue.cli.exit_statuses import OK, USAGE
+from workqueue.cli.exit_statuses import OK
 from workqueue.cli.form import add_form
 from workqueue.cli.naming import add_naming
+from workqueue.cli.place import refuse
 from workqueue.cli.program import add_program
 from workqueue.errors import InvalidParams, ProgramError
 from workqueue.naming import Naming, name_of
@@ -38,14 +38,9 @@ def run(options: argparse.Namespace) -> int:
         if options.name is None:  # else the program may be on another host
             check_program(options.program, {}, inherit_env=True)
     except InvalidParams as err:
-        return _complain(str(err))
+        return refuse(str(err))
     except ProgramError as err:
-        return _complain(f"{err}. Give --name if the program is on another host")
+        return refuse(f"{err}. Give --name if the program is on another host")
     naming = Naming(options.name or name_of(options.program), options.version, form=options.result)
     print(naming.key(params))
     return OK
-
-
-def _complain(text: str) -> int:
-    print(f"workqueue: {text}", file=sys.stderr)
-    return USAGE

@@ -103,6 +103,12 @@ def check_is_directory(address: str) -> None:
         raise CannotUseStorage(f"{address} is not a directory; name the directory that holds the results", USAGE)
 
 
+def refuse(text: str) -> int:
+    """Print why the command does nothing; return the exit status."""
+    print(f"workqueue: {text}", file=sys.stderr)
+    return USAGE
+
+
 def complain(err: CannotUseStorage) -> int:
     """Print what is wrong; return the exit status."""
     print(f"workqueue: {err}", file=sys.stderr)

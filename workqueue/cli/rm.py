@@ -13,8 +13,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from workqueue.cli.exit_statuses import FAILED, OK, USAGE
-from workqueue.cli.place import CannotUseStorage, add_place, complain, existing_storage, told_to_the_user
+from workqueue.cli.exit_statuses import FAILED, OK
+from workqueue.cli.place import CannotUseStorage, add_place, complain, existing_storage, refuse, told_to_the_user
 from workqueue.cli.quantities import counted, shown_size
 from workqueue.cli.question import can_ask, is_yes
 from workqueue.cli.selection import add_selection, is_everything, selected
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Remove; print the key of each; return the exit status."""
     if is_everything(options) and not options.all:
-        return _refuse("say which results: a KEY, --larger-than, --older-than, --unused-for or --all")
+        return refuse("say which results: a KEY, --larger-than, --older-than, --unused-for or --all")
     try:
         with told_to_the_user():
             storage = existing_storage(options)
@@ -59,7 +59,7 @@ def _ask(found: Sequence[StoredResult], options: argparse.Namespace) -> int | No
     if not is_everything(options) or options.yes or options.dry_run:
         return None
     if not can_ask():
-        return _refuse("--all removes every result, and there is no terminal to ask on; add --yes if you mean it")
+        return refuse("--all removes every result, and there is no terminal to ask on; add --yes if you mean it")
     if not found or is_yes(f"Remove {counted(len(found), 'result')} ({_size(found)}) from {options.storage}?"):
         return None
     print("Nothing was removed.", file=sys.stderr)
@@ -68,8 +68,3 @@ def _ask(found: Sequence[StoredResult], options: argparse.Namespace) -> int | No
 
 def _size(results: Sequence[StoredResult]) -> str:
     return shown_size(sum(result.size for result in results))
-
-
-def _refuse(text: str) -> int:
-    print(f"workqueue: {text}", file=sys.stderr)
-    return USAGE

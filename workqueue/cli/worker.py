@@ -18,7 +18,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 import uuid
@@ -27,12 +26,12 @@ from concurrent.futures import Future
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from workqueue.cli.exit_statuses import OK, USAGE
+from workqueue.cli.exit_statuses import OK
 from workqueue.cli.health import answering
 from workqueue.cli.limits import add_limits, limits_of
 from workqueue.cli.naming import add_naming
 from workqueue.cli.nats import add_cluster, tls_of
-from workqueue.cli.place import CannotUseStorage, add_for_bucket, storage_address, told_to_the_user
+from workqueue.cli.place import CannotUseStorage, add_for_bucket, refuse, storage_address, told_to_the_user
 from workqueue.cli.program import command
 from workqueue.cli.quantities import count, port
 from workqueue.errors import ProgramError
@@ -124,12 +123,12 @@ def run(options: argparse.Namespace) -> int:
             with told_to_the_user():
                 worker = _worker(options)
         except (CannotUseStorage, ProgramError) as err:
-            return _complain(str(err))
+            return refuse(str(err))
         try:
             if options.health is not None:
                 stack.enter_context(answering(options.health, lambda: worker.member.trouble))
         except OSError as err:
-            return _complain(f"cannot use --health {options.health}: {err.strerror}; choose another port")
+            return refuse(f"cannot use --health {options.health}: {err.strerror}; choose another port")
         return _work(worker, options.drain, stopping)
 
 
@@ -141,7 +140,7 @@ def _work(worker: "Worker", drain: float, stopping: threading.Event) -> int:
     end = time.monotonic() + _CONNECT_SECONDS
     while not loop.do(worker.member.wait_until_up(_LOOK_SECONDS)).result() and not stopping.is_set():
         if worker.member.is_unusable or time.monotonic() > end:
-            return _complain(f"cannot use the cluster: {worker.member.trouble or 'no server answers'}")
+            return refuse(f"cannot use the cluster: {worker.member.trouble or 'no server answers'}")
     notify("READY=1")
     _wait(stopping, serving)
     notify("STOPPING=1")
@@ -236,8 +235,3 @@ def _wait(stopping: threading.Event, serving: "Future[None]") -> None:
     """Wait until it is told to stop. In short waits: a signal that comes just before a wait does not interrupt it."""
     while not stopping.wait(_LOOK_SECONDS) and not serving.done():
         pass
-
-
-def _complain(text: str) -> int:
-    print(f"workqueue: {text}", file=sys.stderr)
-    return USAGE

@@ -54,7 +54,7 @@ class Look:
         return self._max_running
 
     def _with_times(self, jobs: "Iterable[SeenRun]", now: float) -> "list[SeenRun]":
-        """Of a job that waits in another process nobody says since when: here it is since it was seen first."""
+        """Where nobody says since when a job of another process waits: since it was seen here first."""
         before, self._first_seen = self._first_seen, {}
         timed = []
         for job in jobs:
